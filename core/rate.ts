@@ -1,0 +1,21 @@
+/** Requests per minute as a token bucket in plain data: it travels in the checkpoint, so eviction and moves do not refill it. */
+
+export interface RateBucket {
+  /** Tokens left at `atMs`. */
+  readonly tokens: number;
+  /** Wall-clock ms, as the bucket outlives its process. */
+  readonly atMs: number;
+}
+
+export type RateAnswer =
+  | { readonly type: 'granted'; readonly bucket: RateBucket }
+  | { readonly type: 'refused'; readonly retryAfterMs: number };
+
+/** A full bucket holds one minute's requests, so a burst of a whole minute's quota passes; it refills evenly. */
+export function takeToken(bucket: RateBucket | undefined, perMinute: number, wallMs: number): RateAnswer {
+  const perMs = perMinute / 60_000;
+  const elapsedMs = bucket === undefined ? 0 : Math.max(0, wallMs - bucket.atMs);
+  const tokens = Math.min(perMinute, (bucket?.tokens ?? perMinute) + elapsedMs * perMs);
+  if (tokens >= 1) return { type: 'granted', bucket: { tokens: tokens - 1, atMs: wallMs } };
+  return { type: 'refused', retryAfterMs: Math.ceil((1 - tokens) / perMs) };
+}

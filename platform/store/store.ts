@@ -1,0 +1,291 @@
+/**
+ * The store port: what gateway, runtimes and operator ask of whatever remembers (memory, embedded, later Redis), in the
+ * architecture's words. Every adapter passes test/conformance/store.ts. No method is ever retried by an adapter.
+ */
+import { AppError } from '../../core/errors.ts';
+import type { PoolKey, ProjectKey } from '../../core/identifiers.ts';
+import type { RateBucket } from '../../core/rate.ts';
+import type { TierOverride } from '../../core/tier.ts';
+
+/** Thrown by every method when the store cannot be asked or did not answer in time. */
+export class StoreError extends AppError {
+  /** `unknown`: a write may or may not have been applied; read back before anything else is done. */
+  readonly outcome: 'not-applied' | 'unknown';
+  constructor(message: string, outcome: 'not-applied' | 'unknown', cause?: unknown) {
+    super('STORE_UNAVAILABLE', message, { cause, retryAfterMs: 1000 });
+    this.outcome = outcome;
+  }
+}
+
+export interface AgentInfo {
+  readonly name: string;
+  readonly description: string;
+  /** JSON Schema, as the agent wrote it. */
+  readonly input?: unknown;
+  readonly output?: unknown;
+}
+
+/** What a runtime says of itself, kept under its lease. */
+export interface RuntimeRecord {
+  /** Unique for each start of a runtime process. */
+  readonly incarnation: string;
+  readonly pool: PoolKey;
+  /** gRPC target: `unix:/path` or `host:port`. */
+  readonly address: string;
+  readonly role: 'shared' | 'dedicated';
+  readonly revision: string;
+  readonly protocolMin: number;
+  readonly protocolMax: number;
+  readonly maxConcurrentTasks: number;
+  readonly agents: readonly AgentInfo[];
+  /** False while it starts, is fenced, or (dedicated, bound) has not initialised its agent yet. */
+  readonly ready: boolean;
+  /** Takes no new project; those it has leave at quiescence. */
+  readonly draining: boolean;
+  /** Dedicated runtimes only: the one project it serves; a standby has none. Set once for life. */
+  readonly bound?: ProjectKey;
+  /** Live instances, for status and placement. */
+  readonly instances: number;
+}
+
+export interface Ownership {
+  readonly incarnation: string;
+  readonly claimId: string;
+}
+
+/** The record of a project; absent owner: free or released. */
+export interface ProjectRecord {
+  readonly key: ProjectKey;
+  readonly owner?: Ownership;
+  /** Only orders claims; never decides who may commit. */
+  readonly epoch: number;
+  readonly seq: number;
+  readonly paused: boolean;
+  readonly leases: readonly ClientLease[];
+  readonly storedBytes: number;
+  readonly requests: number;
+  /** Wall-clock ms of the last commit; 0: none yet. */
+  readonly lastUsedMs: number;
+}
+
+/** A caller's lease on a live instance (Acquire); its id is `<instance id>~<random>`. */
+export interface ClientLease {
+  readonly id: string;
+  /** Wall-clock ms. */
+  readonly expiresAtMs: number;
+}
+
+export interface ClaimRequest {
+  readonly key: ProjectKey;
+  readonly incarnation: string;
+  /** Fresh and random. The same id again is answered like the first time (an unknown outcome can be asked again). */
+  readonly claimId: string;
+  /** The owner does not answer: claim although its lease lives, if it still is this owner at this epoch. */
+  readonly takeover?: {
+    readonly incarnation: string;
+    readonly epoch: number;
+    /** The connection was refused, so nobody listens there: not counted against the limit of one takeover per 5 s. */
+    readonly refused: boolean;
+  };
+}
+
+export type ClaimAnswer =
+  | { readonly type: 'claimed'; readonly activation: Activation }
+  /** Another runtime owns it under a live lease. */
+  | { readonly type: 'moved'; readonly owner: Owner }
+  /** A takeover was asked too soon after the last one. */
+  | { readonly type: 'limited'; readonly retryAfterMs: number };
+
+export interface Owner {
+  readonly incarnation: string;
+  readonly address: string;
+  readonly epoch: number;
+}
+
+/** All that an owner needs to serve the project; conversations are read lazily. */
+export interface Activation {
+  readonly claim: Claim;
+  readonly paused: boolean;
+  readonly leases: readonly ClientLease[];
+  readonly override?: TierOverride;
+  readonly state: readonly StateEntry[];
+  /** Retained results, oldest first. */
+  readonly results: readonly ResultId[];
+  readonly rate?: RateBucket;
+  /** False: the project was never committed before. */
+  readonly known: boolean;
+}
+
+export interface Claim {
+  readonly key: ProjectKey;
+  readonly incarnation: string;
+  readonly claimId: string;
+  readonly epoch: number;
+  /** Sequence number that the next commit must carry. */
+  readonly seq: number;
+}
+
+/** State is per project and agent, and per conversation (`conversation` set). */
+export interface StateEntry {
+  readonly agent: string;
+  readonly conversation?: string;
+  readonly key: string;
+  /** JSON text. */
+  readonly json: string;
+}
+
+export interface StateWrite {
+  readonly agent: string;
+  readonly conversation?: string;
+  readonly key: string;
+  /** JSON text; undefined deletes the key. */
+  readonly json?: string;
+}
+
+export interface ResultId {
+  readonly requestId: string;
+  /** Digest of agent, conversation_id as sent and input bytes: tells a repeat from a reuse. */
+  readonly digest: string;
+}
+
+/** Which field of the answer's `output` carries the body; `json` is an encoded google.protobuf.Value. */
+export type PayloadArm = 'text' | 'json' | 'json_utf8' | 'parts';
+
+export interface Payload {
+  readonly arm: PayloadArm;
+  readonly body: Uint8Array;
+}
+
+export interface StoredResult extends ResultId {
+  readonly agent: string;
+  readonly conversationId: string;
+  readonly output: Payload;
+  readonly finishedAtMs: number;
+}
+
+export interface Turn {
+  readonly index: number;
+  readonly role: 'user' | 'assistant';
+  /** JSON text of the content. */
+  readonly json: string;
+  readonly timeMs: number;
+  readonly requestId: string;
+}
+
+export interface ConversationSummary {
+  readonly id: string;
+  readonly agent: string;
+  /** Turns ever appended; retention may have dropped the oldest. */
+  readonly turnCount: number;
+  readonly updatedMs: number;
+}
+
+/** One finished task as part of a commit. */
+export interface TaskCommit {
+  readonly result: StoredResult;
+  readonly writes: readonly StateWrite[];
+  readonly turns: readonly Omit<Turn, 'index'>[];
+}
+
+/** All of it or nothing of it, if (claimId, seq) still match. */
+export interface Commit {
+  readonly claim: Claim;
+  readonly tasks: readonly TaskCommit[];
+  /** Conversations to erase with their state. */
+  readonly forget?: readonly string[];
+  /** Replaces the leases. */
+  readonly leases?: readonly ClientLease[];
+  readonly paused?: boolean;
+  readonly rate?: RateBucket;
+  readonly retention: Retention;
+  /** Wait until the disk has it (`durability: Machine`). */
+  readonly flush: boolean;
+  /** Wall-clock ms of the owner: stamps and retention by age. */
+  readonly wallMs: number;
+}
+
+export interface Retention {
+  readonly resultMs: number;
+  readonly resultsMax: number;
+  readonly resultBytesMax: number;
+  readonly turnsMaxPerConversation: number;
+}
+
+/** `refused`: the claim is no longer the project's, or out of sequence: the instance must be discarded. */
+export type CommitAnswer =
+  | { readonly type: 'committed'; readonly seq: number }
+  | { readonly type: 'refused' };
+
+export interface PoolRecord {
+  readonly key: PoolKey;
+  readonly generation: number;
+  /** The effective spec (all defaults applied): `AgentPoolSpec` of api/; the store does not look into it. */
+  readonly spec: unknown;
+  /** `AgentPoolStatus` of api/. */
+  readonly status: unknown;
+  /** What is served now; new projects go to runtimes of this revision. */
+  readonly revision: string;
+}
+
+export interface Page {
+  readonly limit: number;
+  /** Exclusive: the last id of the page before. */
+  readonly after?: string;
+}
+
+/** What a subscription can be about. */
+export type Topic = 'pools' | 'runtimes' | 'tiers';
+
+export interface Store {
+  readonly kind: 'memory' | 'embedded';
+
+  /** Membership: writes the record and (re)starts its lease, judged by the store's own monotonic clock. */
+  heartbeat(record: RuntimeRecord, ttlMs: number): Promise<void>;
+  /** Ends the lease at once: the runtime said goodbye or is known to be dead. */
+  deregister(incarnation: string): Promise<void>;
+  /** Runtimes with a live lease. */
+  listRuntimes(): Promise<readonly RuntimeRecord[]>;
+
+  claim(request: ClaimRequest): Promise<ClaimAnswer>;
+  commit(commit: Commit): Promise<CommitAnswer>;
+  /** Gives the project up; a claim that is not the project's any more is left alone. */
+  release(claim: Claim): Promise<void>;
+  readProject(key: ProjectKey): Promise<ProjectRecord | undefined>;
+  /** The records of these projects as of one moment; at most 1,000 keys. */
+  readProjects(keys: readonly ProjectKey[]): Promise<readonly (ProjectRecord | undefined)[]>;
+  /** Owner with a live lease, if any. */
+  readOwner(key: ProjectKey): Promise<Owner | undefined>;
+  /** For projects without a live owner: `changed` when the epoch is not this one any more (absent record: epoch 0). */
+  setPaused(key: ProjectKey, paused: boolean, epoch: number): Promise<'set' | 'changed'>;
+  /** In key order. */
+  listProjects(pool: PoolKey, page: Page & { readonly tenant?: string }): Promise<readonly ProjectRecord[]>;
+  /** Erases every trace of the project; a commit that comes after is refused. True: there was something. */
+  eraseProject(key: ProjectKey): Promise<boolean>;
+
+  readResult(key: ProjectKey, requestId: string): Promise<StoredResult | undefined>;
+  /** The last `limit` turns with an index below `before` (absent: the newest), oldest first. */
+  readTurns(key: ProjectKey, conversation: string, window: { readonly limit: number; readonly before?: number }): Promise<readonly Turn[]>;
+  readConversation(key: ProjectKey, conversation: string): Promise<ConversationSummary | undefined>;
+  /** In id order. */
+  listConversations(key: ProjectKey, page: Page): Promise<readonly ConversationSummary[]>;
+
+  /** Absent override: ends it. `conflict` when the stored generation is not `expected` (0: none stored). */
+  setTierOverride(key: ProjectKey, override: Omit<TierOverride, 'generation'> | undefined, expected: number): Promise<'set' | 'conflict'>;
+  readTierOverride(key: ProjectKey): Promise<TierOverride | undefined>;
+  listTierOverrides(pool: PoolKey): Promise<readonly { readonly key: ProjectKey; readonly override: TierOverride }[]>;
+
+  putPool(record: PoolRecord): Promise<void>;
+  deletePool(key: PoolKey): Promise<void>;
+  listPools(): Promise<readonly PoolRecord[]>;
+
+  /** Calls back after anything of the topic changed; may be spurious, never carries data: read again. Returns its end. */
+  subscribe(topic: Topic, onChange: () => void): () => void;
+  close(): Promise<void>;
+}
+
+/** Time to live of a runtime's lease, how often it is renewed, and when its owner stops trusting it (architecture, "Ownership and fencing"). */
+export const LEASE_TTL_MS = 10_000;
+export const LEASE_RENEW_MS = 2_000;
+export const LEASE_FENCE_MS = 7_000;
+/** One takeover per project in this time, but where the connection was refused. */
+export const TAKEOVER_INTERVAL_MS = 5_000;
