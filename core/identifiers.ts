@@ -1,10 +1,11 @@
 /** The names that callers give (tenant, project, agent, conversation, request) and the keys made of them; parses, never invents. */
 
 /** 1 to 253 of `[A-Za-z0-9._:@-]`, never `.` or `..` (they would be path segments in a URL). */
-const IDENTIFIER = /^[A-Za-z0-9._:@-]{1,253}$/;
+export const IDENTIFIER_PATTERN = /^[A-Za-z0-9._:@-]{1,253}$/;
+export const IDENTIFIER_LENGTH_MAX = 253;
 
 /** A Kubernetes object name (RFC 1123 label): pools and namespaces. */
-const POOL_PART = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+export const POOL_PART_PATTERN = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** Separates the parts of keys and instance ids: outside both alphabets, and unreserved in URLs (RFC 3986). */
 const SEPARATOR = '~';
@@ -29,7 +30,7 @@ export type PoolKey = string;
 export type ProjectKey = string;
 
 export function isIdentifier(text: string): boolean {
-  return IDENTIFIER.test(text) && text !== '.' && text !== '..';
+  return IDENTIFIER_PATTERN.test(text) && text !== '.' && text !== '..';
 }
 
 export function poolKeyOf(pool: PoolRef): PoolKey {
@@ -54,7 +55,7 @@ export function parseInstanceId(id: string): ProjectRef | undefined {
   const [namespace, pool, tenant, project, ...rest] = id.split(SEPARATOR);
   if (namespace === undefined || pool === undefined || rest.length > 0) return undefined;
   if (tenant === undefined || project === undefined) return undefined;
-  if (!POOL_PART.test(namespace) || !POOL_PART.test(pool)) return undefined;
+  if (!POOL_PART_PATTERN.test(namespace) || !POOL_PART_PATTERN.test(pool)) return undefined;
   if (!isIdentifier(tenant) || !isIdentifier(project)) return undefined;
   return { namespace, pool, tenant, project };
 }
@@ -68,5 +69,5 @@ export function parsePoolName(text: string, defaultNamespace: string): PoolRef |
     second === undefined
       ? { namespace: defaultNamespace, name: first }
       : { namespace: first, name: second };
-  return POOL_PART.test(ref.namespace) && POOL_PART.test(ref.name) ? ref : undefined;
+  return POOL_PART_PATTERN.test(ref.namespace) && POOL_PART_PATTERN.test(ref.name) ? ref : undefined;
 }
