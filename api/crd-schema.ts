@@ -1,0 +1,119 @@
+/** The CustomResourceDefinition of AgentPool, made from the zod schema: structural, with defaults, keyed lists and CEL rules. */
+import { API_GROUP, API_VERSION, KIND } from './agent-pool.ts';
+import { agentPoolJsonSchema, isFreeForm, type JsonSchema } from './json-schema.ts';
+
+const PLURAL = 'agentpools';
+
+interface PrinterColumn {
+  readonly name: string;
+  readonly type: 'string' | 'integer' | 'date';
+  readonly jsonPath: string;
+  readonly description: string;
+  /** 1: only with `-o wide`. */
+  readonly priority?: number;
+}
+
+/** The object as it is applied: plain data, ready for YAML or JSON. */
+export type CustomResourceDefinition = ReturnType<typeof customResourceDefinition>;
+
+export function customResourceDefinition() {
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${PLURAL}.${API_GROUP}` },
+    spec: {
+      group: API_GROUP,
+      scope: 'Namespaced',
+      names: {
+        kind: KIND,
+        listKind: `${KIND}List`,
+        plural: PLURAL,
+        singular: KIND.toLowerCase(),
+        shortNames: ['apool'],
+        categories: ['agents'],
+      },
+      versions: [
+        {
+          name: API_VERSION.slice(API_GROUP.length + 1),
+          served: true,
+          storage: true,
+          additionalPrinterColumns: printerColumns(),
+          subresources: {
+            status: {},
+            scale: {
+              specReplicasPath: '.spec.replicas',
+              statusReplicasPath: '.status.replicas',
+              labelSelectorPath: '.status.selector',
+            },
+          },
+          schema: { openAPIV3Schema: crdSchema() },
+        },
+      ],
+    },
+  };
+}
+
+/** The structural schema: an API server itself checks `metadata`, of which it accepts rules for the name only. */
+export function crdSchema(): JsonSchema {
+  const { properties = {} } = agentPoolJsonSchema();
+  const { metadata, spec, status } = properties;
+  if (metadata === undefined || spec === undefined || status === undefined)
+    throw new Error('the resource has metadata, spec and status');
+  const { name } = structural(metadata).properties ?? {};
+  return {
+    type: 'object',
+    description: 'A pool of agents in three tiers behind one endpoint.',
+    required: ['metadata'],
+    properties: {
+      apiVersion: { type: 'string' },
+      kind: { type: 'string' },
+      metadata: { type: 'object', properties: name === undefined ? {} : { name: withoutText(name) } },
+      spec: structural(spec),
+      status: structural(status),
+    },
+  };
+}
+
+/** Closed objects are closed by pruning there, not by `additionalProperties: false`; descriptions end with the default. */
+function structural(schema: JsonSchema): JsonSchema {
+  const { additionalProperties, properties, items, description, ...rest } = schema;
+  const isOpenMap = additionalProperties !== undefined && additionalProperties !== false;
+  return {
+    ...rest,
+    ...(description === undefined ? {} : { description: describe(description, schema) }),
+    ...(properties === undefined ? {} : { properties: mapValues(properties, structural) }),
+    ...(items === undefined ? {} : { items: structural(items) }),
+    ...(isOpenMap && !isFreeForm(schema) ? { additionalProperties: structural(additionalProperties) } : {}),
+  };
+}
+
+function describe(description: string, schema: JsonSchema): string {
+  const isScalar = schema.default !== undefined && typeof schema.default !== 'object';
+  return isScalar ? `${description} Default: ${JSON.stringify(schema.default)}.` : description;
+}
+
+function withoutText({ description: _, default: __, ...rules }: JsonSchema): JsonSchema {
+  return rules;
+}
+
+function mapValues<Value>(record: Readonly<Record<string, Value>>, map: (value: Value) => Value): Record<string, Value> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+}
+
+function condition(type: string, part: string): string {
+  return `.status.conditions[?(@.type=="${type}")].${part}`;
+}
+
+function printerColumns(): PrinterColumn[] {
+  return [
+    { name: 'Ready', type: 'string', jsonPath: condition('Ready', 'status'), description: 'Whether all that the spec asks for is there.' },
+    { name: 'Desired', type: 'integer', jsonPath: '.status.desiredReplicas', description: 'Shared runtimes wanted.' },
+    { name: 'Replicas', type: 'integer', jsonPath: '.status.readyReplicas', description: 'Shared runtimes that serve.' },
+    { name: 'Hot', type: 'integer', jsonPath: '.status.tiers[?(@.name=="HOT")].ready', description: 'Live HOT instances.' },
+    { name: 'Warm', type: 'integer', jsonPath: '.status.tiers[?(@.name=="WARM")].ready', description: 'Live WARM instances.' },
+    { name: 'Reason', type: 'string', jsonPath: condition('Ready', 'reason'), description: 'Why it is ready or not.' },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Since when it exists.' },
+    { name: 'Revision', type: 'string', jsonPath: '.status.updateRevision', description: 'Revision of the spec.', priority: 1 },
+    { name: 'Endpoint', type: 'string', jsonPath: '.status.endpoint', description: 'Where the pool is called.', priority: 1 },
+  ];
+}

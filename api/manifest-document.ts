@@ -1,0 +1,82 @@
+/** One YAML document as a value, with the line of any of its fields. Knows YAML, not AgentPool. */
+import { type Document, isMap, isPair, isSeq, LineCounter, type Node, parseAllDocuments } from 'yaml';
+import type { FieldPath } from './json-schema.ts';
+
+export interface SyntaxProblem {
+  readonly line: number;
+  readonly message: string;
+}
+
+export interface ManifestDocument {
+  /** Position in the file, from 1, empty documents counted. */
+  readonly index: number;
+  readonly value: unknown;
+  readonly syntaxProblems: readonly SyntaxProblem[];
+  /** The line (from 1) of the field at `path`, or of the nearest thing around it that is there. */
+  lineOf(path: FieldPath): number;
+}
+
+/** Documents of a YAML or JSON text; those that hold nothing are left out. Throws RangeError for absurd nesting. */
+export function readDocuments(text: string): ManifestDocument[] {
+  const lineCounter = new LineCounter();
+  const lineAt = (offset: number): number => Math.max(1, lineCounter.linePos(offset).line);
+  const parsed = parseAllDocuments(text, {
+    lineCounter,
+    prettyErrors: false,
+    merge: true,
+    logLevel: 'error',
+  });
+  // An empty stream is an array without documents, as far as its type tells.
+  const documents: readonly Document.Parsed[] = Array.isArray(parsed) ? parsed : [];
+  return documents
+    .map((document, position) => readDocument(document, position + 1, lineAt))
+    .filter(({ value, syntaxProblems }) => value !== null || syntaxProblems.length > 0);
+}
+
+function readDocument(
+  document: Document.Parsed,
+  index: number,
+  lineAt: (offset: number) => number,
+): ManifestDocument {
+  const lineOf = (path: FieldPath): number => lineAt(offsetOf(document, path));
+  const errors = document.errors.map((error) => ({
+    line: lineAt(error.pos[0]),
+    message: sentence(error.message),
+  }));
+  if (errors.length > 0) return { index, value: null, syntaxProblems: errors, lineOf };
+  try {
+    return { index, value: document.toJS() as unknown, syntaxProblems: [], lineOf };
+  } catch (error) {
+    // Aliases: unresolved ones, and those that would multiply without end.
+    const message = sentence(error instanceof Error ? error.message : String(error));
+    return { index, value: null, syntaxProblems: [{ line: lineOf([]), message }], lineOf };
+  }
+}
+
+function offsetOf(document: Document.Parsed, path: FieldPath): number {
+  let node: unknown = document.contents;
+  let offset = startOf(node) ?? document.range[0];
+  for (const key of path) {
+    const child = childOf(node, key);
+    offset = startOf(isPair(child) ? child.key : child) ?? offset;
+    if (child === undefined) break;
+    node = isPair(child) ? child.value : child;
+  }
+  return offset;
+}
+
+function childOf(node: unknown, key: string | number): unknown {
+  if (isSeq(node) && typeof key === 'number') return node.items[key];
+  if (!isMap(node)) return undefined;
+  return node.items.find((pair) => String(pair.key) === String(key));
+}
+
+function startOf(node: unknown): number | undefined {
+  return (node as Partial<Node> | null | undefined)?.range?.[0];
+}
+
+/** Lower case at the start and no full stop at the end: it stands after "not valid YAML:". */
+function sentence(message: string): string {
+  const [firstLine = ''] = message.split('\n');
+  return `${firstLine.charAt(0).toLowerCase()}${firstLine.slice(1)}`.replace(/[.:]$/, '');
+}

@@ -1,0 +1,37 @@
+/** Labels and annotations under `agentpool.dev/`, and what makes two specs the same revision. Keys of pools and projects are core's. */
+import { API_GROUP, type AgentPoolSpec } from './agent-pool.ts';
+
+export const LABELS = {
+  pool: `${API_GROUP}/pool`,
+  tier: `${API_GROUP}/tier`,
+  project: `${API_GROUP}/project`,
+  revision: `${API_GROUP}/revision`,
+  role: `${API_GROUP}/role`,
+} as const;
+
+/** What a runtime is for: `shared` hosts many projects, `dedicated` one. */
+export const ROLES = ['shared', 'dedicated'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** Selects the shared runtimes of a pool: `status.selector`. */
+export function sharedSelector(poolName: string): string {
+  return `${LABELS.pool}=${poolName},${LABELS.role}=shared`;
+}
+
+/**
+ * The text whose hash is the revision: what a runtime cannot change while it runs. Everything else (limits, quotas,
+ * tiers, replicas …) applies live. The order of fields in the manifest does not count, that of `env` does.
+ *
+ * @param moduleDigest digest of the agent module's content: a changed file is a changed revision.
+ */
+export function revisionInput(spec: AgentPoolSpec, moduleDigest: string): string {
+  const { agentModule, isolation, config, env } = spec.runtime;
+  return JSON.stringify(sorted({ agentModule, isolation, config, env, moduleDigest }));
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, child]) => [key, sorted(child)]));
+}
