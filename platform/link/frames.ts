@@ -142,6 +142,8 @@ export type RuntimeCall =
   | { readonly method: 'forgetConversation'; readonly project: ProjectKey; readonly conversationId: string }
   /** Discards instance and claim: the project is about to be erased. */
   | { readonly method: 'discard'; readonly project: ProjectKey }
+  /** What this runtime counted: a MetricSnapshot. */
+  | { readonly method: 'metrics' }
   /** Release the project at quiescence, within `withinMs`; answers {released: boolean}. Asked by a runtime that wants to take over. */
   | { readonly method: 'yieldProject'; readonly project: ProjectKey; readonly withinMs: number };
 

@@ -1,0 +1,114 @@
+/** The only door to prom-client: counters, gauges, histograms and summaries by name, and their text for Prometheus. */
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry, Summary, collectDefaultMetrics } from 'prom-client';
+
+export type Labels = Readonly<Record<string, string>>;
+
+export interface MetricOptions {
+  readonly name: string;
+  readonly help: string;
+  /** From closed sets only (runtime is the one open label); the empty list where there are none. */
+  readonly labels: readonly string[];
+}
+
+export interface CounterMetric {
+  add(labels: Labels, amount?: number): void;
+}
+export interface GaugeMetric {
+  set(labels: Labels, value: number): void;
+  remove(labels: Labels): void;
+  /** Forgets all label sets: before a gauge is written anew from a snapshot. */
+  reset(): void;
+}
+export interface DistributionMetric {
+  observe(labels: Labels, value: number): void;
+}
+
+/** What one process has counted, as data: runtimes hand it to the gateway that is scraped. */
+export type MetricSnapshot = readonly unknown[];
+
+export interface Metrics {
+  counter(options: MetricOptions): CounterMetric;
+  /** `collect` runs before each scrape. */
+  gauge(options: MetricOptions & { readonly collect?: (gauge: GaugeMetric) => void }): GaugeMetric;
+  histogram(options: MetricOptions & { readonly buckets: readonly number[] }): DistributionMetric;
+  summary(options: MetricOptions & { readonly quantiles: readonly number[] }): DistributionMetric;
+  snapshot(): Promise<MetricSnapshot>;
+  /** Prometheus text of this process and of the snapshots, summed by name and labels. */
+  text(others: readonly MetricSnapshot[]): Promise<string>;
+  readonly contentType: string;
+}
+
+/** Seconds; one set for all durations so that they can be compared. 5 ms and 10 ms are the tiers' goals, 300 s the task time-out. */
+export const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
+function gaugeOn(gauge: Gauge): GaugeMetric {
+  return {
+    set: (labels, value) => {
+      gauge.set({ ...labels }, value);
+    },
+    remove: (labels) => {
+      gauge.remove({ ...labels });
+    },
+    reset: () => {
+      gauge.reset();
+    },
+  };
+}
+
+/** @param withProcess adds `process_*` and `nodejs_*` of this process (not in runtimes that are scraped through a gateway). */
+export function createMetrics(withProcess: boolean): Metrics {
+  const registry = new Registry();
+  if (withProcess) collectDefaultMetrics({ register: registry });
+  const base = ({ name, help, labels }: MetricOptions): { name: string; help: string; labelNames: string[]; registers: Registry[] } => ({
+    name,
+    help,
+    labelNames: [...labels],
+    registers: [registry],
+  });
+  return {
+    contentType: registry.contentType,
+    counter(options) {
+      const counter = new Counter(base(options));
+      return {
+        add: (labels, amount = 1) => {
+          counter.inc({ ...labels }, amount);
+        },
+      };
+    },
+    gauge(options) {
+      const { collect } = options;
+      const gauge = new Gauge({
+        ...base(options),
+        ...(collect === undefined
+          ? {}
+          : {
+              collect() {
+                collect(gaugeOn(this));
+              },
+            }),
+      });
+      return gaugeOn(gauge);
+    },
+    histogram(options) {
+      const histogram = new Histogram({ ...base(options), buckets: [...options.buckets] });
+      return {
+        observe: (labels, value) => {
+          histogram.observe({ ...labels }, value);
+        },
+      };
+    },
+    summary(options) {
+      const summary = new Summary({ ...base(options), percentiles: [...options.quantiles], maxAgeSeconds: 600, ageBuckets: 5 });
+      return {
+        observe: (labels, value) => {
+          summary.observe({ ...labels }, value);
+        },
+      };
+    },
+    snapshot: async () => registry.getMetricsAsJSON(),
+    async text(others) {
+      const own = await registry.getMetricsAsJSON();
+      return AggregatorRegistry.aggregate([own, ...others.map((other) => [...other])] as object[][] as never).metrics();
+    },
+  };
+}
