@@ -1,0 +1,104 @@
+/**
+ * A process's way to the one store of the simulation: the production memory store behind a connection that delays, loses requests,
+ * loses answers and goes away. A lost answer is a write with an unknown outcome, as with any real store.
+ */
+import { StoreError, type Store, type Topic } from '../../platform/store/store.ts';
+import type { SimProcess, World } from './world.ts';
+
+const COMMAND_TIMEOUT_MS = 2_000;
+
+export interface StoreWeather {
+  delayMsMax: number;
+  /** Probability that a request never arrives, and that an answer never does. */
+  loss: number;
+  /** Nothing arrives and nothing returns. */
+  away: boolean;
+}
+
+/** Sees every call in the order in which the store takes it; the judge listens here. */
+export interface StoreTap {
+  before(process: string, method: string, args: readonly unknown[]): Promise<void>;
+  after(process: string, method: string, args: readonly unknown[], answer: unknown): Promise<void>;
+}
+
+export class SimStore {
+  readonly #world: World;
+  readonly #inner: Store;
+  readonly #tap: StoreTap;
+  readonly weather: StoreWeather = { delayMsMax: 2, loss: 0, away: false };
+  /** One call at a time inside the store, so that the judge sees a serial history. */
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(world: World, inner: Store, tap: StoreTap) {
+    this.#world = world;
+    this.#inner = inner;
+    this.#tap = tap;
+  }
+
+  connect(process: SimProcess): Store {
+    const call = (method: string, args: readonly unknown[]): Promise<unknown> => this.#call(process, method, args);
+    return new Proxy(this.#inner, {
+      get: (target, property) => {
+        if (property === 'kind') return target.kind;
+        if (property === 'close') return () => Promise.resolve();
+        if (property === 'subscribe') {
+          return (topic: Topic, onChange: () => void) => this.#subscribe(process, topic, onChange);
+        }
+        return (...args: unknown[]) => call(String(property), args);
+      },
+    });
+  }
+
+  #subscribe(process: SimProcess, topic: Topic, onChange: () => void): () => void {
+    return this.#inner.subscribe(topic, () => {
+      this.#world.schedule(this.#delayMs(), process, onChange);
+    });
+  }
+
+  #delayMs(): number {
+    return this.#world.random.float() * this.weather.delayMsMax;
+  }
+
+  #lost(): boolean {
+    return this.weather.away || this.#world.random.chance(this.weather.loss);
+  }
+
+  #call(process: SimProcess, method: string, args: readonly unknown[]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const timeout = process.clock.after(COMMAND_TIMEOUT_MS, () => {
+        reject(new StoreError(`simulated store: ${method} was not answered`, 'unknown'));
+      });
+      if (this.#lost()) return;
+      // Arguments are copied: what a process changes after it sent a command must not change the command.
+      const sent = structuredClone(args);
+      this.#world.schedule(this.#delayMs(), undefined, () => {
+        void this.#serve(process.name, method, sent).then((outcome) => {
+          if (this.#lost()) return;
+          this.#world.schedule(this.#delayMs(), process, () => {
+            timeout.cancel();
+            if (outcome.type === 'answer') resolve(outcome.answer);
+            else reject(outcome.error as Error);
+          });
+        });
+      });
+    });
+  }
+
+  #serve(process: string, method: string, args: readonly unknown[]): Promise<Outcome> {
+    const served = this.#tail.then(async (): Promise<Outcome> => {
+      try {
+        await this.#tap.before(process, method, args);
+        const target = this.#inner as unknown as Record<string, (...args: readonly unknown[]) => Promise<unknown>>;
+        const answer = structuredClone(await target[method]?.(...args));
+        await this.#tap.after(process, method, args, answer);
+        return { type: 'answer', answer };
+      } catch (error) {
+        return { type: 'error', error };
+      }
+    });
+    this.#tail = served;
+    return served;
+  }
+}
+
+type Outcome = { readonly type: 'answer'; readonly answer: unknown } | { readonly type: 'error'; readonly error: unknown };
