@@ -19,7 +19,12 @@ export const KIND = 'AgentPool';
 const LABEL_MESSAGE =
   'must be a DNS label: 1 to 63 lower case letters, digits and -, first and last a letter or digit';
 const dnsLabel = (description: string) =>
-  z.string().min(1).max(63).regex(POOL_PART_PATTERN, { error: LABEL_MESSAGE }).describe(description);
+  z
+    .string()
+    .min(1)
+    .max(63)
+    .regex(POOL_PART_PATTERN, { error: LABEL_MESSAGE })
+    .describe(description);
 const stringMap = (description: string) =>
   z.record(z.string().max(317), z.string().max(65_536)).default({}).describe(description);
 
@@ -36,7 +41,10 @@ const metadata = z.strictObject({
 
 const specFields = z.strictObject({
   runtime: runtime.prefault({}).describe('Which agents run, and how their processes are made.'),
-  replicas: wholeNumber({ min: 0, max: 1_000 }, 'Shared runtimes. 0: WARM and COLD projects are not served.').default(1),
+  replicas: wholeNumber(
+    { min: 0, max: 1_000 },
+    'Shared runtimes. 0: WARM and COLD projects are not served.',
+  ).default(1),
   maxInstances: wholeNumber(
     { min: 1, max: 1_000_000 },
     'Live instances in all tiers; hibernated projects do not count.',
@@ -55,7 +63,9 @@ const specFields = z.strictObject({
   ).exactOptional(),
   limits: limits.prefault({}).describe('Bounds of one task.'),
   queue: queue.prefault({}).describe('Bounds of what waits.'),
-  checkpoint: checkpoint.prefault({}).describe('Where state is kept, when it is safe, for how long.'),
+  checkpoint: checkpoint
+    .prefault({})
+    .describe('Where state is kept, when it is safe, for how long.'),
   deletionPolicy: z
     .enum(['Retain', 'Delete'])
     .default('Retain')

@@ -37,10 +37,14 @@ export const checkpoint = z.strictObject({
   durability: z
     .enum(['Process', 'Machine'])
     .default('Process')
-    .describe('Process: a commit survives the loss of any process. Machine: it also waits for the disk.'),
+    .describe(
+      'Process: a commit survives the loss of any process. Machine: it also waits for the disk.',
+    ),
   storage: z
     .enum(STORAGES)
     .exactOptional()
-    .describe('embedded: the data folder. memory: for trials, nothing survives a restart. Left out: embedded.'),
+    .describe(
+      'embedded: the data folder. memory: for trials, nothing survives a restart. Left out: embedded.',
+    ),
   retention: retention.prefault({}).describe('How much is kept, and for how long.'),
 });

@@ -67,7 +67,10 @@ export function crdSchema(): JsonSchema {
     properties: {
       apiVersion: { type: 'string' },
       kind: { type: 'string' },
-      metadata: { type: 'object', properties: name === undefined ? {} : { name: withoutText(name) } },
+      metadata: {
+        type: 'object',
+        properties: name === undefined ? {} : { name: withoutText(name) },
+      },
       spec: structural(spec),
       status: structural(status),
     },
@@ -83,7 +86,9 @@ function structural(schema: JsonSchema): JsonSchema {
     ...(description === undefined ? {} : { description: describe(description, schema) }),
     ...(properties === undefined ? {} : { properties: mapValues(properties, structural) }),
     ...(items === undefined ? {} : { items: structural(items) }),
-    ...(isOpenMap && !isFreeForm(schema) ? { additionalProperties: structural(additionalProperties) } : {}),
+    ...(isOpenMap && !isFreeForm(schema)
+      ? { additionalProperties: structural(additionalProperties) }
+      : {}),
   };
 }
 
@@ -96,7 +101,10 @@ function withoutText({ description: _, default: __, ...rules }: JsonSchema): Jso
   return rules;
 }
 
-function mapValues<Value>(record: Readonly<Record<string, Value>>, map: (value: Value) => Value): Record<string, Value> {
+function mapValues<Value>(
+  record: Readonly<Record<string, Value>>,
+  map: (value: Value) => Value,
+): Record<string, Value> {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
 }
 
@@ -106,14 +114,61 @@ function condition(type: string, part: string): string {
 
 function printerColumns(): PrinterColumn[] {
   return [
-    { name: 'Ready', type: 'string', jsonPath: condition('Ready', 'status'), description: 'Whether all that the spec asks for is there.' },
-    { name: 'Desired', type: 'integer', jsonPath: '.status.desiredReplicas', description: 'Shared runtimes wanted.' },
-    { name: 'Replicas', type: 'integer', jsonPath: '.status.readyReplicas', description: 'Shared runtimes that serve.' },
-    { name: 'Hot', type: 'integer', jsonPath: '.status.tiers[?(@.name=="HOT")].ready', description: 'Live HOT instances.' },
-    { name: 'Warm', type: 'integer', jsonPath: '.status.tiers[?(@.name=="WARM")].ready', description: 'Live WARM instances.' },
-    { name: 'Reason', type: 'string', jsonPath: condition('Ready', 'reason'), description: 'Why it is ready or not.' },
-    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Since when it exists.' },
-    { name: 'Revision', type: 'string', jsonPath: '.status.updateRevision', description: 'Revision of the spec.', priority: 1 },
-    { name: 'Endpoint', type: 'string', jsonPath: '.status.endpoint', description: 'Where the pool is called.', priority: 1 },
+    {
+      name: 'Ready',
+      type: 'string',
+      jsonPath: condition('Ready', 'status'),
+      description: 'Whether all that the spec asks for is there.',
+    },
+    {
+      name: 'Desired',
+      type: 'integer',
+      jsonPath: '.status.desiredReplicas',
+      description: 'Shared runtimes wanted.',
+    },
+    {
+      name: 'Replicas',
+      type: 'integer',
+      jsonPath: '.status.readyReplicas',
+      description: 'Shared runtimes that serve.',
+    },
+    {
+      name: 'Hot',
+      type: 'integer',
+      jsonPath: '.status.tiers[?(@.name=="HOT")].ready',
+      description: 'Live HOT instances.',
+    },
+    {
+      name: 'Warm',
+      type: 'integer',
+      jsonPath: '.status.tiers[?(@.name=="WARM")].ready',
+      description: 'Live WARM instances.',
+    },
+    {
+      name: 'Reason',
+      type: 'string',
+      jsonPath: condition('Ready', 'reason'),
+      description: 'Why it is ready or not.',
+    },
+    {
+      name: 'Age',
+      type: 'date',
+      jsonPath: '.metadata.creationTimestamp',
+      description: 'Since when it exists.',
+    },
+    {
+      name: 'Revision',
+      type: 'string',
+      jsonPath: '.status.updateRevision',
+      description: 'Revision of the spec.',
+      priority: 1,
+    },
+    {
+      name: 'Endpoint',
+      type: 'string',
+      jsonPath: '.status.endpoint',
+      description: 'Where the pool is called.',
+      priority: 1,
+    },
   ];
 }

@@ -11,7 +11,10 @@ export interface FieldProblem {
 const SHOWN_CHARACTERS_MAX = 60;
 
 /** One problem per field, in the order of zod; each unknown field is one of its own. */
-export function describeIssues(issues: readonly z.core.$ZodIssue[], input: unknown): FieldProblem[] {
+export function describeIssues(
+  issues: readonly z.core.$ZodIssue[],
+  input: unknown,
+): FieldProblem[] {
   const seen = new Set<string>();
   return issues
     .flatMap((issue) => describeIssue(issue, input))
@@ -23,17 +26,18 @@ export function describeIssues(issues: readonly z.core.$ZodIssue[], input: unkno
 
 /** What `schema` wants, to be read after "must be": `a whole number from 0 to 100`. */
 export function expectation(schema: JsonSchema | undefined): string {
-  if (schema?.enum !== undefined) return `one of ${schema.enum.join(', ')}`;
+  if (schema?.enum !== undefined)
+    return `${schema.enum.length > 1 ? 'one of ' : ''}${schema.enum.join(', ')}`;
   switch (schema?.type) {
     case 'integer':
-      return `a whole number from ${String(schema.minimum)} to ${String(schema.maximum)}`;
+      return `a whole number from ${schema.minimum} to ${schema.maximum}`;
     case 'string':
       return stringExpectation(schema);
     case 'array':
       return 'a list';
     case 'object':
       return `a mapping${fieldsOf(schema)}`;
-    default:
+    case undefined:
       return 'another value';
   }
 }
@@ -43,7 +47,7 @@ export function show(value: unknown): string {
   if (value === null) return 'empty';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';
-  if (typeof value !== 'string') return String(value);
+  if (typeof value !== 'string') return `${value as number | boolean}`;
   return JSON.stringify(
     value.length > SHOWN_CHARACTERS_MAX ? `${value.slice(0, SHOWN_CHARACTERS_MAX)}…` : value,
   );
@@ -52,7 +56,10 @@ export function show(value: unknown): string {
 function describeIssue(issue: z.core.$ZodIssue, input: unknown): FieldProblem[] {
   const path = issue.path.filter((key) => typeof key !== 'symbol');
   if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => ({ path: [...path, key], message: unknownField(key, schemaAt(path)) }));
+    return issue.keys.map((key) => ({
+      path: [...path, key],
+      message: unknownField(key, schemaAt(path)),
+    }));
   return [{ path, message: wrongValue(issue, path, input) }];
 }
 
@@ -71,7 +78,7 @@ function wrongValue(issue: z.core.$ZodIssue, path: FieldPath, input: unknown): s
   if (issue.code === 'invalid_format') return `${issue.message}, but is ${show(value)}`;
   if (issue.code === 'invalid_key') return `this key must have at most 317 characters`;
   if (issue.code === 'too_big' && Array.isArray(value))
-    return `has ${String(value.length)} items, at most ${String(issue.maximum)} are allowed; remove some`;
+    return `has ${value.length} items, at most ${issue.maximum} are allowed; remove some`;
   return `must be ${expectation(schema)}, but is ${show(value)}${advice(schema, value)}`;
 }
 
@@ -82,17 +89,22 @@ function missing(schema: JsonSchema | undefined): string {
 
 function advice(schema: JsonSchema | undefined, value: unknown): string {
   if (value === '–' || value === '-') return '; leave the field out for none or the default';
-  if (schema?.type === 'string' && typeof value !== 'string' && typeof value !== 'object')
-    return '; put it in quotes';
-  const meant = typeof value === 'string' ? didYouMean(value, schema?.enum ?? []) : undefined;
-  if (meant !== undefined) return `; did you mean "${meant}"?`;
-  const isScalar = schema?.default !== undefined && typeof schema.default !== 'object';
-  return isScalar ? `; the default is ${String(schema.default)}` : '';
+  if (typeof value === 'string') {
+    const meant = didYouMean(value, schema?.enum ?? []);
+    return meant === undefined ? defaultOf(schema) : `; did you mean "${meant}"?`;
+  }
+  const isUnquoted = schema?.type === 'string' && typeof value !== 'object';
+  return isUnquoted ? '; put it in quotes' : defaultOf(schema);
+}
+
+function defaultOf(schema: JsonSchema | undefined): string {
+  const value = schema?.default;
+  return value === undefined || typeof value === 'object' ? '' : `; the default is ${show(value)}`;
 }
 
 function stringExpectation({ minLength = 0, maxLength }: JsonSchema): string {
   if (maxLength === undefined) return 'a string';
-  return `a string of ${minLength > 0 ? `${String(minLength)} to` : 'at most'} ${String(maxLength)} characters`;
+  return `a string of ${minLength > 0 ? `${minLength} to` : 'at most'} ${maxLength} characters`;
 }
 
 function fieldsOf({ properties = {} }: JsonSchema): string {

@@ -11,7 +11,9 @@ export function didYouMean(word: string, known: readonly string[]): string | und
     .map((name) => ({ name, distance: editDistance(wanted, fold(name)) }))
     .sort((a, b) => a.distance - b.distance);
   const [best] = ranked;
-  return best !== undefined && best.distance <= Math.floor(wanted.length / 3) ? best.name : undefined;
+  return best !== undefined && best.distance <= Math.floor(wanted.length / 3)
+    ? best.name
+    : undefined;
 }
 
 function fold(word: string): string {
@@ -21,7 +23,7 @@ function fold(word: string): string {
 /** Levenshtein's distance, one row at a time. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (const [i, letter] of [...a].entries()) row = nextRow(row, i + 1, letter, b);
+  for (let i = 1; i <= a.length; i += 1) row = nextRow(row, i, a.charAt(i - 1), b);
   return row[b.length] ?? 0;
 }
 

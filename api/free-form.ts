@@ -18,12 +18,12 @@ export const freeForm = z
 
 function problemOf(value: unknown): string | undefined {
   const verdict = judge(value, DEPTH_MAX);
-  if (verdict === 'too deep') return `is nested deeper than ${String(DEPTH_MAX)} levels; flatten it`;
+  if (verdict === 'too deep') return `is nested deeper than ${DEPTH_MAX} levels; flatten it`;
   if (verdict === 'not JSON')
     return 'holds a value that JSON does not know (a binary, a date, .nan or .inf); write it as a string';
   const bytes = new TextEncoder().encode(JSON.stringify(value)).length;
   if (bytes <= CONFIG_BYTES_MAX) return undefined;
-  return `has ${String(bytes)} bytes as JSON, the limit is ${String(CONFIG_BYTES_MAX)}; keep large data in a file of the agent module`;
+  return `has ${bytes} bytes as JSON, the limit is ${CONFIG_BYTES_MAX}; keep large data in a file of the agent module`;
 }
 
 function judge(value: unknown, depthLeft: number): Verdict {

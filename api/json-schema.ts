@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { agentPoolSchema } from './agent-pool.ts';
 
 export interface JsonSchema {
-  type?: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean';
+  type?: 'object' | 'array' | 'string' | 'integer';
   description?: string;
   default?: unknown;
   enum?: readonly string[];
@@ -35,7 +35,10 @@ export function agentPoolJsonSchema(): JsonSchema {
 }
 
 /** The schema of the field at `path`; undefined where there is no such field, or inside free-form configuration. */
-export function schemaAt(path: FieldPath, root: JsonSchema = agentPoolJsonSchema()): JsonSchema | undefined {
+export function schemaAt(
+  path: FieldPath,
+  root: JsonSchema = agentPoolJsonSchema(),
+): JsonSchema | undefined {
   return path.reduce<JsonSchema | undefined>((schema, key) => {
     if (schema === undefined || isFreeForm(schema)) return undefined;
     return typeof key === 'number' ? schema.items : childOf(schema, key);
@@ -50,7 +53,7 @@ export function isFreeForm(schema: JsonSchema): boolean {
 /** `spec.projects[0].tenant`; a key that is no plain word stands in quotes. */
 export function formatPath(path: FieldPath): string {
   return path.reduce<string>((text, key) => {
-    if (typeof key === 'number') return `${text}[${String(key)}]`;
+    if (typeof key === 'number') return `${text}[${key}]`;
     if (!/^[A-Za-z_][A-Za-z0-9_-]*$/.test(key)) return `${text}[${JSON.stringify(key)}]`;
     return text === '' ? key : `${text}.${key}`;
   }, '');

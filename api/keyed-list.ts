@@ -20,7 +20,7 @@ export function keyedList<Item extends z.ZodObject>(
         const key = keys.map((name) => `${name} ${JSON.stringify(entry[name])}`).join(' and ');
         const first = seen.get(key);
         if (first === undefined) return void seen.set(key, index);
-        const message = `${key} already stands in item ${String(first)} of this list; keep one of the two`;
+        const message = `an item with ${key} is already at [${first}] of this list; keep one of the two`;
         context.issues.push({ code: 'custom', message, path: [index], input: entry });
       });
     })

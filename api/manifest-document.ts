@@ -1,5 +1,13 @@
 /** One YAML document as a value, with the line of any of its fields. Knows YAML, not AgentPool. */
-import { type Document, isMap, isPair, isSeq, LineCounter, type Node, parseAllDocuments } from 'yaml';
+import {
+  type Document,
+  isMap,
+  isPair,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseAllDocuments,
+} from 'yaml';
 import type { FieldPath } from './json-schema.ts';
 
 export interface SyntaxProblem {
@@ -11,12 +19,13 @@ export interface ManifestDocument {
   /** Position in the file, from 1, empty documents counted. */
   readonly index: number;
   readonly value: unknown;
-  readonly syntaxProblems: readonly SyntaxProblem[];
+  /** The first one: what follows a syntax error mostly follows from it. */
+  readonly syntaxProblem?: SyntaxProblem;
   /** The line (from 1) of the field at `path`, or of the nearest thing around it that is there. */
-  lineOf(path: FieldPath): number;
+  readonly lineOf: (path: FieldPath) => number;
 }
 
-/** Documents of a YAML or JSON text; those that hold nothing are left out. Throws RangeError for absurd nesting. */
+/** Documents of a YAML or JSON text; those that hold nothing are left out. Throws RangeError when nesting ends the stack. */
 export function readDocuments(text: string): ManifestDocument[] {
   const lineCounter = new LineCounter();
   const lineAt = (offset: number): number => Math.max(1, lineCounter.linePos(offset).line);
@@ -30,7 +39,7 @@ export function readDocuments(text: string): ManifestDocument[] {
   const documents: readonly Document.Parsed[] = Array.isArray(parsed) ? parsed : [];
   return documents
     .map((document, position) => readDocument(document, position + 1, lineAt))
-    .filter(({ value, syntaxProblems }) => value !== null || syntaxProblems.length > 0);
+    .filter(({ value, syntaxProblem }) => value !== null || syntaxProblem !== undefined);
 }
 
 function readDocument(
@@ -39,17 +48,17 @@ function readDocument(
   lineAt: (offset: number) => number,
 ): ManifestDocument {
   const lineOf = (path: FieldPath): number => lineAt(offsetOf(document, path));
-  const errors = document.errors.map((error) => ({
-    line: lineAt(error.pos[0]),
-    message: sentence(error.message),
-  }));
-  if (errors.length > 0) return { index, value: null, syntaxProblems: errors, lineOf };
-  try {
-    return { index, value: document.toJS() as unknown, syntaxProblems: [], lineOf };
-  } catch (error) {
-    // Aliases: unresolved ones, and those that would multiply without end.
+  const broken = (line: number, error: unknown): ManifestDocument => {
     const message = sentence(error instanceof Error ? error.message : String(error));
-    return { index, value: null, syntaxProblems: [{ line: lineOf([]), message }], lineOf };
+    return { index, value: null, syntaxProblem: { line, message }, lineOf };
+  };
+  const [error] = document.errors;
+  if (error !== undefined) return broken(lineAt(error.pos[0]), error);
+  try {
+    return { index, value: document.toJS() as unknown, lineOf };
+  } catch (thrown) {
+    // Aliases: unresolved ones, and those that would multiply without end.
+    return broken(lineOf([]), thrown);
   }
 }
 
@@ -78,5 +87,7 @@ function startOf(node: unknown): number | undefined {
 /** Lower case at the start and no full stop at the end: it stands after "not valid YAML:". */
 function sentence(message: string): string {
   const [firstLine = ''] = message.split('\n');
+  // The parser recurses: tens of thousands of levels end its stack.
+  if (firstLine.startsWith('Maximum call stack')) return 'nested too deeply; flatten it';
   return `${firstLine.charAt(0).toLowerCase()}${firstLine.slice(1)}`.replace(/[.:]$/, '');
 }

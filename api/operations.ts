@@ -82,7 +82,8 @@ export const updateStrategy = withRules(
   [
     {
       cel: 'self.maxUnavailable + self.maxSurge > 0',
-      message: 'maxUnavailable and maxSurge must not both be 0, nothing could roll: set maxSurge to 1',
+      message:
+        'maxUnavailable and maxSurge must not both be 0, nothing could roll: set maxSurge to 1',
       field: ['maxSurge'],
       holds: (self) => self.maxUnavailable + self.maxSurge > 0,
     },

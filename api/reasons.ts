@@ -36,24 +36,31 @@ export const CONDITION_REASONS = {
   Scaling: fine('The number of runtimes is being brought to what the spec asks for.'),
   RolloutComplete: fine('All runtimes have the current revision.'),
   RolloutStalled: {
-    meaning: 'A roll-out made no progress for updateStrategy.progressDeadlineSeconds; the old revision goes on serving.',
-    whatToDo: 'Read the message and the log of the new runtimes, then correct the agent module or the manifest.',
+    meaning:
+      'A roll-out made no progress for updateStrategy.progressDeadlineSeconds; the old revision goes on serving.',
+    whatToDo:
+      'Read the message and the log of the new runtimes, then correct the agent module or the manifest.',
   },
   AgentModuleInvalid: {
     meaning: 'The agent module does not load, or exports no agent.',
-    whatToDo: 'Correct the module at the place that the message names; the pool tries again when the file changes.',
+    whatToDo:
+      'Correct the module at the place that the message names; the pool tries again when the file changes.',
   },
   RuntimeCrashLooping: {
     meaning: 'Runtimes end again and again soon after their start.',
-    whatToDo: 'Read the log of the runtime for its last words; the next start waits longer each time.',
+    whatToDo:
+      'Read the log of the runtime for its last words; the next start waits longer each time.',
   },
   HotCapacityReached: {
-    meaning: 'More projects should be HOT than tiers.hot.maxInstances allows; the rest is served by shared runtimes.',
+    meaning:
+      'More projects should be HOT than tiers.hot.maxInstances allows; the rest is served by shared runtimes.',
     whatToDo: 'Raise tiers.hot.maxInstances, or pin fewer projects to HOT.',
   },
   ProjectsQuarantined: {
-    meaning: 'Projects that ended runtimes twice in a row get CIRCUIT_OPEN for circuitBreaker.resetTimeoutSeconds.',
-    whatToDo: 'Find out from the log which task of these projects ends the process, and correct the agent.',
+    meaning:
+      'Projects that ended runtimes twice in a row get CIRCUIT_OPEN for circuitBreaker.resetTimeoutSeconds.',
+    whatToDo:
+      'Find out from the log which task of these projects ends the process, and correct the agent.',
   },
   Suspended: {
     meaning: 'spec.operatingMode is Suspended: no runtimes, state kept, tasks get UNAVAILABLE.',
@@ -61,7 +68,8 @@ export const CONDITION_REASONS = {
   },
   StoreUnavailable: {
     meaning: 'The store does not answer; nothing is acknowledged until it does.',
-    whatToDo: 'Check the data folder: free space, rights, and that the disk answers; service resumes by itself.',
+    whatToDo:
+      'Check the data folder: free space, rights, and that the disk answers; service resumes by itself.',
   },
   StoreEmbedded: fine('State is in the data folder and survives the loss of any process.'),
   StoreInMemory: {

@@ -13,7 +13,8 @@ const variable = z.strictObject({
     .min(1)
     .max(253)
     .regex(ENV_NAME, {
-      error: 'must be the name of an environment variable: a letter or _ first, then letters, digits, _ . or -',
+      error:
+        'must be the name of an environment variable: a letter or _ first, then letters, digits, _ . or -',
     })
     .describe('Name of the variable.'),
   value: z
@@ -31,17 +32,25 @@ export const runtime = z.strictObject({
     .min(1)
     .max(1_024)
     .default('./agents.ts')
-    .describe('The module whose default export is one agent or a list: a path relative to the manifest, or a package name.'),
+    .describe(
+      'The module whose default export is one agent or a list: a path relative to the manifest, or a package name.',
+    ),
   isolation: z
     .enum(ISOLATIONS)
     .default('WorkerThread')
-    .describe('WorkerThread: a worker and heap per project. Shared: one heap for many projects, trusted agents only.'),
-  config: freeForm.default({}).describe('Free form; agents read it as context.config. At most 64 KiB as JSON.'),
+    .describe(
+      'WorkerThread: a worker and heap per project. Shared: one heap for many projects, trusted agents only.',
+    ),
+  config: freeForm
+    .default({})
+    .describe('Free form; agents read it as context.config. At most 64 KiB as JSON.'),
   maxConcurrentTasks: wholeNumber(
     { min: 1, max: 100_000 },
     'Tasks that run at once in one shared runtime: the credit that gateways share.',
   ).default(1_000),
   env: keyedList(variable, { keys: ['name'], itemsMax: 200 })
     .default([])
-    .describe("Environment of the runtimes, seen by every tenant's agents: no tenant secrets here."),
+    .describe(
+      "Environment of the runtimes, seen by every tenant's agents: no tenant secrets here.",
+    ),
 });

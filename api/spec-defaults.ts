@@ -12,7 +12,8 @@ export interface PartialSpec {
  */
 export function dropEmptyFields(value: unknown, schema: JsonSchema | undefined): unknown {
   if (schema === undefined || isFreeForm(schema)) return value;
-  if (Array.isArray(value)) return value.map((item: unknown) => dropEmptyFields(item, schema.items));
+  if (Array.isArray(value))
+    return value.map((item: unknown) => dropEmptyFields(item, schema.items));
   if (!isMapping(value)) return value;
   const kept = Object.entries(value).filter(([, child]) => child !== null);
   return Object.fromEntries(

@@ -40,6 +40,12 @@ export const status = z.strictObject({
   currentRevision: text('Revision that the pool has fully rolled out to.'),
   updateRevision: text('Revision of the spec as it is now.'),
   endpoint: text('Where the pool is called, host:port of gRPC.').exactOptional(),
-  tiers: z.array(tierStatus).max(3).meta({ description: 'Counts by tier.', ...listBy('name') }),
-  conditions: z.array(condition).max(16).meta({ description: 'Conditions by type.', ...listBy('type') }),
+  tiers: z
+    .array(tierStatus)
+    .max(3)
+    .meta({ description: 'Counts by tier.', ...listBy('name') }),
+  conditions: z
+    .array(condition)
+    .max(16)
+    .meta({ description: 'Conditions by type.', ...listBy('type') }),
 });

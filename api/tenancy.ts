@@ -24,7 +24,9 @@ const tenantLimits = z.strictObject({
   ).exactOptional(),
 });
 
-export const everyTenantLimits = tenantLimits.describe('Limits of each tenant that has none of its own.');
+export const everyTenantLimits = tenantLimits.describe(
+  'Limits of each tenant that has none of its own.',
+);
 
 const project = z.strictObject({
   tenant: identifier('Tenant of the project.'),
@@ -36,14 +38,18 @@ const project = z.strictObject({
   quota: projectQuota.exactOptional(),
   config: freeForm
     .exactOptional()
-    .describe('Free form, laid over the configuration of tenant and runtime. At most 64 KiB as JSON.'),
+    .describe(
+      'Free form, laid over the configuration of tenant and runtime. At most 64 KiB as JSON.',
+    ),
 });
 
 const tenant = z.strictObject({
   name: identifier('Name of the tenant.'),
   config: freeForm
     .exactOptional()
-    .describe('Free form, laid over runtime.config when an instance is activated. At most 64 KiB as JSON.'),
+    .describe(
+      'Free form, laid over runtime.config when an instance is activated. At most 64 KiB as JSON.',
+    ),
   limits: tenantLimits
     .exactOptional()
     .describe('Limits of this tenant; a field that is left out comes from tenantLimits.'),

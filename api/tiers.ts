@@ -13,7 +13,9 @@ const hot = withRules(
       { min: 0, max: 100 },
       'Dedicated runtimes that are ready and bound to no project: a promotion takes one at once.',
     ).default(0),
-    maxInstances: wholeNumber({ min: 0, max: 1_000 }, 'Projects that may be HOT at once.').default(10),
+    maxInstances: wholeNumber({ min: 0, max: 1_000 }, 'Projects that may be HOT at once.').default(
+      10,
+    ),
     idleSeconds: wholeNumber(
       { min: 0, max: IDLE_SECONDS_MAX },
       'Seconds without a task after which a HOT project is demoted; 0: never.',
