@@ -1,0 +1,97 @@
+/** The environment as configuration: defaults of pools, the log level, where clients call. Takes the variables as an argument. */
+import { type FieldPath, schemaAt } from '../../api/json-schema.ts';
+import { layDefaults, type PartialSpec } from '../../api/spec-defaults.ts';
+import { LOG_LEVELS, type LogLevel } from '../log.ts';
+import { readValue } from './read-value.ts';
+import { LATER_VARIABLES, type SpecPath, type Variable, VARIABLES } from './variables.ts';
+
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+export interface Environment {
+  /** Stands below a pool's manifest and above the schema's defaults. */
+  readonly specDefaults: PartialSpec;
+  /** Which variable set a field of `specDefaults`: `tiers.default` → `AGENT_POOL_DEFAULT_TIER`. */
+  readonly sources: ReadonlyMap<string, string>;
+  /** Undefined: the process chooses. */
+  readonly logLevel: LogLevel | undefined;
+  /** What clients use where no option says otherwise. */
+  readonly client: { readonly server: string | undefined; readonly token: string | undefined };
+  /** One sentence for each variable that is set and has no effect. */
+  readonly warnings: readonly string[];
+}
+
+export type ReadEnvironment =
+  | { readonly ok: true; readonly environment: Environment }
+  /** A sentence each, the variable's name first. */
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** An empty variable counts as unset. */
+export function readEnvironment(variables: Variables): ReadEnvironment {
+  const problems: string[] = [];
+  const sources = new Map<string, string>();
+  let specDefaults: PartialSpec = {};
+  for (const variable of VARIABLES) {
+    const part = readVariable(variable, variables);
+    if (part === undefined) continue;
+    if (!part.ok) {
+      problems.push(part.problem);
+      continue;
+    }
+    specDefaults = layDefaults(specDefaults, part.spec) as PartialSpec;
+    for (const field of variable.fields) sources.set(field.join('.'), variable.name);
+  }
+  const logLevel = readLogLevel(textOf('LOG_LEVEL', variables), problems);
+  if (problems.length > 0) return { ok: false, problems };
+  const client = {
+    server: textOf('AGENTPOOL_SERVER', variables),
+    token: textOf('AGENTPOOL_TOKEN', variables),
+  };
+  const warnings = LATER_VARIABLES.filter((name) => textOf(name, variables) !== undefined).map(
+    (name) => `${name} is set, but has no effect in this version: unset it`,
+  );
+  return { ok: true, environment: { specDefaults, sources, logLevel, client, warnings } };
+}
+
+type Part =
+  | { readonly ok: true; readonly spec: PartialSpec }
+  | { readonly ok: false; readonly problem: string };
+
+function readVariable({ name, reading, fields }: Variable, variables: Variables): Part | undefined {
+  const text = textOf(name, variables);
+  if (text === undefined) return undefined;
+  const [field] = fields;
+  const schema = schemaAt(['spec', ...field] satisfies FieldPath);
+  if (schema === undefined)
+    throw new Error(`${name} sets spec.${field.join('.')}, which does not exist`);
+  const read = readValue(text, reading, schema);
+  if (!read.ok)
+    return { ok: false, problem: `${name}: ${read.message} (it sets spec.${field.join('.')})` };
+  const { value } = read;
+  if (value === undefined) return undefined;
+  const spec = fields.reduce<PartialSpec>(
+    (merged, path) => layDefaults(merged, nest(path, value)) as PartialSpec,
+    {},
+  );
+  return { ok: true, spec };
+}
+
+function readLogLevel(text: string | undefined, problems: string[]): LogLevel | undefined {
+  if (text === undefined) return undefined;
+  const level = LOG_LEVELS.find((name) => name === text.toLowerCase());
+  if (level === undefined)
+    problems.push(
+      `LOG_LEVEL: must be one of ${LOG_LEVELS.join(', ')}, but is ${JSON.stringify(text)}`,
+    );
+  return level;
+}
+
+function textOf(name: string, variables: Variables): string | undefined {
+  const text = variables[name]?.trim();
+  return text === '' ? undefined : text;
+}
+
+function nest(path: SpecPath, value: string | number): PartialSpec {
+  const [first, ...rest] = path;
+  const [second, ...deeper] = rest;
+  return { [first]: second === undefined ? value : nest([second, ...deeper], value) };
+}
