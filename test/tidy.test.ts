@@ -1,7 +1,7 @@
 /** Taste that a linter cannot see: each file says what it is for, names are ours, nothing is left for later without a number. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 
 const LINES_MAX = 300;
@@ -11,7 +11,7 @@ const GENERATED = /^proto\/generated\//;
 
 const files = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8' })
   .split('\0')
-  .filter((path) => path !== '');
+  .filter((path) => path !== '' && existsSync(path));
 const sources = files.filter((path) => /[.][cm]?[jt]s$/.test(path) && !GENERATED.test(path));
 
 /** The files that break a rule, so that a failure names them all at once. */
@@ -75,5 +75,16 @@ describe('the house is tidy', () => {
       .filter((path) => path.startsWith('docs/adr/'))
       .map((path) => Number(basename(path).slice(0, 4)));
     expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+  });
+
+  it('has no link in its documents that leads nowhere', () => {
+    const documents = files.filter((path) => path.endsWith('.md'));
+    const dead = documents.flatMap((path) =>
+      [...readFileSync(path, 'utf8').matchAll(/\]\(([^)#\s]+)[^)]*\)/g)]
+        .map((link) => link[1] ?? '')
+        .filter((link) => !/^[a-z]+:/.test(link) && !existsSync(join(dirname(path), link)))
+        .map((link) => `${path}: ${link}`),
+    );
+    expect(dead).toEqual([]);
   });
 });
