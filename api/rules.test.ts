@@ -1,0 +1,89 @@
+import { describe, expect, it } from '@jest/globals';
+import { evaluate } from '@marcbachmann/cel-js';
+import fc from 'fast-check';
+import { parsePool } from './parse-pool.ts';
+import { type FieldPath, formatPath, schemaAt } from './json-schema.ts';
+
+const POOL = { apiVersion: 'agentpool.dev/v1alpha1', kind: 'AgentPool', metadata: { name: 'a' } };
+
+interface RuleCase {
+  /** Where in the resource the rule stands. */
+  readonly at: FieldPath;
+  /** A value of each kind that matters: around the border, and far from it. */
+  readonly self: fc.Arbitrary<unknown>;
+  /** What an API server makes of `self` before it asks the rule. */
+  readonly defaults?: object;
+  readonly spec: (self: never) => unknown;
+}
+
+const small = fc.integer({ min: 1, max: 4 });
+
+const CASES: readonly RuleCase[] = [
+  {
+    at: ['spec', 'tiers', 'hot'],
+    self: fc.record({ standby: small, maxInstances: small }),
+    spec: (hot) => ({ tiers: { hot } }),
+  },
+  {
+    at: ['spec', 'link'],
+    self: fc.record({ reconnectMinMs: small, reconnectMaxMs: small }),
+    spec: (link) => ({ link }),
+  },
+  {
+    at: ['spec', 'updateStrategy'],
+    self: fc.record({ maxUnavailable: fc.nat(1), maxSurge: fc.nat(1) }),
+    spec: (updateStrategy) => ({ updateStrategy }),
+  },
+  {
+    at: ['spec'],
+    self: fc.record({
+      limits: fc.record({ conversationWindowTurns: small }),
+      checkpoint: fc.record({ retention: fc.record({ turnsMaxPerConversation: small }) }),
+      tenants: fc.constant([]),
+    }),
+    spec: (spec) => spec,
+  },
+  {
+    at: ['spec'],
+    self: fc.tuple(fc.nat(4), fc.option(small, { nil: undefined })).map(([count, maxTenants]) => ({
+      tenants: Array.from({ length: count }, (_, index) => ({ name: `t${index}` })),
+      ...(maxTenants === undefined ? {} : { maxTenants }),
+    })),
+    defaults: {
+      limits: { conversationWindowTurns: 1 },
+      checkpoint: { retention: { turnsMaxPerConversation: 1 } },
+    },
+    spec: (spec) => spec,
+  },
+  ...(['tenant', 'project'] as const).map((field) => ({
+    at: ['spec', 'projects', 0, field],
+    self: fc.constantFrom('.', '..', '...', 'a', '.a'),
+    spec: (self: never) => ({ projects: [{ tenant: 'a', project: 'a', [field]: self }] }),
+  })),
+  {
+    at: ['spec', 'tenants', 0, 'name'],
+    self: fc.constantFrom('.', '..', '...', 'a', '.a'),
+    spec: (name) => ({ tenants: [{ name }] }),
+  },
+];
+
+describe('a rule between fields', () => {
+  it.each(CASES.map((row) => [formatPath(row.at), row] as const))(
+    'of %s says the same as CEL and here',
+    (_name, { at, self, defaults = {}, spec }) => {
+      const rules = schemaAt(at)?.['x-kubernetes-validations'] ?? [];
+      expect(rules.length).toBeGreaterThan(0);
+      const verdicts = new Set<boolean>();
+      fc.assert(
+        fc.property(self, (value) => {
+          const asked = typeof value === 'object' ? { ...defaults, ...value } : value;
+          const byCel = rules.every(({ rule }) => evaluate(rule, { self: asked }) === true);
+          expect(parsePool({ ...POOL, spec: spec(value as never) }).ok).toBe(byCel);
+          verdicts.add(byCel);
+        }),
+        { numRuns: 200 },
+      );
+      expect(verdicts).toEqual(new Set([true, false]));
+    },
+  );
+});
