@@ -20,7 +20,7 @@ const HOMES = {
 
 // What runs inside the deterministic simulation: there only clock, random, store, link and worker channel are replaced.
 const SIMULATED =
-  '^(gateway/(stages|routing)/|agent-runtime/host/|agent-runtime/worker/session|platform/link/(link-client|link-server|task-link|frames))';
+  '^(gateway/(stages|routing|admission)/|agent-runtime/host/|agent-runtime/worker/session|platform/link/(link-client|link-server|task-link|frames))';
 
 const homeRule = ([pkg, home]) => ({
   name: `home-of-${pkg}`,
