@@ -100,7 +100,9 @@ export class AppError extends Error {
   /** Anything that was thrown, as an AppError: what is not ours is INTERNAL, its message kept for the log only. */
   static from(thrown: unknown): AppError {
     if (thrown instanceof AppError) return thrown;
-    return new AppError('INTERNAL', 'internal error; the log of this process has the details', { cause: thrown });
+    return new AppError('INTERNAL', 'internal error; the log of this process has the details', {
+      cause: thrown,
+    });
   }
 }
 

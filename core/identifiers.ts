@@ -69,5 +69,7 @@ export function parsePoolName(text: string, defaultNamespace: string): PoolRef |
     second === undefined
       ? { namespace: defaultNamespace, name: first }
       : { namespace: first, name: second };
-  return POOL_PART_PATTERN.test(ref.namespace) && POOL_PART_PATTERN.test(ref.name) ? ref : undefined;
+  return POOL_PART_PATTERN.test(ref.namespace) && POOL_PART_PATTERN.test(ref.name)
+    ? ref
+    : undefined;
 }

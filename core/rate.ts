@@ -12,7 +12,11 @@ export type RateAnswer =
   | { readonly type: 'refused'; readonly retryAfterMs: number };
 
 /** A full bucket holds one minute's requests, so a burst of a whole minute's quota passes; it refills evenly. */
-export function takeToken(bucket: RateBucket | undefined, perMinute: number, wallMs: number): RateAnswer {
+export function takeToken(
+  bucket: RateBucket | undefined,
+  perMinute: number,
+  wallMs: number,
+): RateAnswer {
   const perMs = perMinute / 60_000;
   const elapsedMs = bucket === undefined ? 0 : Math.max(0, wallMs - bucket.atMs);
   const tokens = Math.min(perMinute, (bucket?.tokens ?? perMinute) + elapsedMs * perMs);

@@ -60,7 +60,12 @@ function wrap(logger: PinoLike): Log {
 
 /** @param process names the kind of process in every line: standalone, gateway, runtime. */
 export function createLog(level: LogLevel, process: string): Log {
-  return wrap(pino({ level, base: { process }, formatters: { level: (label) => ({ level: label }) } }, pino.destination(2)));
+  return wrap(
+    pino(
+      { level, base: { process }, formatters: { level: (label) => ({ level: label }) } },
+      pino.destination(2),
+    ),
+  );
 }
 
 /** Says nothing: tests and the simulation. */

@@ -5,7 +5,13 @@
 import type { GrpcCode } from '../../core/errors.ts';
 import type { Tier } from '../../core/tier.ts';
 import type { ChunkKind, Priority, PrincipalFrame } from '../../platform/link/frames.ts';
-import type { AgentInfo, Payload, StateEntry, StateWrite, Turn } from '../../platform/store/store.ts';
+import type {
+  AgentInfo,
+  Payload,
+  StateEntry,
+  StateWrite,
+  Turn,
+} from '../../platform/store/store.ts';
 
 /** Numbers sessions and runs of one worker; never reused in it. */
 export type SessionNumber = number;
@@ -58,13 +64,37 @@ export type ToWorker =
   /** First half of an activation: build the agents' context, run `initialize`. */
   | { readonly type: 'open'; readonly session: SessionNumber; readonly start: SessionStart }
   /** Second half, after the claim: state is there, tasks may come. */
-  | { readonly type: 'restore'; readonly session: SessionNumber; readonly state: readonly StateEntry[] }
-  | { readonly type: 'run'; readonly session: SessionNumber; readonly run: RunNumber; readonly task: TaskStart }
-  | { readonly type: 'turns'; readonly session: SessionNumber; readonly run: RunNumber; readonly turns: readonly Turn[] }
+  | {
+      readonly type: 'restore';
+      readonly session: SessionNumber;
+      readonly state: readonly StateEntry[];
+    }
+  | {
+      readonly type: 'run';
+      readonly session: SessionNumber;
+      readonly run: RunNumber;
+      readonly task: TaskStart;
+    }
+  | {
+      readonly type: 'turns';
+      readonly session: SessionNumber;
+      readonly run: RunNumber;
+      readonly turns: readonly Turn[];
+    }
   /** Chunk bytes have left: the agent may emit as many again. */
-  | { readonly type: 'window'; readonly session: SessionNumber; readonly run: RunNumber; readonly bytes: number }
+  | {
+      readonly type: 'window';
+      readonly session: SessionNumber;
+      readonly run: RunNumber;
+      readonly bytes: number;
+    }
   /** Answered by `finished`: `cancelled`, or `success` when the task had ended already and so won. */
-  | { readonly type: 'cancel'; readonly session: SessionNumber; readonly run: RunNumber; readonly reason: 'CANCELLED' | 'DEADLINE' | 'SLOW_CONSUMER' }
+  | {
+      readonly type: 'cancel';
+      readonly session: SessionNumber;
+      readonly run: RunNumber;
+      readonly reason: 'CANCELLED' | 'DEADLINE' | 'SLOW_CONSUMER';
+    }
   /** The conversation is being erased: forget its window and state. */
   | { readonly type: 'forget'; readonly session: SessionNumber; readonly conversationId: string }
   | { readonly type: 'close'; readonly session: SessionNumber }
@@ -76,13 +106,48 @@ export type FromWorker =
   /** The module cannot be used; the worker exits. */
   | { readonly type: 'broken'; readonly message: string; readonly stack?: string }
   | { readonly type: 'opened'; readonly session: SessionNumber }
-  | { readonly type: 'openFailed'; readonly session: SessionNumber; readonly agent: string; readonly message: string; readonly stack?: string }
-  | { readonly type: 'needTurns'; readonly session: SessionNumber; readonly run: RunNumber; readonly conversationId: string }
-  | { readonly type: 'chunk'; readonly session: SessionNumber; readonly run: RunNumber; readonly kind: ChunkKind; readonly payload: Payload }
-  | { readonly type: 'finished'; readonly session: SessionNumber; readonly run: RunNumber; readonly outcome: RunOutcome }
+  | {
+      readonly type: 'openFailed';
+      readonly session: SessionNumber;
+      readonly agent: string;
+      readonly message: string;
+      readonly stack?: string;
+    }
+  | {
+      readonly type: 'needTurns';
+      readonly session: SessionNumber;
+      readonly run: RunNumber;
+      readonly conversationId: string;
+    }
+  | {
+      readonly type: 'chunk';
+      readonly session: SessionNumber;
+      readonly run: RunNumber;
+      readonly kind: ChunkKind;
+      readonly payload: Payload;
+    }
+  | {
+      readonly type: 'finished';
+      readonly session: SessionNumber;
+      readonly run: RunNumber;
+      readonly outcome: RunOutcome;
+    }
   | { readonly type: 'closed'; readonly session: SessionNumber }
-  | { readonly type: 'log'; readonly session: SessionNumber; readonly run?: RunNumber; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly message: string; readonly fields: Readonly<Record<string, unknown>> }
-  | { readonly type: 'probed'; readonly nonce: number; readonly heapUsedBytes: number; readonly externalBytes: number; readonly cpuMicros: number };
+  | {
+      readonly type: 'log';
+      readonly session: SessionNumber;
+      readonly run?: RunNumber;
+      readonly level: 'debug' | 'info' | 'warn' | 'error';
+      readonly message: string;
+      readonly fields: Readonly<Record<string, unknown>>;
+    }
+  | {
+      readonly type: 'probed';
+      readonly nonce: number;
+      readonly heapUsedBytes: number;
+      readonly externalBytes: number;
+      readonly cpuMicros: number;
+    };
 
 export interface WorkerAgent extends AgentInfo {
   readonly concurrency: 'conversation' | 'project' | 'none';
@@ -93,8 +158,27 @@ export interface WorkerAgent extends AgentInfo {
  * commit is refused the whole session is thrown away.
  */
 export type RunOutcome =
-  | { readonly type: 'success'; readonly output: Payload; readonly writes: readonly StateWrite[]; readonly turns: readonly Omit<Turn, 'index'>[]; readonly reran: boolean }
-  | { readonly type: 'error'; readonly reason: 'AGENT_ERROR' | 'STATE_CONFLICT' | 'INVALID_FIELD' | 'PAYLOAD_TOO_LARGE' | 'SLOW_CONSUMER' | 'UNKNOWN_AGENT'; readonly code?: GrpcCode; readonly message: string; readonly stack?: string; readonly field?: string }
+  | {
+      readonly type: 'success';
+      readonly output: Payload;
+      readonly writes: readonly StateWrite[];
+      readonly turns: readonly Omit<Turn, 'index'>[];
+      readonly reran: boolean;
+    }
+  | {
+      readonly type: 'error';
+      readonly reason:
+        | 'AGENT_ERROR'
+        | 'STATE_CONFLICT'
+        | 'INVALID_FIELD'
+        | 'PAYLOAD_TOO_LARGE'
+        | 'SLOW_CONSUMER'
+        | 'UNKNOWN_AGENT';
+      readonly code?: GrpcCode;
+      readonly message: string;
+      readonly stack?: string;
+      readonly field?: string;
+    }
   | { readonly type: 'cancelled' };
 
 /** The host's end of a worker; the simulation has one without threads. */
@@ -111,8 +195,14 @@ export interface WorkerChannel {
 export interface WorkerListener {
   message(message: FromWorker): void;
   /** Once; nothing follows. `why`: `memory` when the heap limit was hit, `exit` when the agent called process.exit or died of an unhandled error. */
-  exited(why: { readonly type: 'memory' | 'exit' | 'error' | 'terminated'; readonly message: string }): void;
+  exited(why: {
+    readonly type: 'memory' | 'exit' | 'error' | 'terminated';
+    readonly message: string;
+  }): void;
 }
 
 /** Starts a worker with a heap limit; never throws, a failure comes as `exited`. */
-export type StartWorker = (options: { readonly start: WorkerStart; readonly heapMb: number }) => WorkerChannel;
+export type StartWorker = (options: {
+  readonly start: WorkerStart;
+  readonly heapMb: number;
+}) => WorkerChannel;

@@ -54,7 +54,11 @@ export interface TaskHeader {
   /** When the last caller leaves: cancel, or run on to the end. */
   readonly onDisconnect: 'CANCEL' | 'CONTINUE';
   /** The gateway cannot reach this owner: activate and take the project over. */
-  readonly takeover?: { readonly incarnation: string; readonly epoch: number; readonly refused: boolean };
+  readonly takeover?: {
+    readonly incarnation: string;
+    readonly epoch: number;
+    readonly refused: boolean;
+  };
   readonly traceparent?: string;
 }
 
@@ -90,21 +94,46 @@ export type ChunkKind = 'TEXT' | 'REASONING' | 'DATA';
 
 /** Gateway → runtime. */
 export type ToRuntime =
-  | { readonly type: 'hello'; readonly gateway: string; readonly protocolMin: number; readonly protocolMax: number }
+  | {
+      readonly type: 'hello';
+      readonly gateway: string;
+      readonly protocolMin: number;
+      readonly protocolMax: number;
+    }
   /** `demand`: tasks running here or waiting for this runtime at the gateway; credit is split by it. */
   | { readonly type: 'ping'; readonly nonce: number; readonly demand: number }
   /** Data stream. `more`: `input` frames follow. */
-  | { readonly type: 'task'; readonly task: TaskNumber; readonly header: TaskHeader; readonly body: Uint8Array; readonly more: boolean }
-  | { readonly type: 'input'; readonly task: TaskNumber; readonly body: Uint8Array; readonly more: boolean }
+  | {
+      readonly type: 'task';
+      readonly task: TaskNumber;
+      readonly header: TaskHeader;
+      readonly body: Uint8Array;
+      readonly more: boolean;
+    }
+  | {
+      readonly type: 'input';
+      readonly task: TaskNumber;
+      readonly body: Uint8Array;
+      readonly more: boolean;
+    }
   /** May overtake its `task` frame. Answered by `failed` or `result`, whichever won. */
-  | { readonly type: 'cancel'; readonly task: TaskNumber; readonly reason: 'CANCELLED' | 'DEADLINE' | 'SLOW_CONSUMER' }
+  | {
+      readonly type: 'cancel';
+      readonly task: TaskNumber;
+      readonly reason: 'CANCELLED' | 'DEADLINE' | 'SLOW_CONSUMER';
+    }
   /** More answer bytes may be sent for this task. */
   | { readonly type: 'window'; readonly task: TaskNumber; readonly bytes: number }
   | { readonly type: 'call'; readonly call: number; readonly request: RuntimeCall };
 
 /** Runtime → gateway. */
 export type FromRuntime =
-  | { readonly type: 'welcome'; readonly incarnation: string; readonly revision: string; readonly protocol: number }
+  | {
+      readonly type: 'welcome';
+      readonly incarnation: string;
+      readonly revision: string;
+      readonly protocol: number;
+    }
   | { readonly type: 'pong'; readonly nonce: number }
   /** Most tasks that this link may have unfinished, parked ones not counted; replaces the last grant. */
   | { readonly type: 'grant'; readonly tasks: number }
@@ -112,17 +141,58 @@ export type FromRuntime =
   /** The task waits for an activation or a slot and holds no credit; ends with `started` or the task's end. */
   | { readonly type: 'parked'; readonly task: TaskNumber }
   /** Data stream, like all below until `moved`. The agent runs now (or the task joined one that runs). */
-  | { readonly type: 'started'; readonly task: TaskNumber; readonly conversationId: string; readonly instanceId: string; readonly agent: string; readonly tier: Tier; readonly wallMs: number }
-  | { readonly type: 'chunk'; readonly task: TaskNumber; readonly arm: PayloadArm; readonly kind: ChunkKind; readonly body: Uint8Array; readonly more: boolean }
-  | { readonly type: 'result'; readonly task: TaskNumber; readonly header: ResultHeader; readonly body: Uint8Array; readonly more: boolean }
+  | {
+      readonly type: 'started';
+      readonly task: TaskNumber;
+      readonly conversationId: string;
+      readonly instanceId: string;
+      readonly agent: string;
+      readonly tier: Tier;
+      readonly wallMs: number;
+    }
+  | {
+      readonly type: 'chunk';
+      readonly task: TaskNumber;
+      readonly arm: PayloadArm;
+      readonly kind: ChunkKind;
+      readonly body: Uint8Array;
+      readonly more: boolean;
+    }
+  | {
+      readonly type: 'result';
+      readonly task: TaskNumber;
+      readonly header: ResultHeader;
+      readonly body: Uint8Array;
+      readonly more: boolean;
+    }
   /** The rest of a chunk or result. */
-  | { readonly type: 'output'; readonly task: TaskNumber; readonly body: Uint8Array; readonly more: boolean }
+  | {
+      readonly type: 'output';
+      readonly task: TaskNumber;
+      readonly body: Uint8Array;
+      readonly more: boolean;
+    }
   | { readonly type: 'failed'; readonly task: TaskNumber; readonly error: ErrorFrame }
   /** The project is not here: the task never started; go to the owner (none: to any, it is free). */
-  | { readonly type: 'elsewhere'; readonly task: TaskNumber; readonly owner?: Owner; readonly epoch: number }
+  | {
+      readonly type: 'elsewhere';
+      readonly task: TaskNumber;
+      readonly owner?: Owner;
+      readonly epoch: number;
+    }
   /** Pushed on every link when a project leaves; `to` when it is known who serves it next. */
-  | { readonly type: 'moved'; readonly project: ProjectKey; readonly epoch: number; readonly to?: { readonly incarnation: string; readonly address: string } }
-  | { readonly type: 'reply'; readonly call: number; readonly answer: unknown; readonly error?: ErrorFrame }
+  | {
+      readonly type: 'moved';
+      readonly project: ProjectKey;
+      readonly epoch: number;
+      readonly to?: { readonly incarnation: string; readonly address: string };
+    }
+  | {
+      readonly type: 'reply';
+      readonly call: number;
+      readonly answer: unknown;
+      readonly error?: ErrorFrame;
+    }
   /** The runtime drains: new projects go elsewhere; what it owns it serves until quiescence. */
   | { readonly type: 'draining' };
 
@@ -137,9 +207,18 @@ export type RuntimeCall =
   | { readonly method: 'pause'; readonly project: ProjectKey; readonly force: boolean }
   | { readonly method: 'resume'; readonly project: ProjectKey }
   | { readonly method: 'acquire'; readonly project: ProjectKey; readonly ttlMs: number }
-  | { readonly method: 'renew'; readonly project: ProjectKey; readonly leaseId: string; readonly ttlMs: number }
+  | {
+      readonly method: 'renew';
+      readonly project: ProjectKey;
+      readonly leaseId: string;
+      readonly ttlMs: number;
+    }
   | { readonly method: 'releaseLease'; readonly project: ProjectKey; readonly leaseId: string }
-  | { readonly method: 'forgetConversation'; readonly project: ProjectKey; readonly conversationId: string }
+  | {
+      readonly method: 'forgetConversation';
+      readonly project: ProjectKey;
+      readonly conversationId: string;
+    }
   /** Discards instance and claim: the project is about to be erased. */
   | { readonly method: 'discard'; readonly project: ProjectKey }
   /** What this runtime counted: a MetricSnapshot. */

@@ -32,9 +32,19 @@ export interface RuntimeLink {
 
 export interface TaskListener {
   parked(): void;
-  started(start: { readonly conversationId: string; readonly instanceId: string; readonly agent: string; readonly tier: Tier; readonly wallMs: number }): void;
+  started(start: {
+    readonly conversationId: string;
+    readonly instanceId: string;
+    readonly agent: string;
+    readonly tier: Tier;
+    readonly wallMs: number;
+  }): void;
   /** The listener calls `RunningTask.consumed` when the bytes have left; without it the window closes after 256 KiB. */
-  chunk(chunk: { readonly arm: PayloadArm; readonly kind: ChunkKind; readonly body: Uint8Array }): void;
+  chunk(chunk: {
+    readonly arm: PayloadArm;
+    readonly kind: ChunkKind;
+    readonly body: Uint8Array;
+  }): void;
   finished(header: ResultHeader, body: Uint8Array): void;
   failed(error: AppError): void;
   elsewhere(owner: Owner | undefined, epoch: number): void;
@@ -53,7 +63,11 @@ export interface RunningTask {
 export interface LinkEvents {
   stateChanged(link: RuntimeLink): void;
   creditChanged(link: RuntimeLink): void;
-  moved(project: ProjectKey, epoch: number, to: { readonly incarnation: string; readonly address: string } | undefined): void;
+  moved(
+    project: ProjectKey,
+    epoch: number,
+    to: { readonly incarnation: string; readonly address: string } | undefined,
+  ): void;
   draining(link: RuntimeLink): void;
 }
 
@@ -72,9 +86,18 @@ export interface IncomingTask {
   /** Aborted when the caller cancels, its deadline passes, it is too slow, or the link breaks (reason is an AppError). */
   readonly signal: AbortSignal;
   parked(): void;
-  started(start: { readonly conversationId: string; readonly instanceId: string; readonly agent: string; readonly tier: Tier }): void;
+  started(start: {
+    readonly conversationId: string;
+    readonly instanceId: string;
+    readonly agent: string;
+    readonly tier: Tier;
+  }): void;
   /** False: the window is used up; `onWindow` is called when there is room again. Bytes are queued all the same. */
-  chunk(chunk: { readonly arm: PayloadArm; readonly kind: ChunkKind; readonly body: Uint8Array }): boolean;
+  chunk(chunk: {
+    readonly arm: PayloadArm;
+    readonly kind: ChunkKind;
+    readonly body: Uint8Array;
+  }): boolean;
   onWindow(callback: () => void): void;
   finish(header: ResultHeader, body: Uint8Array): void;
   fail(error: AppError): void;
@@ -84,7 +107,11 @@ export interface IncomingTask {
 /** Runtime side: all open links. */
 export interface LinkHub {
   /** Pushes to every gateway. */
-  moved(project: ProjectKey, epoch: number, to?: { readonly incarnation: string; readonly address: string }): void;
+  moved(
+    project: ProjectKey,
+    epoch: number,
+    to?: { readonly incarnation: string; readonly address: string },
+  ): void;
   draining(): void;
   readonly links: number;
 }

@@ -1,5 +1,13 @@
 /** The only door to prom-client: counters, gauges, histograms and summaries by name, and their text for Prometheus. */
-import { AggregatorRegistry, Counter, Gauge, Histogram, Registry, Summary, collectDefaultMetrics } from 'prom-client';
+import {
+  AggregatorRegistry,
+  Counter,
+  Gauge,
+  Histogram,
+  Registry,
+  Summary,
+  collectDefaultMetrics,
+} from 'prom-client';
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -39,7 +47,9 @@ export interface Metrics {
 }
 
 /** Seconds; one set for all durations so that they can be compared. 5 ms and 10 ms are the tiers' goals, 300 s the task time-out. */
-export const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+export const DURATION_BUCKETS = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
+];
 
 function gaugeOn(gauge: Gauge): GaugeMetric {
   return {
@@ -59,7 +69,16 @@ function gaugeOn(gauge: Gauge): GaugeMetric {
 export function createMetrics(withProcess: boolean): Metrics {
   const registry = new Registry();
   if (withProcess) collectDefaultMetrics({ register: registry });
-  const base = ({ name, help, labels }: MetricOptions): { name: string; help: string; labelNames: string[]; registers: Registry[] } => ({
+  const base = ({
+    name,
+    help,
+    labels,
+  }: MetricOptions): {
+    name: string;
+    help: string;
+    labelNames: string[];
+    registers: Registry[];
+  } => ({
     name,
     help,
     labelNames: [...labels],
@@ -98,7 +117,12 @@ export function createMetrics(withProcess: boolean): Metrics {
       };
     },
     summary(options) {
-      const summary = new Summary({ ...base(options), percentiles: [...options.quantiles], maxAgeSeconds: 600, ageBuckets: 5 });
+      const summary = new Summary({
+        ...base(options),
+        percentiles: [...options.quantiles],
+        maxAgeSeconds: 600,
+        ageBuckets: 5,
+      });
       return {
         observe: (labels, value) => {
           summary.observe({ ...labels }, value);
@@ -108,7 +132,10 @@ export function createMetrics(withProcess: boolean): Metrics {
     snapshot: async () => registry.getMetricsAsJSON(),
     async text(others) {
       const own = await registry.getMetricsAsJSON();
-      return AggregatorRegistry.aggregate([own, ...others.map((other) => [...other])] as object[][] as never).metrics();
+      return AggregatorRegistry.aggregate([
+        own,
+        ...others.map((other) => [...other]),
+      ] as object[][] as never).metrics();
     },
   };
 }

@@ -213,8 +213,7 @@ export interface Retention {
 
 /** `refused`: the claim is no longer the project's, or out of sequence: the instance must be discarded. */
 export type CommitAnswer =
-  | { readonly type: 'committed'; readonly seq: number }
-  | { readonly type: 'refused' };
+  { readonly type: 'committed'; readonly seq: number } | { readonly type: 'refused' };
 
 export interface PoolRecord {
   readonly key: PoolKey;
@@ -258,21 +257,34 @@ export interface Store {
   /** For projects without a live owner: `changed` when the epoch is not this one any more (absent record: epoch 0). */
   setPaused(key: ProjectKey, paused: boolean, epoch: number): Promise<'set' | 'changed'>;
   /** In key order. */
-  listProjects(pool: PoolKey, page: Page & { readonly tenant?: string }): Promise<readonly ProjectRecord[]>;
+  listProjects(
+    pool: PoolKey,
+    page: Page & { readonly tenant?: string },
+  ): Promise<readonly ProjectRecord[]>;
   /** Erases every trace of the project; a commit that comes after is refused. True: there was something. */
   eraseProject(key: ProjectKey): Promise<boolean>;
 
   readResult(key: ProjectKey, requestId: string): Promise<StoredResult | undefined>;
   /** The last `limit` turns with an index below `before` (absent: the newest), oldest first. */
-  readTurns(key: ProjectKey, conversation: string, window: { readonly limit: number; readonly before?: number }): Promise<readonly Turn[]>;
+  readTurns(
+    key: ProjectKey,
+    conversation: string,
+    window: { readonly limit: number; readonly before?: number },
+  ): Promise<readonly Turn[]>;
   readConversation(key: ProjectKey, conversation: string): Promise<ConversationSummary | undefined>;
   /** In id order. */
   listConversations(key: ProjectKey, page: Page): Promise<readonly ConversationSummary[]>;
 
   /** Absent override: ends it. `conflict` when the stored generation is not `expected` (0: none stored). */
-  setTierOverride(key: ProjectKey, override: Omit<TierOverride, 'generation'> | undefined, expected: number): Promise<'set' | 'conflict'>;
+  setTierOverride(
+    key: ProjectKey,
+    override: Omit<TierOverride, 'generation'> | undefined,
+    expected: number,
+  ): Promise<'set' | 'conflict'>;
   readTierOverride(key: ProjectKey): Promise<TierOverride | undefined>;
-  listTierOverrides(pool: PoolKey): Promise<readonly { readonly key: ProjectKey; readonly override: TierOverride }[]>;
+  listTierOverrides(
+    pool: PoolKey,
+  ): Promise<readonly { readonly key: ProjectKey; readonly override: TierOverride }[]>;
 
   putPool(record: PoolRecord): Promise<void>;
   deletePool(key: PoolKey): Promise<void>;

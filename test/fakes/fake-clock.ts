@@ -52,7 +52,11 @@ export class FakeClock implements Clock {
   /** Moves time on and runs what falls due, letting promises settle after each timer. */
   async advance(byMs: number): Promise<void> {
     const untilMs = this.#nowMs + byMs;
-    for (let due = this.#earliest(); due !== undefined && due.atMs <= untilMs; due = this.#earliest()) {
+    for (
+      let due = this.#earliest();
+      due !== undefined && due.atMs <= untilMs;
+      due = this.#earliest()
+    ) {
       this.#nowMs = Math.max(this.#nowMs, due.atMs);
       this.#pending = this.#pending.filter((other) => other !== due);
       due.fn();
@@ -70,7 +74,12 @@ export class FakeClock implements Clock {
   #earliest(): Pending | undefined {
     let best: Pending | undefined;
     for (const entry of this.#pending) {
-      if (best === undefined || entry.atMs < best.atMs || (entry.atMs === best.atMs && entry.order < best.order)) best = entry;
+      if (
+        best === undefined ||
+        entry.atMs < best.atMs ||
+        (entry.atMs === best.atMs && entry.order < best.order)
+      )
+        best = entry;
     }
     return best;
   }

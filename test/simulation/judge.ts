@@ -2,7 +2,14 @@
  * Watches everything that reaches the store and every answer that reaches a client, and says which invariant broke. It keeps its
  * own model of ownership and results, so a fault in the product's rules cannot hide in the judge.
  */
-import type { Claim, ClaimAnswer, Commit, CommitAnswer, Store, StoredResult } from '../../platform/store/store.ts';
+import type {
+  Claim,
+  ClaimAnswer,
+  Commit,
+  CommitAnswer,
+  Store,
+  StoredResult,
+} from '../../platform/store/store.ts';
 import type { StoreTap } from './sim-store.ts';
 
 export class InvariantBroken extends Error {
@@ -38,7 +45,12 @@ export class Judge implements StoreTap {
     return Promise.resolve();
   }
 
-  after(_process: string, method: string, args: readonly unknown[], answer: unknown): Promise<void> {
+  after(
+    _process: string,
+    method: string,
+    args: readonly unknown[],
+    answer: unknown,
+  ): Promise<void> {
     if (method === 'claim') this.#claimed(answer as ClaimAnswer, args[0] as { takeover?: unknown });
     if (method === 'commit') this.#committed(args[0] as Commit, answer as CommitAnswer);
     if (method === 'release') this.#released(args[0] as Claim);
@@ -68,9 +80,14 @@ export class Judge implements StoreTap {
     }
     this.commits++;
     if (ledger.claimId !== claimId) {
-      throw new InvariantBroken(`I1: ${key}: a commit of claim ${claimId} was accepted while ${ledger.claimId || 'nobody'} holds it`);
+      throw new InvariantBroken(
+        `I1: ${key}: a commit of claim ${claimId} was accepted while ${ledger.claimId || 'nobody'} holds it`,
+      );
     }
-    if (ledger.seq !== seq) throw new InvariantBroken(`I1: ${key}: commit ${String(seq)} accepted out of sequence, ${String(ledger.seq)} is next`);
+    if (ledger.seq !== seq)
+      throw new InvariantBroken(
+        `I1: ${key}: commit ${String(seq)} accepted out of sequence, ${String(ledger.seq)} is next`,
+      );
     ledger.seq = answer.seq;
     for (const { result } of commit.tasks) {
       if (ledger.results.has(result.requestId)) {
@@ -84,9 +101,14 @@ export class Judge implements StoreTap {
   acknowledge(key: string, requestId: string, output: string): void {
     this.acknowledged++;
     const recorded = this.#ledger(key).results.get(requestId);
-    if (recorded === undefined) throw new InvariantBroken(`I2: ${key}: request ${requestId} was acknowledged and is not in the store`);
+    if (recorded === undefined)
+      throw new InvariantBroken(
+        `I2: ${key}: request ${requestId} was acknowledged and is not in the store`,
+      );
     if (recorded !== output) {
-      throw new InvariantBroken(`I3: ${key}: request ${requestId} answered ${output}, the store has ${recorded}`);
+      throw new InvariantBroken(
+        `I3: ${key}: request ${requestId} answered ${output}, the store has ${recorded}`,
+      );
     }
   }
 
@@ -97,13 +119,19 @@ export class Judge implements StoreTap {
 
   async #verifyProject(store: Store, key: string, ledger: Ledger): Promise<void> {
     const count = ledger.results.size;
-    const answers = [...ledger.results.values()].map((output) => (JSON.parse(output) as { count: number }).count);
+    const answers = [...ledger.results.values()].map(
+      (output) => (JSON.parse(output) as { count: number }).count,
+    );
     answers.sort((a, b) => a - b);
     if (answers.some((answer, index) => answer !== index + 1)) {
-      throw new InvariantBroken(`I3: ${key}: the counter went ${answers.join(',')} over ${String(count)} requests`);
+      throw new InvariantBroken(
+        `I3: ${key}: the counter went ${answers.join(',')} over ${String(count)} requests`,
+      );
     }
     let turns = 0;
-    for (const conversation of await store.listConversations(key, { limit: 1000 })) turns += conversation.turnCount;
-    if (turns !== 2 * count) throw new InvariantBroken(`I3: ${key}: ${String(turns)} turns for ${String(count)} requests`);
+    for (const conversation of await store.listConversations(key, { limit: 1000 }))
+      turns += conversation.turnCount;
+    if (turns !== 2 * count)
+      throw new InvariantBroken(`I3: ${key}: ${String(turns)} turns for ${String(count)} requests`);
   }
 }

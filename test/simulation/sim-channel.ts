@@ -1,8 +1,26 @@
 /** A link of the simulation: two ends of a FrameChannel in two processes, with delays, order kept per stream, cuts and black holes. */
-import type { FrameChannel, FrameListener, FromRuntime, ToRuntime } from '../../platform/link/frames.ts';
+import type {
+  FrameChannel,
+  FrameListener,
+  FromRuntime,
+  ToRuntime,
+} from '../../platform/link/frames.ts';
 import type { SimProcess, World } from './world.ts';
 
-const CONTROL = new Set(['hello', 'ping', 'cancel', 'window', 'call', 'welcome', 'pong', 'grant', 'parked', 'reply', 'draining', 'moved']);
+const CONTROL = new Set([
+  'hello',
+  'ping',
+  'cancel',
+  'window',
+  'call',
+  'welcome',
+  'pong',
+  'grant',
+  'parked',
+  'reply',
+  'draining',
+  'moved',
+]);
 
 interface Frame {
   readonly type: string;
@@ -92,7 +110,10 @@ class End<Out extends Frame, In extends Frame> implements FrameChannel<Out, In> 
 /** Where runtimes listen: dialling an address nobody listens at is refused. */
 export class SimNetwork {
   readonly #world: World;
-  readonly #listeners = new Map<string, { process: SimProcess; accept: (channel: FrameChannel<FromRuntime, ToRuntime>) => void }>();
+  readonly #listeners = new Map<
+    string,
+    { process: SimProcess; accept: (channel: FrameChannel<FromRuntime, ToRuntime>) => void }
+  >();
   readonly #weathers = new Map<string, Weather>();
 
   constructor(world: World) {
@@ -117,7 +138,11 @@ export class SimNetwork {
     return this.#listeners.get(address)?.process;
   }
 
-  listen(address: string, process: SimProcess, accept: (channel: FrameChannel<FromRuntime, ToRuntime>) => void): void {
+  listen(
+    address: string,
+    process: SimProcess,
+    accept: (channel: FrameChannel<FromRuntime, ToRuntime>) => void,
+  ): void {
     this.#listeners.set(address, { process, accept });
     process.onDeath(() => {
       this.#listeners.delete(address);
@@ -142,7 +167,10 @@ export class SimNetwork {
         target.accept(far);
       });
     }
-    for (const [one, other, process] of [[near, far, target.process], [far, near, from]] as const) {
+    for (const [one, other, process] of [
+      [near, far, target.process],
+      [far, near, from],
+    ] as const) {
       process.onDeath(() => {
         other.vanish();
         one.endLater('peer died');

@@ -36,7 +36,8 @@ export class SimStore {
   }
 
   connect(process: SimProcess): Store {
-    const call = (method: string, args: readonly unknown[]): Promise<unknown> => this.#call(process, method, args);
+    const call = (method: string, args: readonly unknown[]): Promise<unknown> =>
+      this.#call(process, method, args);
     return new Proxy(this.#inner, {
       get: (target, property) => {
         if (property === 'kind') return target.kind;
@@ -88,7 +89,10 @@ export class SimStore {
     const served = this.#tail.then(async (): Promise<Outcome> => {
       try {
         await this.#tap.before(process, method, args);
-        const target = this.#inner as unknown as Record<string, (...args: readonly unknown[]) => Promise<unknown>>;
+        const target = this.#inner as unknown as Record<
+          string,
+          (...args: readonly unknown[]) => Promise<unknown>
+        >;
         const answer = structuredClone(await target[method]?.(...args));
         await this.#tap.after(process, method, args, answer);
         return { type: 'answer', answer };
@@ -101,4 +105,6 @@ export class SimStore {
   }
 }
 
-type Outcome = { readonly type: 'answer'; readonly answer: unknown } | { readonly type: 'error'; readonly error: unknown };
+type Outcome =
+  | { readonly type: 'answer'; readonly answer: unknown }
+  | { readonly type: 'error'; readonly error: unknown };

@@ -30,12 +30,21 @@ export class World {
   }
 
   /** Queues work for a process (undefined: the room itself); it is dropped when that process dies first, deferred while it is frozen. */
-  schedule(delayMs: number, process: SimProcess | undefined, fn: () => void): { cancel: () => void } {
+  schedule(
+    delayMs: number,
+    process: SimProcess | undefined,
+    fn: () => void,
+  ): { cancel: () => void } {
     let cancelled = false;
     const run = (): void => {
       if (!cancelled) fn();
     };
-    this.#push({ atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, process, fn: run });
+    this.#push({
+      atMs: this.#nowMs + Math.max(0, delayMs),
+      order: this.#order++,
+      process,
+      fn: run,
+    });
     return {
       cancel: () => {
         cancelled = true;
@@ -61,7 +70,7 @@ export class World {
 
   #push(event: Event): void {
     this.#heap.push(event);
-    for (let at = this.#heap.length - 1; at > 0; ) {
+    for (let at = this.#heap.length - 1; at > 0;) {
       const parent = (at - 1) >> 1;
       if (!this.#swapIfLess(at, parent)) break;
       at = parent;
@@ -73,7 +82,7 @@ export class World {
     const last = this.#heap.pop();
     if (first === undefined || last === undefined || first === last) return first;
     this.#heap[0] = last;
-    for (let at = 0; ; ) {
+    for (let at = 0; ;) {
       const left = 2 * at + 1;
       const child = this.#less(left + 1, left) ? left + 1 : left;
       if (!this.#swapIfLess(child, at)) return first;
