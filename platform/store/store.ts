@@ -222,6 +222,8 @@ export interface PoolRecord {
   readonly spec: unknown;
   /** `AgentPoolStatus` of api/. */
   readonly status: unknown;
+  /** `PoolReport` of api/: events, what the driver does not enforce. */
+  readonly report?: unknown;
   /** What is served now; new projects go to runtimes of this revision. */
   readonly revision: string;
 }

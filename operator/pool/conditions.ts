@@ -1,0 +1,150 @@
+/** The conditions of a pool, each from what is observed. Pure; reasons from the closed table. */
+import type { AgentPoolSpec, Condition } from '../../api/agent-pool.ts';
+import type { ConditionReason, ConditionType } from '../../api/reasons.ts';
+import type { Failures, Observed, Rollout } from './observed.ts';
+import type { PoolLimits } from './pool-limits.ts';
+import { hotPlaces } from './runtimes.ts';
+import { activeHot } from './select-hot.ts';
+import type { ModuleState } from './wanted-pool.ts';
+
+/** Numbers that conditions and status are made of. */
+export interface Tally {
+  readonly sharedReady: number;
+  readonly sharedWanted: number;
+  readonly hotWanted: number;
+  /** HOT projects whose runtime is ready. */
+  readonly hotReady: number;
+  readonly standbysWanted: number;
+  readonly standbysReady: number;
+}
+
+export interface Situation {
+  readonly spec: AgentPoolSpec;
+  readonly module: ModuleState;
+  readonly observed: Observed;
+  readonly tally: Tally;
+  readonly limits: PoolLimits;
+  readonly store: 'embedded' | 'memory' | 'unavailable';
+}
+
+type Verdict = Pick<Condition, 'status' | 'message'> & { readonly reason: ConditionReason };
+
+const say = (
+  status: Condition['status'],
+  reason: ConditionReason,
+  message: string,
+): Verdict => ({ status, reason, message });
+
+/** In the order in which they are shown. */
+export function judge(situation: Situation): readonly (Verdict & { readonly type: ConditionType })[] {
+  return [
+    { type: 'Ready', ...ready(situation) },
+    { type: 'Available', ...available(situation) },
+    { type: 'Progressing', ...progressing(situation) },
+    { type: 'Degraded', ...degraded(situation) },
+    { type: 'StoreDurable', ...storeDurable(situation) },
+  ];
+}
+
+function ready(situation: Situation): Verdict {
+  const { tally, observed } = situation;
+  if (situation.spec.operatingMode === 'Suspended') return suspended('False');
+  const isAll =
+    tally.sharedReady >= tally.sharedWanted &&
+    tally.hotReady >= tally.hotWanted &&
+    tally.standbysReady >= tally.standbysWanted;
+  if (isAll && observed.rollout.at === 'settled') return say('True', 'AllReady', counts(tally));
+  const failure = failureOf(situation);
+  if (failure !== undefined) return say('False', failure.reason, failure.message);
+  if (isReplacing(observed.rollout))
+    return say('False', 'RollingOut', `revision ${observed.rollout.to}: ${counts(tally)}`);
+  return say('False', 'RuntimesStarting', counts(tally));
+}
+
+function available({ spec, tally }: Situation): Verdict {
+  if (spec.operatingMode === 'Suspended') return suspended('False');
+  if (tally.sharedReady + tally.hotReady > 0) return say('True', 'MinimumAvailable', counts(tally));
+  return say('False', 'NoReadyRuntime', counts(tally));
+}
+
+function progressing(situation: Situation): Verdict {
+  const { spec, module, observed, tally } = situation;
+  const { rollout } = observed;
+  if (spec.operatingMode === 'Suspended') return suspended('True');
+  if (module.at === 'broken') return say('False', 'AgentModuleInvalid', module.message);
+  switch (rollout.at) {
+    case 'stalled':
+      return say('False', 'RolloutStalled', `revision ${rollout.to}: ${rollout.message}`);
+    case 'rolling':
+      return isReplacing(rollout)
+        ? say('True', 'RollingOut', `revision ${rollout.to}: ${counts(tally)}`)
+        : say('True', 'RuntimesStarting', counts(tally));
+    case 'settled':
+      return tally.sharedReady === tally.sharedWanted
+        ? say('True', 'RolloutComplete', `revision ${rollout.revision}`)
+        : say('True', 'Scaling', counts(tally));
+  }
+}
+
+function degraded(situation: Situation): Verdict {
+  if (situation.store === 'unavailable')
+    return say('True', 'StoreUnavailable', 'the store does not answer');
+  const failure = failureOf(situation);
+  if (failure !== undefined) return say('True', failure.reason, failure.message);
+  const { spec, observed } = situation;
+  const wanted = activeHot(spec, observed).length;
+  if (spec.operatingMode === 'Running' && wanted > hotPlaces(spec))
+    return say(
+      'True',
+      'HotCapacityReached',
+      `${wanted} projects are HOT, there are places for ${hotPlaces(spec)}`,
+    );
+  return say('False', 'AsExpected', '');
+}
+
+function storeDurable({ store, spec }: Situation): Verdict {
+  switch (store) {
+    case 'unavailable':
+      return say('Unknown', 'StoreUnavailable', 'the store does not answer');
+    case 'memory':
+      return say('False', 'StoreInMemory', 'state is lost when the process ends');
+    case 'embedded':
+      return say('True', 'StoreEmbedded', `durability ${spec.checkpoint.durability}`);
+  }
+}
+
+/** What keeps the pool from becoming what it should be, the gravest first. */
+function failureOf({
+  module,
+  observed,
+  limits,
+}: Situation): { readonly reason: ConditionReason; readonly message: string } | undefined {
+  const { rollout, update } = observed;
+  if (module.at === 'broken') return { reason: 'AgentModuleInvalid', message: module.message };
+  if (rollout.at === 'stalled') {
+    const reason = rollout.why === 'ProgressDeadline' ? 'RolloutStalled' : rollout.why;
+    return { reason, message: rollout.message };
+  }
+  const failures = [observed.failuresByRevision.get(update ?? ''), ...observed.failuresByProject.values()]
+    .filter((one): one is Failures => one !== undefined)
+    .toSorted((a, b) => b.count - a.count);
+  const invalid = failures.find((one) => one.reason === 'AgentModuleInvalid');
+  if (invalid !== undefined) return { reason: 'AgentModuleInvalid', message: invalid.message };
+  const worst = failures.find((one) => one.count >= limits.crashLoopFailures);
+  return worst && { reason: 'RuntimeCrashLooping', message: `${worst.count} in a row: ${worst.message}` };
+}
+
+function isReplacing(rollout: Rollout): rollout is Extract<Rollout, { at: 'rolling' }> {
+  return rollout.at === 'rolling' && rollout.from !== undefined;
+}
+
+function suspended(status: Condition['status']): Verdict {
+  return say(status, 'Suspended', 'spec.operatingMode is Suspended');
+}
+
+function counts(tally: Tally): string {
+  const parts = [`${tally.sharedReady}/${tally.sharedWanted} shared runtimes ready`];
+  if (tally.hotWanted > 0) parts.push(`${tally.hotReady}/${tally.hotWanted} HOT projects`);
+  if (tally.standbysWanted > 0) parts.push(`${tally.standbysReady}/${tally.standbysWanted} standbys`);
+  return parts.join(', ');
+}

@@ -1,0 +1,167 @@
+/** Which dedicated runtimes are made, bound and let go: pure. Knows nothing of shared runtimes. */
+import type { AgentPoolSpec } from '../../api/agent-pool.ts';
+import type { HotProject, Observed, SeenRuntime } from './observed.ts';
+import type { Action, CreateAction, DrainReason, PartialPlan } from './plan.ts';
+import type { PoolLimits } from './pool-limits.ts';
+import {
+  byWorth,
+  drainTimeoutMs,
+  hotPlaces,
+  isCurrent,
+  isLive,
+  isReady,
+  isSameClass,
+  retryAtMs,
+  revisionToCreate,
+} from './runtimes.ts';
+import { isIdle, selectHot } from './select-hot.ts';
+
+/** A dedicated runtime starts as a standby and is then bound for life, be it for a waiting project or for none yet. */
+export function decideHot(
+  spec: AgentPoolSpec,
+  observed: Observed,
+  limits: PoolLimits,
+  nowMs: number,
+): PartialPlan {
+  const live = observed.runtimes.filter((one) => one.role === 'dedicated' && isLive(one));
+  const selected = selectHot(spec, observed);
+  const drain: Drain = (one, why) => ({
+    do: 'drain',
+    name: one.name,
+    withinMs: drainTimeoutMs(spec, limits),
+    why,
+  });
+  const placed = place(spec, observed, { live, selected, drain });
+  const demoted = demote(spec, observed, { live, selected, drain });
+  const blocked = (one: HotProject): number =>
+    retryAtMs(observed.failuresByProject.get(one.project), limits);
+  const waiting = placed.waiting.filter((one) => blocked(one) <= nowMs);
+  const standbys = serveWaiting(spec, observed, { live, waiting, selected, drain });
+  const going = placed.actions.length + demoted.actions.length + standbys.draining;
+  const room = hotPlaces(spec) + (placed.isRolling ? spec.updateStrategy.maxSurge : 0);
+  return {
+    actions: [...placed.actions, ...demoted.actions, ...standbys.actions],
+    creates: standbys.creates.slice(0, Math.max(0, room - (live.length - going))),
+    wakeAtMs: [
+      ...placed.waiting.map(blocked).filter((atMs) => atMs > nowMs),
+      ...(demoted.isPending ? [nowMs + limits.demotionPollMs] : []),
+    ],
+  };
+}
+
+type Drain = (one: SeenRuntime, why: DrainReason) => Action;
+
+interface Part {
+  readonly live: readonly SeenRuntime[];
+  readonly selected: readonly HotProject[];
+  readonly drain: Drain;
+}
+
+interface Placement {
+  readonly actions: readonly Action[];
+  /** Projects that need a runtime now. */
+  readonly waiting: readonly HotProject[];
+  readonly isRolling: boolean;
+}
+
+/** Per project: it has its runtime, waits for one, or its old one is being replaced. */
+function place(spec: AgentPoolSpec, observed: Observed, { live, selected, drain }: Part): Placement {
+  const { maxSurge, maxUnavailable } = spec.updateStrategy;
+  const homes = selected.map((project) => homeOf(project, live, observed));
+  let surgeLeft = maxSurge - homes.filter((home) => home.fresh && home.old.length > 0).length;
+  let unavailableLeft = maxUnavailable - homes.filter((home) => !home.isReady).length;
+  const actions: Action[] = [];
+  const waiting: HotProject[] = [];
+  for (const { project, fresh, old, extra } of homes) {
+    actions.push(...extra.map((one) => drain(one, 'Replaced')));
+    if (fresh !== undefined) {
+      if (isReady(fresh)) actions.push(...old.map((one) => drain(one, 'Replaced')));
+    } else if (old.length === 0) {
+      waiting.push(project);
+    } else if (mayRoll(spec, observed)) {
+      if (surgeLeft-- > 0) waiting.push(project);
+      else if (maxSurge === 0 && unavailableLeft-- > 0)
+        actions.push(...old.map((one) => drain(one, 'Replaced')));
+    }
+  }
+  return { actions, waiting, isRolling: homes.some((home) => home.old.length > 0) };
+}
+
+interface Home {
+  readonly project: HotProject;
+  readonly fresh: SeenRuntime | undefined;
+  /** Of another revision or resource class. */
+  readonly old: readonly SeenRuntime[];
+  readonly extra: readonly SeenRuntime[];
+  readonly isReady: boolean;
+}
+
+function homeOf(project: HotProject, live: readonly SeenRuntime[], observed: Observed): Home {
+  const mine = live.filter((one) => one.binding?.project === project.project);
+  const isFresh = (one: SeenRuntime): boolean =>
+    isCurrent(one, observed) && isSameClass(one.resources, project.resources);
+  const [fresh, ...extra] = mine.filter(isFresh).sort((a, b) => -byWorth(a, b));
+  const old = mine.filter((one) => !isFresh(one));
+  return { project, fresh, old, extra, isReady: mine.some(isReady) };
+}
+
+/** Dedicated runtimes follow the shared ones: projects are handed to the revision that is served. */
+function mayRoll(spec: AgentPoolSpec, observed: Observed): boolean {
+  return observed.served === observed.update || spec.replicas === 0;
+}
+
+/** Runtimes whose project has no place any more; one that is not HOT releases it by itself at quiescence. */
+function demote(
+  spec: AgentPoolSpec,
+  observed: Observed,
+  { live, selected, drain }: Part,
+): { readonly actions: readonly Action[]; readonly isPending: boolean } {
+  const kept = new Set(selected.map((one) => one.project));
+  const stillHot = new Map(observed.hot.map((one) => [one.project, one]));
+  const leaving = live.filter(({ binding }) => binding !== undefined && !kept.has(binding.project));
+  const actions = leaving.flatMap((one): Action[] => {
+    const hot = stillHot.get(one.binding?.project ?? '');
+    if (hot !== undefined) return [drain(one, isIdle(spec, hot) ? 'Idle' : 'HotCapacity')];
+    return one.isServing ? [] : [drain(one, 'Demoted')];
+  });
+  return { actions, isPending: actions.length < leaving.length };
+}
+
+/** Binds ready standbys to waiting projects, then brings the number of standbys to what is needed. */
+function serveWaiting(
+  spec: AgentPoolSpec,
+  observed: Observed,
+  { live, waiting, selected, drain }: Part & { readonly waiting: readonly HotProject[] },
+): {
+  readonly actions: readonly Action[];
+  readonly creates: readonly CreateAction[];
+  readonly draining: number;
+} {
+  const unbound = live.filter((one) => one.binding === undefined);
+  const outdated = unbound.filter((one) => !isCurrent(one, observed));
+  const free = unbound.filter((one) => isCurrent(one, observed)).sort((a, b) => -byWorth(a, b));
+  const binds: Action[] = [];
+  const wanted: HotProject['resources'][] = [];
+  for (const project of waiting) {
+    const standby = free.find(
+      (one) => isReady(one) && isSameClass(one.resources, project.resources),
+    );
+    if (standby === undefined) wanted.push(project.resources);
+    else {
+      free.splice(free.indexOf(standby), 1);
+      binds.push({ do: 'bind', name: standby.name, project: project.project });
+    }
+  }
+  const spare = Math.min(spec.tiers.hot.standby, hotPlaces(spec) - selected.length);
+  for (let i = 0; i < spare; i++) wanted.push(observed.standbyResources);
+  const revision = revisionToCreate(observed);
+  const creates: CreateAction[] = [];
+  for (const resources of wanted) {
+    const one = free.findIndex((standby) => isSameClass(standby.resources, resources));
+    if (one >= 0) free.splice(one, 1);
+    else if (revision !== undefined)
+      creates.push({ do: 'create', role: 'dedicated', revision, resources });
+  }
+  const surplus = [...outdated, ...free].map((one) => drain(one, 'StandbySurplus'));
+  return { actions: [...binds, ...surplus], creates, draining: surplus.length };
+}

@@ -1,0 +1,111 @@
+/** The operator's whole thinking about one pool: what is wanted and what is seen → what to do now. Pure. */
+import type { AgentPoolSpec } from '../../api/agent-pool.ts';
+import { decideHot } from './decide-hot.ts';
+import { decideShared } from './decide-shared.ts';
+import type { Observed, SeenRuntime } from './observed.ts';
+import { type Action, type PartialPlan, type Plan, type RemoveReason } from './plan.ts';
+import type { PoolLimits } from './pool-limits.ts';
+import { drainTimeoutMs, isLive, isStarting, retryAtMs, startDeadlineMs } from './runtimes.ts';
+
+/** Deleted: nobody wants the pool any more; `spec` is what it was. */
+export interface Wanted {
+  readonly spec: AgentPoolSpec;
+  readonly isDeleted: boolean;
+}
+
+export function decide(wanted: Wanted, observed: Observed, limits: PoolLimits, nowMs: number): Plan {
+  const { spec } = wanted;
+  const removals = observed.runtimes.flatMap((one) => removal(one, spec, limits, nowMs));
+  const removed = new Set(removals.map((action) => ('name' in action ? action.name : '')));
+  const left = {
+    ...observed,
+    runtimes: observed.runtimes.filter((one) => !removed.has(one.name)),
+  };
+  if (wanted.isDeleted) return end(drainAll(left, spec, limits, 'Deleted'), removals);
+  if (spec.operatingMode === 'Suspended')
+    return end(drainAll(left, spec, limits, 'Suspended'), removals);
+  const parts = [decideShared(spec, left, limits), decideHot(spec, left, limits, nowMs)];
+  return combine(removals, parts, { spec, observed: left, limits, nowMs });
+}
+
+/** Runtimes that are dead, or as good as: they are ended and forgotten before anything is counted. */
+function removal(
+  one: SeenRuntime,
+  spec: AgentPoolSpec,
+  limits: PoolLimits,
+  nowMs: number,
+): Action[] {
+  const remove = (why: RemoveReason): Action[] => [
+    { do: 'remove', name: one.name, incarnation: one.incarnation, why },
+  ];
+  switch (one.state.at) {
+    case 'exited':
+      return remove('Exited');
+    case 'silent':
+      return remove('Silent');
+    case 'starting':
+      return nowMs >= startDeadlineMs(one, spec, limits) ? remove('StartTimeout') : [];
+    case 'expected':
+    case 'ready':
+    case 'unready':
+    case 'ending':
+      return [];
+  }
+}
+
+function drainAll(
+  observed: Observed,
+  spec: AgentPoolSpec,
+  limits: PoolLimits,
+  why: 'Deleted' | 'Suspended',
+): readonly Action[] {
+  return observed.runtimes
+    .filter(isLive)
+    .map(({ name }) => ({ do: 'drain', name, withinMs: drainTimeoutMs(spec, limits), why }));
+}
+
+function end(drains: readonly Action[], removals: readonly Action[]): Plan {
+  return { actions: [...removals, ...drains], partial: false };
+}
+
+interface Situation {
+  readonly spec: AgentPoolSpec;
+  readonly observed: Observed;
+  readonly limits: PoolLimits;
+  readonly nowMs: number;
+}
+
+/** Creates share one budget: starts in flight. A revision that just failed waits for its backoff. */
+function combine(
+  removals: readonly Action[],
+  parts: readonly PartialPlan[],
+  { spec, observed, limits, nowMs }: Situation,
+): Plan {
+  const asked = parts.flatMap((part) => part.creates);
+  const retryAt = (revision: string): number =>
+    retryAtMs(observed.failuresByRevision.get(revision), limits);
+  const allowed = asked.filter((create) => retryAt(create.revision) <= nowMs);
+  const inFlight = observed.runtimes.filter(isStarting).length;
+  const creates = allowed.slice(0, Math.max(0, limits.startsInFlightMax - inFlight));
+  const wakeAtMs = [
+    ...parts.flatMap((part) => part.wakeAtMs),
+    ...asked.map((create) => retryAt(create.revision)).filter((atMs) => atMs > nowMs),
+    ...observed.runtimes
+      .filter((one) => one.state.at === 'starting')
+      .map((one) => startDeadlineMs(one, spec, limits)),
+    ...progressDeadlineMs(spec, observed),
+    ...(observed.nextTierChangeInMs === undefined ? [] : [nowMs + observed.nextTierChangeInMs]),
+  ];
+  const wake = Math.min(...wakeAtMs) - nowMs;
+  return {
+    actions: [...removals, ...parts.flatMap((part) => part.actions), ...creates],
+    partial: creates.length < allowed.length,
+    ...(Number.isFinite(wake) ? { wakeInMs: Math.max(0, wake) } : {}),
+  };
+}
+
+function progressDeadlineMs(spec: AgentPoolSpec, { rollout }: Observed): number[] {
+  if (rollout.at !== 'rolling') return [];
+  return [rollout.progressMs + spec.updateStrategy.progressDeadlineSeconds * 1_000];
+}
+

@@ -1,0 +1,98 @@
+/**
+ * The driver port: what the operator asks of whatever makes runtimes (process, later Kubernetes), in the operator's words.
+ * Every driver, the fake included, passes test/conformance/driver.ts.
+ */
+import type { Role } from '../../api/names.ts';
+import type { PoolKey, ProjectKey } from '../../core/identifiers.ts';
+import type { ModuleArtifact } from './wanted-pool.ts';
+
+/** Unique for ever; a lower case DNS label of at most 63 characters. */
+export type RuntimeName = string;
+
+/** What a runtime as a whole may use; a standby only serves projects of an equal class. */
+export interface ResourceClass {
+  /** Absent: no limit that the driver would enforce. */
+  readonly memoryMb?: number;
+}
+
+/** All that a runtime cannot change while it runs: equal revision, equal template. */
+export interface RuntimeTemplate {
+  readonly revision: string;
+  readonly module: ModuleArtifact;
+  readonly env: readonly { readonly name: string; readonly value: string }[];
+}
+
+export interface RuntimeRequest {
+  readonly name: RuntimeName;
+  readonly pool: PoolKey;
+  readonly role: Role;
+  readonly template: RuntimeTemplate;
+  readonly resources: ResourceClass;
+}
+
+/** Why a runtime ended, from a closed set. */
+export type ExitReason =
+  /** We asked it to. */
+  | 'Ordered'
+  /** It said before it ended that its agent module cannot be used. */
+  | 'AgentModuleInvalid'
+  /** It ended by itself: a crash, a signal, a kill. */
+  | 'Crashed'
+  /** It could not even be started. */
+  | 'StartFailed';
+
+export type RuntimePhase =
+  | { readonly at: 'running' }
+  /** It runs, but its event loop has not answered for `silentMs` of the driver's limits. */
+  | { readonly at: 'silent' }
+  /** Asked to end, not gone yet. */
+  | { readonly at: 'ending' }
+  | {
+      readonly at: 'exited';
+      readonly reason: ExitReason;
+      /** One sentence. */
+      readonly message: string;
+      readonly stack?: string;
+    };
+
+/** One runtime as the driver sees it now; exited ones stay until they are removed. */
+export interface DrivenRuntime {
+  readonly name: RuntimeName;
+  /** What it calls itself in the store. A driver that restarts a runtime in place changes this, never the name. */
+  readonly incarnation: string;
+  readonly pool: PoolKey;
+  readonly role: Role;
+  readonly revision: string;
+  readonly resources: ResourceClass;
+  /** Monotonic ms of the operator's clock. */
+  readonly createdMs: number;
+  /** The project that `bind` was asked for, whether or not it has succeeded yet. */
+  readonly binding?: { readonly project: ProjectKey; readonly sinceMs: number };
+  readonly phase: RuntimePhase;
+}
+
+export interface Driver {
+  readonly kind: string;
+  /** What of the spec it enforces itself; `describe` tells what is missing. */
+  readonly enforces: {
+    /** `tiers.hot.quota.memoryMb` as a limit of the whole runtime. */
+    readonly hotMemory: boolean;
+  };
+  /** Resolves when the runtime is being made; that it fails later shows as an exit. The same name again changes nothing. */
+  create(request: RuntimeRequest, signal: AbortSignal): Promise<void>;
+  /** Gives a standby its one project, for life. The same project and id again are answered like the first time. */
+  bind(
+    name: RuntimeName,
+    binding: { readonly project: ProjectKey; readonly id: string },
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Asks it to finish what it does, release what it owns and end; after `withinMs` it is ended. Does not wait for that. */
+  drain(name: RuntimeName, withinMs: number): Promise<void>;
+  /** Ends it now if it still runs, and forgets it once it is gone. Unknown names are fine. */
+  remove(name: RuntimeName): Promise<void>;
+  list(pool: PoolKey): Promise<readonly DrivenRuntime[]>;
+  /** Pools that have runtimes. */
+  listPools(): Promise<readonly PoolKey[]>;
+  /** Calls back when a runtime of the pool may have changed; may be spurious. Returns its end. */
+  watch(onChange: (pool: PoolKey) => void): () => void;
+}

@@ -1,0 +1,124 @@
+/** What a look at the runtimes adds to what is remembered: readiness, deaths, the roll-out's next state. Pure. */
+import type { AgentPoolSpec } from '../../api/agent-pool.ts';
+import { type Death, countFailures } from './failures.ts';
+import type { Memory } from './memory.ts';
+import type { SeenRuntime } from './observed.ts';
+import type { PoolLimits } from './pool-limits.ts';
+import { moveRollout } from './rollout.ts';
+import { isLive, isReady, revisionToFallBackTo, startDeadlineMs } from './runtimes.ts';
+
+export interface Lesson {
+  readonly memory: Memory;
+  /** Runtimes that ended, or are as good as dead, without having been asked to; each is told once. */
+  readonly deaths: readonly Death[];
+}
+
+export interface Look {
+  readonly spec: AgentPoolSpec;
+  readonly runtimes: readonly SeenRuntime[];
+  readonly update: string | undefined;
+  readonly limits: PoolLimits;
+}
+
+export function learn(before: Memory, look: Look, nowMs: number): Lesson {
+  const { runtimes, update, limits } = look;
+  const names = new Set(runtimes.map((one) => one.name));
+  const deaths = runtimes
+    .filter((one) => !before.mourned.has(one.name))
+    .flatMap((one) => deathOf(one, before, look, nowMs));
+  const mourned = new Set([...before.mourned].filter((name) => names.has(name)));
+  for (const { runtime } of deaths) mourned.add(runtime.name);
+  const counts = countFailures(before, runtimes, deaths, { limits, nowMs });
+  const readySinceMs = new Map<string, number>();
+  for (const { name, state } of runtimes) {
+    const sinceMs = state.at === 'ready' ? state.sinceMs : before.readySinceMs.get(name);
+    if (sinceMs !== undefined && state.at !== 'starting') readySinceMs.set(name, sinceMs);
+  }
+  const memory: Memory = {
+    ...before,
+    readySinceMs,
+    mourned,
+    failuresByProject: counts.failuresByProject,
+    failuresByRevision: new Map(
+      [...counts.failuresByRevision].filter(
+        ([revision]) => revision === update || revision === before.served,
+      ),
+    ),
+  };
+  return { memory: update === undefined ? memory : moveOn(memory, look, update, nowMs), deaths };
+}
+
+function deathOf(one: SeenRuntime, before: Memory, look: Look, nowMs: number): Death[] {
+  const sinceMs = before.readySinceMs.get(one.name);
+  const served = sinceMs === undefined ? {} : { servedMs: nowMs - sinceMs };
+  const dead = (reason: Death['reason'], message: string): Death[] => [
+    { runtime: one, reason, message, ...served },
+  ];
+  switch (one.state.at) {
+    case 'exited':
+      return exitOf(one.state, { runtime: one, ...served });
+    case 'silent':
+      return dead('Silent', 'its event loop did not answer any more');
+    case 'starting':
+      return nowMs >= startDeadlineMs(one, look.spec, look.limits)
+        ? dead('StartTimeout', 'it was not ready in time')
+        : [];
+    case 'expected':
+    case 'ready':
+    case 'unready':
+    case 'ending':
+      return [];
+  }
+}
+
+function exitOf(
+  { reason, message, stack }: Extract<SeenRuntime['state'], { at: 'exited' }>,
+  who: Pick<Death, 'runtime' | 'servedMs'>,
+): Death[] {
+  if (reason === 'Ordered') return [];
+  return [{ ...who, reason, message, ...(stack === undefined ? {} : { stack }) }];
+}
+
+function moveOn(memory: Memory, look: Look, update: string, nowMs: number): Memory {
+  const live = look.runtimes.filter(isLive);
+  const failures = memory.failuresByRevision.get(update);
+  const rollout = moveRollout(
+    memory.rollout,
+    {
+      update,
+      readyCount: live.filter((one) => isReady(one) && one.revision === update).length,
+      isComplete: isComplete(look.spec, live, update),
+      failures,
+      isCrashLooping: (failures?.count ?? 0) >= look.limits.crashLoopFailures,
+      progressDeadlineMs: look.spec.updateStrategy.progressDeadlineSeconds * 1_000,
+    },
+    nowMs,
+  );
+  return {
+    ...memory,
+    rollout,
+    served:
+      revisionToFallBackTo(rollout) ?? servedRevision(memory.served, live, update, look.spec),
+    ...(rollout.at === 'settled' ? { complete: rollout.revision } : {}),
+  };
+}
+
+function isComplete(spec: AgentPoolSpec, live: readonly SeenRuntime[], update: string): boolean {
+  const wanted = spec.operatingMode === 'Suspended' ? 0 : spec.replicas;
+  const ready = live.filter((one) => one.role === 'shared' && isReady(one));
+  return live.every((one) => one.revision === update) && ready.length >= wanted;
+}
+
+/** New projects go to the new revision as soon as a shared runtime of it serves, or nothing else could. */
+function servedRevision(
+  served: string | undefined,
+  live: readonly SeenRuntime[],
+  update: string,
+  spec: AgentPoolSpec,
+): string {
+  if (served === undefined || served === update) return update;
+  const role = spec.replicas > 0 ? 'shared' : 'dedicated';
+  const isUp = live.some((one) => one.role === role && isReady(one) && one.revision === update);
+  const isGone = !live.some((one) => one.revision === served);
+  return isUp || isGone ? update : served;
+}

@@ -1,0 +1,25 @@
+/** What the operator remembers of a pool between two looks at it: plain data, lost with the process and made anew. */
+import type { ProjectKey } from '../../core/identifiers.ts';
+import type { RuntimeName } from './driver.ts';
+import type { Failures, Rollout } from './observed.ts';
+
+export interface Memory {
+  /** When a runtime became ready in what it is for now (monotonic ms); a standby that is bound starts anew. */
+  readonly readySinceMs: ReadonlyMap<RuntimeName, number>;
+  /** Runtimes whose end has been counted already, as long as a list shows them. */
+  readonly mourned: ReadonlySet<RuntimeName>;
+  readonly failuresByRevision: ReadonlyMap<string, Failures>;
+  readonly failuresByProject: ReadonlyMap<ProjectKey, Failures>;
+  readonly rollout?: Rollout;
+  /** Revision whose runtimes get new projects. */
+  readonly served?: string;
+  /** Revision that was rolled out to the last runtime. */
+  readonly complete?: string;
+}
+
+export const NO_MEMORY: Memory = {
+  readySinceMs: new Map(),
+  mourned: new Set(),
+  failuresByRevision: new Map(),
+  failuresByProject: new Map(),
+};

@@ -1,0 +1,91 @@
+/** What the operator sees of one pool at one moment, as plain data: the input of `decide` and `statusOf`. */
+import type { Role } from '../../api/names.ts';
+import type { ProjectKey } from '../../core/identifiers.ts';
+import type { ExitReason, ResourceClass, RuntimeName, RuntimePhase } from './driver.ts';
+
+export type RuntimeState =
+  /** Made by us, not in any list yet. */
+  | { readonly at: 'expected' }
+  /** Never ready yet; for a bound runtime: never since it was bound. */
+  | { readonly at: 'starting' }
+  | { readonly at: 'ready'; readonly sinceMs: number }
+  /** It was ready and is not now: fenced, or the store lost sight of it. */
+  | { readonly at: 'unready' }
+  | { readonly at: 'silent' }
+  | { readonly at: 'ending' }
+  | Extract<RuntimePhase, { at: 'exited' }>;
+
+export interface SeenRuntime {
+  readonly name: RuntimeName;
+  readonly incarnation: string;
+  readonly role: Role;
+  readonly revision: string;
+  readonly resources: ResourceClass;
+  readonly createdMs: number;
+  readonly state: RuntimeState;
+  /** Dedicated: the project it was given, and since when. */
+  readonly binding?: { readonly project: ProjectKey; readonly sinceMs: number };
+  /** It owns its project, or (shared) any instance. */
+  readonly isServing: boolean;
+  readonly instances: number;
+}
+
+/** Why a project is HOT; also the order in which places are given away. */
+export type HotSource = 'Project' | 'Override' | 'Default';
+
+export interface HotProject {
+  readonly project: ProjectKey;
+  readonly source: HotSource;
+  readonly resources: ResourceClass;
+  /** Wall-clock ms: of the override, or of the last use. */
+  readonly sinceMs: number;
+  /** For how long nothing was asked of it; 0 when unknown. */
+  readonly idleMs: number;
+}
+
+/** A run of failures without a success between. */
+export interface Failures {
+  readonly count: number;
+  readonly lastMs: number;
+  readonly reason: ExitReason | 'StartTimeout' | 'Silent';
+  readonly message: string;
+  readonly stack?: string;
+}
+
+export type Rollout =
+  | { readonly at: 'settled'; readonly revision: string }
+  | {
+      readonly at: 'rolling';
+      /** Absent: the first revision of the pool. */
+      readonly from?: string;
+      readonly to: string;
+      readonly progressMs: number;
+      readonly readyCount: number;
+    }
+  | {
+      readonly at: 'stalled';
+      readonly from?: string;
+      readonly to: string;
+      readonly readyCount: number;
+      readonly why: 'AgentModuleInvalid' | 'RuntimeCrashLooping' | 'ProgressDeadline';
+      readonly message: string;
+    };
+
+export interface Observed {
+  /** Revision of the spec as it is now; absent: its agent module has never loaded. */
+  readonly update?: string;
+  /** Revision whose runtimes get new projects. */
+  readonly served?: string;
+  readonly runtimes: readonly SeenRuntime[];
+  /** Every project whose tier is HOT now, whether or not there is room for it. */
+  readonly hot: readonly HotProject[];
+  /** What standbys are made of. */
+  readonly standbyResources: ResourceClass;
+  readonly rollout: Rollout;
+  /** By revision: runtimes that ended before they served. */
+  readonly failuresByRevision: ReadonlyMap<string, Failures>;
+  /** By project: dedicated runtimes that did not come up with it. */
+  readonly failuresByProject: ReadonlyMap<ProjectKey, Failures>;
+  /** Time until a tier override ends, if one does. */
+  readonly nextTierChangeInMs?: number;
+}

@@ -1,0 +1,61 @@
+/** What `decide` answers: actions as plain data, and when to look again. */
+import type { Role } from '../../api/names.ts';
+import type { ProjectKey } from '../../core/identifiers.ts';
+import type { ResourceClass, RuntimeName } from './driver.ts';
+
+export type DrainReason =
+  | 'ScaledDown'
+  /** A runtime of the new revision has taken its place. */
+  | 'Replaced'
+  | 'StandbySurplus'
+  /** Its project is not HOT any more, and released. */
+  | 'Demoted'
+  /** Its project has been idle for tiers.hot.idleSeconds. */
+  | 'Idle'
+  /** Its project is HOT, but there is no room for it. */
+  | 'HotCapacity'
+  | 'Suspended'
+  | 'Deleted';
+
+export type RemoveReason = 'Exited' | 'Silent' | 'StartTimeout';
+
+export type CreateAction = {
+  readonly do: 'create';
+  readonly role: Role;
+  readonly revision: string;
+  readonly resources: ResourceClass;
+};
+
+export type Action =
+  | CreateAction
+  | { readonly do: 'bind'; readonly name: RuntimeName; readonly project: ProjectKey }
+  | {
+      readonly do: 'drain';
+      readonly name: RuntimeName;
+      readonly withinMs: number;
+      readonly why: DrainReason;
+    }
+  | {
+      readonly do: 'remove';
+      readonly name: RuntimeName;
+      readonly incarnation: string;
+      readonly why: RemoveReason;
+    };
+
+export interface Plan {
+  readonly actions: readonly Action[];
+  /** More is to be done than one pass may do. */
+  readonly partial: boolean;
+  /** Look again after this time though nothing happened; absent: when something happens. */
+  readonly wakeInMs?: number;
+}
+
+/** What one part of the decision asks for; creates apart, as they share one budget. */
+export interface PartialPlan {
+  readonly actions: readonly Action[];
+  /** Most urgent first. */
+  readonly creates: readonly CreateAction[];
+  /** Monotonic ms. */
+  readonly wakeAtMs: readonly number[];
+}
+

@@ -1,0 +1,44 @@
+/** Bounds and times of the operator's decisions about one pool, each with its unit in its name. */
+export interface PoolLimits {
+  /** Runtimes of a pool that may be starting at once. */
+  readonly startsInFlightMax: number;
+  /** On top of health.initializeTimeoutSeconds: time to start a process and to read its module. */
+  readonly startGraceMs: number;
+  /** On top of limits.taskTimeoutSeconds: time for a draining runtime to commit and release. */
+  readonly drainGraceMs: number;
+  /** A runtime that ends sooner after it was ready counts as a failed start. */
+  readonly stableMs: number;
+  /** Second failure in a row waits this long, each further one twice as long. The first is made good at once. */
+  readonly restartBackoffMinMs: number;
+  readonly restartBackoffMaxMs: number;
+  /** A module that does not load is hardly mended by another try. */
+  readonly moduleRetryMinMs: number;
+  /** Failures in a row from which on a pool is said to be crash-looping. */
+  readonly crashLoopFailures: number;
+  /** How often to look whether a demoted project has been released. */
+  readonly demotionPollMs: number;
+  /** How often to look for new or idle HOT projects where nothing tells of them. */
+  readonly hotPollMs: number;
+  /** How often to look though nothing happened: whatever a lost event left undone. */
+  readonly resyncMs: number;
+  /** Projects read per pass to find those that tiers.default makes HOT. */
+  readonly projectsScannedMax: number;
+  /** Counts in the status change all the time: written at most this often, all else at once. */
+  readonly countsWriteIntervalMs: number;
+}
+
+export const POOL_LIMITS: PoolLimits = Object.freeze({
+  startsInFlightMax: 4,
+  startGraceMs: 10_000,
+  drainGraceMs: 15_000,
+  stableMs: 5_000,
+  restartBackoffMinMs: 250,
+  restartBackoffMaxMs: 30_000,
+  moduleRetryMinMs: 10_000,
+  crashLoopFailures: 3,
+  demotionPollMs: 250,
+  hotPollMs: 2_000,
+  resyncMs: 30_000,
+  projectsScannedMax: 10_000,
+  countsWriteIntervalMs: 5_000,
+});

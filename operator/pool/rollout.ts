@@ -1,0 +1,82 @@
+/** The state machine of a pool's roll-out, with its one mover. Pure: what is done about it is decided elsewhere. */
+import type { Failures, Rollout } from './observed.ts';
+
+export interface RolloutView {
+  /** Revision of the spec as it is now. */
+  readonly update: string;
+  /** Live runtimes of that revision that are ready. */
+  readonly readyCount: number;
+  /** All that is wanted is there in that revision, and nothing of another one is left. */
+  readonly isComplete: boolean;
+  /** The failures in a row of that revision, if any. */
+  readonly failures: Failures | undefined;
+  readonly isCrashLooping: boolean;
+  readonly progressDeadlineMs: number;
+}
+
+/**
+ *   settled ──revision changed──► rolling ──complete──► settled
+ *                                 rolling ──failed, or no progress in time──► stalled ──progress──► rolling
+ *   rolling, stalled ──revision changed──► rolling
+ */
+export function moveRollout(
+  state: Rollout | undefined,
+  view: RolloutView,
+  nowMs: number,
+): Rollout {
+  const { update, readyCount } = view;
+  const start = (from: string | undefined): Rollout =>
+    moveRolling(
+      { at: 'rolling', ...(from === undefined ? {} : { from }), to: update, progressMs: nowMs, readyCount },
+      view,
+      nowMs,
+    );
+  if (state === undefined) return start(undefined);
+  switch (state.at) {
+    case 'settled':
+      return state.revision === update ? state : start(state.revision);
+    case 'rolling':
+      if (state.to === update) return moveRolling(state, view, nowMs);
+      return start(fromOf(state));
+    case 'stalled':
+      if (state.to !== update) return start(fromOf(state));
+      if (view.isComplete) return { at: 'settled', revision: update };
+      return readyCount > state.readyCount ? start(state.from) : state;
+  }
+}
+
+/** Where to go back to: a revision that never served is nothing to go back to. */
+function fromOf(state: Exclude<Rollout, { at: 'settled' }>): string | undefined {
+  return state.readyCount > 0 ? state.to : state.from;
+}
+
+function moveRolling(
+  state: Extract<Rollout, { at: 'rolling' }>,
+  view: RolloutView,
+  nowMs: number,
+): Rollout {
+  if (view.isComplete) return { at: 'settled', revision: view.update };
+  const readyCount = Math.max(state.readyCount, view.readyCount);
+  if (readyCount > state.readyCount) return { ...state, readyCount, progressMs: nowMs };
+  const stalled = stallOf(state, view, nowMs);
+  if (stalled === undefined) return state;
+  const { from, to } = state;
+  return { at: 'stalled', ...(from === undefined ? {} : { from }), to, readyCount, ...stalled };
+}
+
+function stallOf(
+  state: Extract<Rollout, { at: 'rolling' }>,
+  view: RolloutView,
+  nowMs: number,
+): Pick<Extract<Rollout, { at: 'stalled' }>, 'why' | 'message'> | undefined {
+  const { failures, progressDeadlineMs } = view;
+  if (failures?.reason === 'AgentModuleInvalid')
+    return { why: 'AgentModuleInvalid', message: failures.message };
+  if (failures !== undefined && view.isCrashLooping)
+    return { why: 'RuntimeCrashLooping', message: failures.message };
+  if (nowMs - state.progressMs < progressDeadlineMs) return undefined;
+  return {
+    why: 'ProgressDeadline',
+    message: failures?.message ?? `no runtime became ready within ${progressDeadlineMs / 1_000} s`,
+  };
+}

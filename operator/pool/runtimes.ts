@@ -1,0 +1,76 @@
+/** Questions that several decisions ask about seen runtimes. */
+import type { AgentPoolSpec } from '../../api/agent-pool.ts';
+import type { ResourceClass } from './driver.ts';
+import type { Failures, Observed, Rollout, SeenRuntime } from './observed.ts';
+import type { PoolLimits } from './pool-limits.ts';
+
+/** It counts against the limits: it serves, or is on its way to. */
+export function isLive(runtime: SeenRuntime): boolean {
+  const { at } = runtime.state;
+  return at === 'expected' || at === 'starting' || at === 'ready' || at === 'unready';
+}
+
+export function isReady(runtime: SeenRuntime): boolean {
+  return runtime.state.at === 'ready';
+}
+
+/** A start in flight: made, not ready for anything yet. */
+export function isStarting(runtime: SeenRuntime): boolean {
+  const { at } = runtime.state;
+  return at === 'expected' || (at === 'starting' && runtime.binding === undefined);
+}
+
+export function isSameClass(a: ResourceClass, b: ResourceClass): boolean {
+  return a.memoryMb === b.memoryMb;
+}
+
+/** Nothing is replaced while a roll-out is stalled, or while there is nothing to replace it with. */
+export function isCurrent(runtime: SeenRuntime, observed: Observed): boolean {
+  if (observed.rollout.at === 'stalled' || observed.update === undefined) return true;
+  return runtime.revision === observed.update;
+}
+
+/** The revision that new runtimes get: of a stalled roll-out that never served, the one before. */
+export function revisionToCreate(observed: Observed): string | undefined {
+  return revisionToFallBackTo(observed.rollout) ?? observed.update;
+}
+
+export function revisionToFallBackTo(rollout: Rollout | undefined): string | undefined {
+  return rollout?.at === 'stalled' && rollout.readyCount === 0 ? rollout.from : undefined;
+}
+
+/** Those to let go first: not ready before ready, the emptiest before the fuller, the youngest of equals. */
+export function byWorth(a: SeenRuntime, b: SeenRuntime): number {
+  return (
+    Number(isReady(a)) - Number(isReady(b)) ||
+    a.instances - b.instances ||
+    b.createdMs - a.createdMs
+  );
+}
+
+/** When to start again after failures in a row (monotonic ms). */
+export function retryAtMs(failures: Failures | undefined, limits: PoolLimits): number {
+  if (failures === undefined) return -Infinity;
+  const { restartBackoffMinMs, restartBackoffMaxMs, moduleRetryMinMs } = limits;
+  const doublings = Math.min(failures.count - 2, 30);
+  const backoffMs =
+    doublings < 0 ? 0 : Math.min(restartBackoffMaxMs, restartBackoffMinMs * 2 ** doublings);
+  const leastMs = failures.reason === 'AgentModuleInvalid' ? moduleRetryMinMs : 0;
+  return failures.lastMs + Math.max(backoffMs, leastMs);
+}
+
+/** When a runtime must be ready: counted from its creation or its binding (monotonic ms). */
+export function startDeadlineMs(one: SeenRuntime, spec: AgentPoolSpec, limits: PoolLimits): number {
+  const timeoutMs = spec.health.initializeTimeoutSeconds * 1_000 + limits.startGraceMs;
+  return (one.binding?.sinceMs ?? one.createdMs) + timeoutMs;
+}
+
+/** Time that a draining runtime has to finish its tasks. */
+export function drainTimeoutMs(spec: AgentPoolSpec, limits: PoolLimits): number {
+  return spec.limits.taskTimeoutSeconds * 1_000 + limits.drainGraceMs;
+}
+
+/** Places for HOT projects; standbys take those that are free. */
+export function hotPlaces(spec: AgentPoolSpec): number {
+  return Math.min(spec.tiers.hot.maxInstances, spec.maxInstances);
+}

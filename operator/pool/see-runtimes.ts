@@ -1,0 +1,93 @@
+/** Lays the driver's list, the store's membership and our own orders over each other: what each runtime is doing. Pure. */
+import type { ProjectKey } from '../../core/identifiers.ts';
+import type { ProjectRecord, RuntimeRecord } from '../../platform/store/store.ts';
+import type { DrivenRuntime, RuntimeName, RuntimeRequest } from './driver.ts';
+import type { RuntimeState, SeenRuntime } from './observed.ts';
+
+export interface Binding {
+  readonly project: ProjectKey;
+  readonly sinceMs: number;
+}
+
+/** Orders of ours that a list may not show yet. */
+export interface OwnOrders {
+  /** Asked for and in no list yet. */
+  readonly created: readonly (Pick<RuntimeRequest, 'name' | 'role' | 'resources'> & {
+    readonly revision: string;
+    readonly createdMs: number;
+  })[];
+  readonly isRemoved: (name: RuntimeName) => boolean;
+  readonly isDrained: (name: RuntimeName) => boolean;
+  readonly bindingOf: (name: RuntimeName) => Binding | undefined;
+}
+
+export interface Facts {
+  readonly driven: readonly DrivenRuntime[];
+  /** Runtimes of the pool with a live lease. */
+  readonly members: readonly RuntimeRecord[];
+  /** Records of the projects that dedicated runtimes are bound to. */
+  readonly projects: ReadonlyMap<ProjectKey, ProjectRecord>;
+  readonly orders: OwnOrders;
+  /** Since when each was ready, as far as was seen before. */
+  readonly readySinceMs: ReadonlyMap<RuntimeName, number>;
+  readonly nowMs: number;
+}
+
+export function seeRuntimes(facts: Facts): readonly SeenRuntime[] {
+  const members = new Map(facts.members.map((member) => [member.incarnation, member]));
+  const listed = facts.driven
+    .filter(({ name }) => !facts.orders.isRemoved(name))
+    .map((driven) => seeOne(driven, members.get(driven.incarnation), facts));
+  const names = new Set(facts.driven.map(({ name }) => name));
+  const expected = facts.orders.created
+    .filter(({ name }) => !names.has(name))
+    .map(
+      (one): SeenRuntime => ({
+        ...one,
+        incarnation: one.name,
+        state: { at: 'expected' },
+        isServing: false,
+        instances: 0,
+      }),
+    );
+  return [...listed, ...expected];
+}
+
+function seeOne(
+  driven: DrivenRuntime,
+  member: RuntimeRecord | undefined,
+  facts: Facts,
+): SeenRuntime {
+  const { name, incarnation, role, revision, resources, createdMs } = driven;
+  const binding = driven.binding ?? facts.orders.bindingOf(name);
+  const instances = member?.instances ?? 0;
+  const owner = binding && facts.projects.get(binding.project)?.owner;
+  return {
+    name,
+    incarnation,
+    role,
+    revision,
+    resources,
+    createdMs,
+    state: stateOf(driven, member, binding, facts),
+    ...(binding === undefined ? {} : { binding }),
+    isServing: binding === undefined ? instances > 0 : owner?.incarnation === incarnation,
+    instances,
+  };
+}
+
+function stateOf(
+  { name, phase }: DrivenRuntime,
+  member: RuntimeRecord | undefined,
+  binding: Binding | undefined,
+  { orders, readySinceMs, nowMs }: Facts,
+): RuntimeState {
+  if (phase.at !== 'running') return phase;
+  if (orders.isDrained(name) || member?.draining === true) return { at: 'ending' };
+  const before = readySinceMs.get(name);
+  // Readiness as a standby says nothing about the project that it was bound to since.
+  const sinceMs = before !== undefined && before >= (binding?.sinceMs ?? 0) ? before : undefined;
+  const isReady = member?.ready === true && member.bound === binding?.project;
+  if (isReady) return { at: 'ready', sinceMs: sinceMs ?? nowMs };
+  return { at: sinceMs === undefined ? 'starting' : 'unready' };
+}

@@ -1,0 +1,144 @@
+/** Which events a pass over a pool is worth: from what was remembered before and after, and from what is done. Pure. */
+import type { AgentPoolSpec } from '../../api/agent-pool.ts';
+import type { NewEvent } from './events.ts';
+import type { Death } from './failures.ts';
+import { projectLabel } from './hot-projects.ts';
+import type { Memory } from './memory.ts';
+import type { Observed, Rollout } from './observed.ts';
+import type { Action, Plan } from './plan.ts';
+import type { PoolLimits } from './pool-limits.ts';
+import { hotPlaces } from './runtimes.ts';
+import { activeHot } from './select-hot.ts';
+
+export interface Pass {
+  /** The spec of the pass before, if there was one. */
+  readonly specBefore: AgentPoolSpec | undefined;
+  readonly spec: AgentPoolSpec;
+  readonly before: Memory;
+  readonly after: Memory;
+  readonly deaths: readonly Death[];
+  readonly observedBefore: Observed | undefined;
+  readonly observed: Observed;
+  readonly plan: Plan;
+  readonly limits: PoolLimits;
+}
+
+export function tellEvents(pass: Pass): readonly NewEvent[] {
+  return [
+    ...modeEvents(pass),
+    ...rolloutEvents(pass.before.rollout, pass.after.rollout),
+    ...pass.deaths.filter((death) => death.servedMs !== undefined).map(lostEvent),
+    ...failureEvents(pass),
+    ...hotEvents(pass),
+    ...pass.plan.actions.flatMap((action) => actionEvents(action, pass)),
+  ];
+}
+
+function modeEvents({ specBefore, spec }: Pass): NewEvent[] {
+  const wasSuspended = specBefore?.operatingMode === 'Suspended';
+  const isSuspended = spec.operatingMode === 'Suspended';
+  if (isSuspended && !wasSuspended)
+    return [{ reason: 'Suspended', message: 'spec.operatingMode is Suspended' }];
+  if (wasSuspended && !isSuspended)
+    return [{ reason: 'Resumed', message: 'spec.operatingMode is Running again' }];
+  return [];
+}
+
+function rolloutEvents(before: Rollout | undefined, after: Rollout | undefined): NewEvent[] {
+  if (after === undefined) return [];
+  const isNew = before?.at !== after.at;
+  switch (after.at) {
+    case 'settled':
+      return before?.at === 'rolling' || before?.at === 'stalled'
+        ? [{ reason: 'RolloutCompleted', message: `all runtimes have revision ${after.revision}` }]
+        : [];
+    case 'rolling': {
+      const isOther = before?.at === 'rolling' && before.to !== after.to;
+      if ((!isNew && !isOther) || before?.at === 'stalled' && before.to === after.to) return [];
+      return [{ reason: 'RolloutStarted', message: `revision ${after.to} rolls out` }];
+    }
+    case 'stalled':
+      if (!isNew) return [];
+      if (after.why === 'AgentModuleInvalid')
+        return [{ reason: 'AgentModuleInvalid', message: after.message }];
+      return [{ reason: 'RolloutStalled', message: `revision ${after.to}: ${after.message}` }];
+  }
+}
+
+function lostEvent({ runtime, message }: Death): NewEvent {
+  return { reason: 'RuntimeLost', message: `${runtime.name}: ${message}` };
+}
+
+function failureEvents({ before, after, limits }: Pass): NewEvent[] {
+  const count = (memory: Memory): number =>
+    Math.max(
+      0,
+      ...[...memory.failuresByRevision.values(), ...memory.failuresByProject.values()].map(
+        (failures) => failures.count,
+      ),
+    );
+  const wasLooping = count(before) >= limits.crashLoopFailures;
+  const isLooping = count(after) >= limits.crashLoopFailures;
+  if (isLooping && !wasLooping) {
+    const all = [...after.failuresByRevision.values(), ...after.failuresByProject.values()];
+    const worst = all.toSorted((a, b) => b.count - a.count)[0];
+    return [{ reason: 'RuntimeCrashLooping', message: worst?.message ?? '' }];
+  }
+  if (wasLooping && !isLooping)
+    return [{ reason: 'Recovered', message: 'runtimes start and stay again' }];
+  return [];
+}
+
+function hotEvents({ observedBefore, observed, spec, specBefore }: Pass): NewEvent[] {
+  const overflow = (seen: Observed | undefined, of: AgentPoolSpec | undefined): boolean =>
+    seen !== undefined && of !== undefined && activeHot(of, seen).length > hotPlaces(of);
+  const events: NewEvent[] = [];
+  if (overflow(observed, spec) && !overflow(observedBefore, specBefore))
+    events.push({
+      reason: 'HotCapacityReached',
+      message: `more projects are HOT than tiers.hot.maxInstances (${hotPlaces(spec)}) allows`,
+    });
+  const readyBefore = boundReady(observedBefore);
+  const housed = new Set(observedBefore?.runtimes.map((one) => one.binding?.project));
+  for (const [name, project] of boundReady(observed))
+    if (!readyBefore.has(name) && housed.has(project) && observedBefore !== undefined)
+      events.push({ reason: 'Promoted', message: `${projectLabel(project)} has a runtime of its own` });
+  return events;
+}
+
+function boundReady(observed: Observed | undefined): ReadonlyMap<string, string> {
+  const bound = (observed?.runtimes ?? []).flatMap((one): [string, string][] =>
+    one.binding !== undefined && one.state.at === 'ready' ? [[one.name, one.binding.project]] : [],
+  );
+  return new Map(bound);
+}
+
+function actionEvents(action: Action, { observed, specBefore, spec }: Pass): NewEvent[] {
+  const of = (name: string) => observed.runtimes.find((one) => one.name === name);
+  switch (action.do) {
+    case 'create':
+      return specBefore !== undefined && spec.replicas > specBefore.replicas && action.role === 'shared'
+        ? [{ reason: 'ScaledUp', message: `spec.replicas is ${spec.replicas}` }]
+        : [];
+    case 'bind':
+      return [{ reason: 'Bound', message: `${action.name} to ${projectLabel(action.project)}` }];
+    case 'drain': {
+      const project = of(action.name)?.binding?.project;
+      if (action.why === 'ScaledDown')
+        return [{ reason: 'ScaledDown', message: `${action.name} is drained` }];
+      if (project === undefined || action.why === 'Replaced') return [];
+      return [{ reason: 'Demoted', message: `${projectLabel(project)}: ${DEMOTION[action.why]}` }];
+    }
+    case 'remove':
+      return [];
+  }
+}
+
+const DEMOTION = {
+  StandbySurplus: 'not needed',
+  Demoted: 'its tier is not HOT any more',
+  Idle: 'idle for tiers.hot.idleSeconds',
+  HotCapacity: 'no place within tiers.hot.maxInstances',
+  Suspended: 'the pool is suspended',
+  Deleted: 'the pool is deleted',
+} as const;

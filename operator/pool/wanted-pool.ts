@@ -1,0 +1,38 @@
+/** A pool as its source (manifest files, later the Kubernetes API) wants it, and the port of such sources. */
+import type { AgentPoolSpec } from '../../api/agent-pool.ts';
+import type { PoolKey, PoolRef } from '../../core/identifiers.ts';
+
+/** The agents' code, ready to be run. */
+export interface ModuleArtifact {
+  /** Changes whenever the content does. */
+  readonly digest: string;
+  /** Where a runtime finds it. */
+  readonly path: string;
+}
+
+export type ModuleState =
+  | { readonly at: 'loaded'; readonly artifact: ModuleArtifact }
+  /** It does not load now; `last`: what it was when it last did, which goes on being served. */
+  | {
+      readonly at: 'broken';
+      readonly message: string;
+      readonly stack?: string;
+      readonly last?: ModuleArtifact;
+    };
+
+export interface WantedPool {
+  readonly ref: PoolRef;
+  /** Counts changes of the spec. */
+  readonly generation: number;
+  readonly spec: AgentPoolSpec;
+  readonly module: ModuleState;
+}
+
+export interface PoolSource {
+  /** Undefined: nobody wants this pool (any more). */
+  get(key: PoolKey): WantedPool | undefined;
+  list(): readonly PoolKey[];
+  /** Calls back when a pool came, changed or went. Returns its end. */
+  watch(onChange: (key: PoolKey) => void): () => void;
+  close(): Promise<void>;
+}
