@@ -50,7 +50,8 @@ export function decideClaim(attempt: ClaimAttempt, situation: ClaimSituation): C
   }
   if (!ownerLeaseAlive) return GRANTED;
   const { takeover } = attempt;
-  if (takeover?.incarnation !== owner.incarnation || takeover.epoch !== epoch) return { type: 'moved' };
+  if (takeover?.incarnation !== owner.incarnation || takeover.epoch !== epoch)
+    return { type: 'moved' };
   return takeover.refused ? GRANTED : limitTakeover(situation);
 }
 

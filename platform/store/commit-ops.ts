@@ -24,13 +24,21 @@ import {
   type ProjectRow,
   type ResultRow,
 } from './rows.ts';
-import type { Commit, CommitAnswer, StateEntry, StateWrite, StoredResult, TaskCommit } from './store.ts';
+import type {
+  Commit,
+  CommitAnswer,
+  StateEntry,
+  StateWrite,
+  StoredResult,
+  TaskCommit,
+} from './store.ts';
 
 /** Order: forgets what is to be forgotten, then applies the tasks as they stand, then trims. */
 export function applyCommit(kv: KeyValue, commit: Commit): CommitAnswer {
   const { key } = commit.claim;
   const found = readRow(kv, key);
-  if (found === undefined || checkCommit(found, commit.claim) === 'refused') return { type: 'refused' };
+  if (found === undefined || checkCommit(found, commit.claim) === 'refused')
+    return { type: 'refused' };
   let row = found;
   for (const conversation of commit.forget ?? []) row = forget(kv, row, conversation);
   for (const task of commit.tasks) row = applyTask(kv, row, { task, commit });
@@ -98,11 +106,23 @@ function appendTurns(kv: KeyValue, row: ProjectRow, step: TaskStep): ProjectRow 
   let { turnCount, bytes } = before;
   for (const turn of turns) {
     const { role, json, timeMs, requestId } = turn;
-    kv.put(turnKey(row.number, before.number, turnCount), { index: turnCount, role, json, timeMs, requestId });
+    kv.put(turnKey(row.number, before.number, turnCount), {
+      index: turnCount,
+      role,
+      json,
+      timeMs,
+      requestId,
+    });
     turnCount += 1;
     bytes += turnBytes(turn);
   }
-  const appended = { ...before, turnCount, bytes, agent: result.agent, updatedMs: step.commit.wallMs };
+  const appended = {
+    ...before,
+    turnCount,
+    bytes,
+    agent: result.agent,
+    updatedMs: step.commit.wallMs,
+  };
   const after = trimTurns(kv, appended, {
     number: row.number,
     turnsMax: step.commit.retention.turnsMaxPerConversation,

@@ -58,7 +58,8 @@ export function stateKey(
   number: number,
   entry: { readonly agent: string; readonly conversation?: string; readonly key: string },
 ): string {
-  const conversation = entry.conversation === undefined ? NO_CONVERSATION : part(entry.conversation);
+  const conversation =
+    entry.conversation === undefined ? NO_CONVERSATION : part(entry.conversation);
   return `${statePrefix(number)}${conversation} ${part(entry.agent)} ${part(entry.key)}`;
 }
 

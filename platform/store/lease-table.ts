@@ -3,7 +3,8 @@
  * everything is claimable (claim ids fence anyway). Judged by the monotonic clock.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { StoreError, type RuntimeRecord } from './store.ts';
+import { StoreError } from './store-error.ts';
+import type { RuntimeRecord } from './store.ts';
 import type { Clock, Timer } from '../clock.ts';
 
 const TICK_MS = 250;
@@ -34,7 +35,10 @@ export class LeaseTable {
 
   heartbeat(record: RuntimeRecord, ttlMs: number): void {
     if (this.#gone.has(record.incarnation)) {
-      throw new StoreError(`runtime ${record.incarnation} was deregistered and cannot come back`, 'not-applied');
+      throw new StoreError(
+        `runtime ${record.incarnation} was deregistered and cannot come back`,
+        'not-applied',
+      );
     }
     const nowMs = this.#look();
     const known = this.#leases.get(record.incarnation);

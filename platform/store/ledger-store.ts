@@ -7,7 +7,14 @@ import { applyCommit } from './commit-ops.ts';
 import type { Backend, KeyValue, KeyValueReader } from './key-value.ts';
 import { overrideKey, poolKey, sweepKey } from './keys.ts';
 import { LeaseTable } from './lease-table.ts';
-import { claimProject, eraseProject, ownerOf, pauseProject, readRow, releaseProject } from './ownership-ops.ts';
+import {
+  claimProject,
+  eraseProject,
+  ownerOf,
+  pauseProject,
+  readRow,
+  releaseProject,
+} from './ownership-ops.ts';
 import * as reads from './reads.ts';
 import { StoreError } from './store.ts';
 import type * as port from './store.ts';
@@ -77,9 +84,14 @@ export class LedgerStore implements port.Store {
     return this.#read((kv) => reads.readProject(kv, key));
   }
 
-  async readProjects(keys: readonly ProjectKey[]): Promise<readonly (port.ProjectRecord | undefined)[]> {
+  async readProjects(
+    keys: readonly ProjectKey[],
+  ): Promise<readonly (port.ProjectRecord | undefined)[]> {
     if (keys.length > reads.LISTED_MAX) {
-      throw new StoreError(`at most ${reads.LISTED_MAX} projects can be read at once`, 'not-applied');
+      throw new StoreError(
+        `at most ${reads.LISTED_MAX} projects can be read at once`,
+        'not-applied',
+      );
     }
     return this.#read((kv) => keys.map((key) => reads.readProject(kv, key)));
   }
@@ -102,7 +114,8 @@ export class LedgerStore implements port.Store {
   async eraseProject(key: ProjectKey): Promise<boolean> {
     const { found, prefix } = await this.#write((kv) => eraseProject(kv, key));
     if (found) this.#topics.notify('tiers');
-    while (prefix !== undefined && this.#read((kv) => kv.get(sweepKey(prefix)) !== undefined)) await this.#sweep();
+    while (prefix !== undefined && this.#read((kv) => kv.get(sweepKey(prefix)) !== undefined))
+      await this.#sweep();
     return found;
   }
 
@@ -125,7 +138,10 @@ export class LedgerStore implements port.Store {
     return this.#read((kv) => reads.readConversation(kv, key, conversation));
   }
 
-  async listConversations(key: ProjectKey, page: port.Page): Promise<readonly port.ConversationSummary[]> {
+  async listConversations(
+    key: ProjectKey,
+    page: port.Page,
+  ): Promise<readonly port.ConversationSummary[]> {
     return this.#read((kv) => reads.listConversations(kv, key, page));
   }
 

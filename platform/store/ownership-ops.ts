@@ -13,7 +13,14 @@ import {
   sweepKey,
   under,
 } from './keys.ts';
-import { NO_COUNTERS, newProjectRow, withoutOwner, type Counters, type LogRow, type ProjectRow } from './rows.ts';
+import {
+  NO_COUNTERS,
+  newProjectRow,
+  withoutOwner,
+  type Counters,
+  type LogRow,
+  type ProjectRow,
+} from './rows.ts';
 import {
   TAKEOVER_INTERVAL_MS,
   type Activation,
@@ -44,7 +51,11 @@ export function readRow(kv: KeyValueReader, key: ProjectKey): ProjectRow | undef
   return kv.get(projectRowKey(key)) as ProjectRow | undefined;
 }
 
-export function claimProject(kv: KeyValue, request: ClaimRequest, context: ClaimContext): ClaimOutcome {
+export function claimProject(
+  kv: KeyValue,
+  request: ClaimRequest,
+  context: ClaimContext,
+): ClaimOutcome {
   const row = readRow(kv, request.key);
   const owner = ownerOf(row, context.findRuntime);
   const decision = decideClaim(request, {

@@ -15,7 +15,14 @@ import {
 } from './keys.ts';
 import { readRow } from './ownership-ops.ts';
 import { toRecord, type ConversationRow, type ProjectRow, type ResultRow } from './rows.ts';
-import type { ConversationSummary, Page, PoolRecord, ProjectRecord, StoredResult, Turn } from './store.ts';
+import type {
+  ConversationSummary,
+  Page,
+  PoolRecord,
+  ProjectRecord,
+  StoredResult,
+  Turn,
+} from './store.ts';
 
 /** The most entries of one listing, whatever the caller asks. */
 export const LISTED_MAX = 1_000;
@@ -40,10 +47,16 @@ export function listProjects(
   const all = underName('p', page.tenant === undefined ? pool : `${pool}~${page.tenant}`);
   const range = page.after === undefined ? all : past(projectRowKey(page.after), all);
   const entries = kv.range({ ...range, limit: limitOf(page.limit) });
-  return entries.map(({ key, value }) => toRecord(key.slice(projectRowKey('').length), value as ProjectRow));
+  return entries.map(({ key, value }) =>
+    toRecord(key.slice(projectRowKey('').length), value as ProjectRow),
+  );
 }
 
-export function readResult(kv: KeyValueReader, key: ProjectKey, requestId: string): StoredResult | undefined {
+export function readResult(
+  kv: KeyValueReader,
+  key: ProjectKey,
+  requestId: string,
+): StoredResult | undefined {
   const row = readRow(kv, key);
   if (row === undefined) return undefined;
   return (kv.get(resultKey(row.number, requestId)) as ResultRow | undefined)?.result;
@@ -56,7 +69,8 @@ export function readTurns(
 ): readonly Turn[] {
   const row = readRow(kv, place.key);
   if (row === undefined) return [];
-  const found = kv.get(conversationKey(row.number, place.conversation)) as ConversationRow | undefined;
+  const found = kv.get(conversationKey(row.number, place.conversation)) as
+    ConversationRow | undefined;
   if (found === undefined) return [];
   const end = Math.min(window.before ?? found.turnCount, found.turnCount);
   const start = Math.max(found.first, end - limitOf(window.limit));

@@ -4,13 +4,22 @@
  */
 import type { KeyValue } from './key-value.ts';
 import { logKey, resultKey, turnKey } from './keys.ts';
-import { turnBytes, type ConversationRow, type LogRow, type ProjectRow, type ResultRow } from './rows.ts';
+import {
+  turnBytes,
+  type ConversationRow,
+  type LogRow,
+  type ProjectRow,
+  type ResultRow,
+} from './rows.ts';
 import type { Retention, Turn } from './store.ts';
 
 /** Beyond as many as the commit itself added. */
 const EXTRA_DROPS_MAX = 16;
 
-type ResultCounts = Pick<ProjectRow, 'number' | 'logFirst' | 'logNext' | 'resultBytes' | 'storedBytes'>;
+type ResultCounts = Pick<
+  ProjectRow,
+  'number' | 'logFirst' | 'logNext' | 'resultBytes' | 'storedBytes'
+>;
 
 /** Drops the oldest results that are too many, too large together or too old. */
 export function trimResults<R extends ResultCounts>(
@@ -38,7 +47,11 @@ export function trimResults<R extends ResultCounts>(
 }
 
 /** A request id that ran again after its first result was dropped stands in the log twice; only the newer one is in the index. */
-function dropResult(kv: KeyValue, number: number, entry: { order: number; requestId: string }): void {
+function dropResult(
+  kv: KeyValue,
+  number: number,
+  entry: { order: number; requestId: string },
+): void {
   const key = resultKey(number, entry.requestId);
   const indexed = kv.get(key) as ResultRow | undefined;
   if (indexed?.order === entry.order) kv.remove(key);

@@ -1,5 +1,12 @@
 /** What stands behind the keys: the rows that no port type covers, and how large things count. */
-import type { ClientLease, Ownership, ProjectRecord, StateEntry, StoredResult, Turn } from './store.ts';
+import type {
+  ClientLease,
+  Ownership,
+  ProjectRecord,
+  StateEntry,
+  StoredResult,
+  Turn,
+} from './store.ts';
 import type { ProjectKey } from '../../core/identifiers.ts';
 import type { RateBucket } from '../../core/rate.ts';
 

@@ -2,20 +2,17 @@
  * The store port: what gateway, runtimes and operator ask of whatever remembers (memory, embedded, later Redis), in the
  * architecture's words. Every adapter passes test/conformance/store.ts. No method is ever retried by an adapter.
  */
-import { AppError } from '../../core/errors.ts';
 import type { PoolKey, ProjectKey } from '../../core/identifiers.ts';
 import type { RateBucket } from '../../core/rate.ts';
 import type { TierOverride } from '../../core/tier.ts';
 
-/** Thrown by every method when the store cannot be asked or did not answer in time. */
-export class StoreError extends AppError {
-  /** `unknown`: a write may or may not have been applied; read back before anything else is done. */
-  readonly outcome: 'not-applied' | 'unknown';
-  constructor(message: string, outcome: 'not-applied' | 'unknown', cause?: unknown) {
-    super('STORE_UNAVAILABLE', message, { cause, retryAfterMs: 1000 });
-    this.outcome = outcome;
-  }
-}
+export { StoreError } from './store-error.ts';
+export {
+  LEASE_FENCE_MS,
+  LEASE_RENEW_MS,
+  LEASE_TTL_MS,
+  TAKEOVER_INTERVAL_MS,
+} from './lease-times.ts';
 
 export interface AgentInfo {
   readonly name: string;
@@ -191,7 +188,7 @@ export interface TaskCommit {
 export interface Commit {
   readonly claim: Claim;
   readonly tasks: readonly TaskCommit[];
-  /** Conversations to erase with their state. */
+  /** Conversations to erase with their state; applied before the tasks of the same commit. */
   readonly forget?: readonly string[];
   /** Replaces the leases. */
   readonly leases?: readonly ClientLease[];
@@ -229,6 +226,7 @@ export interface PoolRecord {
 }
 
 export interface Page {
+  /** At most 1,000 are answered, whatever is asked. */
   readonly limit: number;
   /** Exclusive: the last id of the page before. */
   readonly after?: string;
@@ -242,7 +240,7 @@ export interface Store {
 
   /** Membership: writes the record and (re)starts its lease, judged by the store's own monotonic clock. */
   heartbeat(record: RuntimeRecord, ttlMs: number): Promise<void>;
-  /** Ends the lease at once: the runtime said goodbye or is known to be dead. */
+  /** Ends the lease at once: the runtime said goodbye or is known to be dead. A later heartbeat of it is refused (`not-applied`). */
   deregister(incarnation: string): Promise<void>;
   /** Runtimes with a live lease. */
   listRuntimes(): Promise<readonly RuntimeRecord[]>;
@@ -256,14 +254,17 @@ export interface Store {
   readProjects(keys: readonly ProjectKey[]): Promise<readonly (ProjectRecord | undefined)[]>;
   /** Owner with a live lease, if any. */
   readOwner(key: ProjectKey): Promise<Owner | undefined>;
-  /** For projects without a live owner: `changed` when the epoch is not this one any more (absent record: epoch 0). */
+  /**
+   * For projects without a live owner: `changed` when there is one, or the epoch is not this one any more (absent record: epoch 0). An
+   * owner whose lease has ended loses the project: it may come back, and would not know of the flag.
+   */
   setPaused(key: ProjectKey, paused: boolean, epoch: number): Promise<'set' | 'changed'>;
   /** In key order. */
   listProjects(
     pool: PoolKey,
     page: Page & { readonly tenant?: string },
   ): Promise<readonly ProjectRecord[]>;
-  /** Erases every trace of the project; a commit that comes after is refused. True: there was something. */
+  /** Erases every trace of the project; a commit that comes after is refused, and epochs go on from here. True: there was something. */
   eraseProject(key: ProjectKey): Promise<boolean>;
 
   readResult(key: ProjectKey, requestId: string): Promise<StoredResult | undefined>;
@@ -296,10 +297,3 @@ export interface Store {
   subscribe(topic: Topic, onChange: () => void): () => void;
   close(): Promise<void>;
 }
-
-/** Time to live of a runtime's lease, how often it is renewed, and when its owner stops trusting it (architecture, "Ownership and fencing"). */
-export const LEASE_TTL_MS = 10_000;
-export const LEASE_RENEW_MS = 2_000;
-export const LEASE_FENCE_MS = 7_000;
-/** One takeover per project in this time, but where the connection was refused. */
-export const TAKEOVER_INTERVAL_MS = 5_000;

@@ -39,7 +39,10 @@ export function runtimeRecord(overrides: Partial<RuntimeRecord> = {}): RuntimeRe
 }
 
 /** A runtime with a living lease. */
-export async function join(store: Store, overrides: Partial<RuntimeRecord> = {}): Promise<RuntimeRecord> {
+export async function join(
+  store: Store,
+  overrides: Partial<RuntimeRecord> = {},
+): Promise<RuntimeRecord> {
   const record = runtimeRecord(overrides);
   await store.heartbeat(record, 10_000);
   return record;
@@ -52,7 +55,11 @@ export const GENEROUS: Retention = {
   turnsMaxPerConversation: 10_000,
 };
 
-export function claimRequest(key: string, incarnation: string, more: Partial<ClaimRequest> = {}): ClaimRequest {
+export function claimRequest(
+  key: string,
+  incarnation: string,
+  more: Partial<ClaimRequest> = {},
+): ClaimRequest {
   return { key, incarnation, claimId: unique('claim-'), ...more };
 }
 
@@ -77,7 +84,10 @@ export function storedResult(overrides: Partial<StoredResult> = {}): StoredResul
   };
 }
 
-export function taskCommit(overrides: Partial<StoredResult> = {}, more: Partial<TaskCommit> = {}): TaskCommit {
+export function taskCommit(
+  overrides: Partial<StoredResult> = {},
+  more: Partial<TaskCommit> = {},
+): TaskCommit {
   const result = storedResult(overrides);
   const { requestId } = result;
   const turns = [
@@ -99,7 +109,11 @@ export function commitOf(claim: Claim, overrides: Partial<Commit> = {}): Commit 
 }
 
 /** Commits and moves the claim on; throws when refused. */
-export async function committed(store: Store, claim: Claim, overrides: Partial<Commit> = {}): Promise<Claim> {
+export async function committed(
+  store: Store,
+  claim: Claim,
+  overrides: Partial<Commit> = {},
+): Promise<Claim> {
   const answer = await store.commit(commitOf(claim, overrides));
   if (answer.type !== 'committed') throw new Error('refused');
   return { ...claim, seq: answer.seq };
