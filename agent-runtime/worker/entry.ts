@@ -1,0 +1,67 @@
+/**
+ * The thread of a worker: imports the agent module, puts a worker host between it and the parent. Bundled alone, without
+ * grpc-js, zod or pino: an idle worker is as large as what this file imports.
+ */
+import { Console } from 'node:console';
+import { Writable } from 'node:stream';
+import { pathToFileURL } from 'node:url';
+import { getHeapStatistics } from 'node:v8';
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../../platform/clock.ts';
+import { systemRandom } from '../../platform/random.ts';
+import { describeThrown } from './agent-failure.ts';
+import { compactPayload } from './compact-payload.ts';
+import type { FromWorker, ToWorker, WorkerStart } from './protocol.ts';
+import { createStackMap } from './stack-map.ts';
+import { broken, createWorkerHost, type Usage, type WorkerHost } from './worker-host.ts';
+
+if (parentPort === null) throw new Error('this file is the entry of a worker thread: it is not run by itself');
+const port = parentPort;
+const { modulePath, limits } = workerData as WorkerStart;
+const mapStack = createStackMap(modulePath);
+let host: WorkerHost | undefined;
+
+function post(message: FromWorker): void {
+  port.postMessage(compactPayload(message));
+}
+
+function log(level: 'info' | 'warn' | 'error', message: string): void {
+  if (host === undefined) post({ type: 'log', session: 0, level, message, fields: {} });
+  else host.log(level, message);
+}
+
+function lines(level: 'info' | 'warn'): Writable {
+  return new Writable({
+    decodeStrings: false,
+    write(text: string, _encoding, done) {
+      log(level, text.trimEnd());
+      done();
+    },
+  });
+}
+
+function usage(): Usage {
+  const { used_heap_size: heapUsedBytes, external_memory: externalBytes } = getHeapStatistics();
+  const { user, system } = process.threadCpuUsage();
+  return { heapUsedBytes, externalBytes, cpuMicros: user + system };
+}
+
+globalThis.console = new Console({ stdout: lines('info'), stderr: lines('warn') });
+// The thread dies of it all the same; the parent only sees places in the bundle.
+process.on('uncaughtExceptionMonitor', (error) => {
+  const { message, stack } = describeThrown(error, mapStack);
+  log('error', stack ?? message);
+});
+
+try {
+  const module: unknown = await import(pathToFileURL(modulePath).href);
+  host = createWorkerHost({ post, module, limits, clock: systemClock, random: systemRandom, usage, mapStack });
+  const { receive } = bound(host);
+  port.on('message', receive);
+} catch (error) {
+  post(broken(error, mapStack));
+}
+
+function bound(target: WorkerHost): { readonly receive: (message: ToWorker) => void } {
+  return { receive: (message) => target.receive(message) };
+}

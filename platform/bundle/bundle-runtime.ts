@@ -1,0 +1,121 @@
+/**
+ * Bundles files of our own (worker entry, runtime main) once per version of them, so that a checkout needs no build step and
+ * starts quickly the second time. Knows neither: callers name the entries.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { version as esbuildVersion } from 'esbuild';
+import { runEsbuild } from './esbuild-run.ts';
+
+export interface RuntimeBundleRequest {
+  /** Absolute folder of the checkout: what entries are relative to. */
+  readonly root: string;
+  /** Name of the output (without extension) → source file: `{worker: 'agent-runtime/worker/entry.ts'}`. */
+  readonly entries: Readonly<Record<string, string>>;
+  /** Absolute folder that keeps the bundles between starts. */
+  readonly cacheFolder: string;
+}
+
+/** Name of the entry → absolute path of its bundle. */
+export type RuntimeBundles = Readonly<Record<string, string>>;
+
+/** What was bundled, kept beside it: as long as no input has changed, the bundle is used again. */
+interface BundleRecord {
+  readonly key: string;
+  readonly inputs: readonly { readonly path: string; readonly size: number; readonly changedMs: number }[];
+}
+
+const RECORD = 'bundle.json';
+/** The one in use and the one before, which a process that is being replaced may still import. */
+const KEPT = 2;
+
+export async function bundleRuntime(request: RuntimeBundleRequest): Promise<RuntimeBundles> {
+  const key = createHash('sha256').update(JSON.stringify([request.root, request.entries, esbuildVersion, process.version])).digest('hex');
+  const folders = await listFolders(request.cacheFolder);
+  for (const folder of folders) {
+    if (await isFresh(folder, key)) return pathsIn(folder, request);
+  }
+  const folder = await makeBundles(request, key);
+  await Promise.all(folders.slice(0, Math.max(0, folders.length - KEPT + 1)).map((old) => rm(old, { recursive: true, force: true })));
+  return pathsIn(folder, request);
+}
+
+async function makeBundles(request: RuntimeBundleRequest, key: string): Promise<string> {
+  const result = await runEsbuild({
+    absWorkingDir: request.root,
+    entryPoints: { ...request.entries },
+    outdir: 'out',
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    keepNames: true,
+    sourcemap: 'linked',
+    sourcesContent: false,
+    legalComments: 'none',
+    logLevel: 'silent',
+    // Optional natives of msgpackr and others: asked for in a try, and absent is fine.
+    external: ['*.node', 'msgpackr-extract'],
+    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+    write: false,
+    metafile: true,
+  });
+  const inputs = await Promise.all(Object.keys(result.metafile.inputs).map((path) => describe(resolve(request.root, path))));
+  const digest = createHash('sha256').update(key);
+  for (const file of result.outputFiles) digest.update(file.contents);
+  const folder = join(request.cacheFolder, digest.digest('hex').slice(0, 16));
+  const draft = `${folder}.${process.pid}.tmp`;
+  await mkdir(draft, { recursive: true });
+  await Promise.all(result.outputFiles.map((file) => writeFile(join(draft, nameOf(file.path)), file.contents)));
+  await writeFile(join(draft, RECORD), JSON.stringify({ key, inputs } satisfies BundleRecord));
+  await settleIn(draft, folder);
+  return folder;
+}
+
+/** The name is made of the content, so a folder that is there already differs in its record at most. */
+async function settleIn(draft: string, folder: string): Promise<void> {
+  try {
+    await rename(draft, folder);
+  } catch {
+    await rename(join(draft, RECORD), join(folder, RECORD));
+    await rm(draft, { recursive: true, force: true });
+  }
+}
+
+async function isFresh(folder: string, key: string): Promise<boolean> {
+  const record = await readRecord(folder);
+  if (record?.key !== key) return false;
+  const now = await Promise.all(record.inputs.map(({ path }) => describe(path).catch(() => undefined)));
+  return record.inputs.every((input, index) => input.size === now[index]?.size && input.changedMs === now[index].changedMs);
+}
+
+async function readRecord(folder: string): Promise<BundleRecord | undefined> {
+  try {
+    return JSON.parse(await readFile(join(folder, RECORD), 'utf8')) as BundleRecord;
+  } catch {
+    return undefined;
+  }
+}
+
+async function describe(path: string): Promise<BundleRecord['inputs'][number]> {
+  const { size, mtimeMs } = await stat(path);
+  return { path, size, changedMs: mtimeMs };
+}
+
+/** Oldest first. */
+async function listFolders(cacheFolder: string): Promise<string[]> {
+  await mkdir(cacheFolder, { recursive: true });
+  const entries = (await readdir(cacheFolder, { withFileTypes: true })).filter((entry) => entry.isDirectory() && !entry.name.endsWith('.tmp'));
+  const aged = await Promise.all(entries.map(async ({ name }) => ({ path: join(cacheFolder, name), ms: (await stat(join(cacheFolder, name))).mtimeMs })));
+  return aged.sort((one, other) => one.ms - other.ms).map(({ path }) => path);
+}
+
+function pathsIn(folder: string, { entries }: RuntimeBundleRequest): RuntimeBundles {
+  return Object.fromEntries(Object.keys(entries).map((name) => [name, join(folder, `${name}.mjs`)]));
+}
+
+const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
