@@ -78,7 +78,7 @@ export class SimStore {
           this.#world.schedule(this.#delayMs(), process, () => {
             timeout.cancel();
             if (outcome.type === 'answer') resolve(outcome.answer);
-            else reject(outcome.error as Error);
+            else reject(outcome.error);
           });
         });
       });
