@@ -3,7 +3,7 @@ import type { AgentPoolSpec } from '../../api/agent-pool.ts';
 import { type PoolRef, type ProjectKey, parseInstanceId, projectKeyOf } from '../../core/identifiers.ts';
 import { chooseTier, type TierOverride } from '../../core/tier.ts';
 import type { ResourceClass } from './driver.ts';
-import type { HotProject, HotSource } from './observed.ts';
+import type { HotProject } from './observed.ts';
 
 /** A project of the store, as far as it matters here. */
 export interface UsedProject {
@@ -36,26 +36,26 @@ export function hotProjects(facts: TierFacts): readonly HotProject[] {
   const keys = new Set([...entries.keys(), ...overrides.keys(), ...lastUsedMs.keys()]);
   return [...keys].flatMap((key): HotProject[] => {
     const entry = entries.get(key);
-    const choice = chooseTier(
+    const { tier, source, sinceMs } = chooseTier(
       { defaultTier: spec.tiers.default, projectTier: entry?.tier },
       overrides.get(key),
       wallMs,
     );
+    const usedMs = lastUsedMs.get(key);
     // A name in the manifest without a tier is a project only once it was used.
-    if (choice.tier !== 'HOT' || (choice.source === 'Default' && !lastUsedMs.has(key))) return [];
-    const usedMs = lastUsedMs.get(key) ?? 0;
-    const sinceMs = choice.sinceMs ?? usedMs;
-    const lastMs = Math.max(usedMs, sinceMs);
-    return [
-      {
-        project: key,
-        source: choice.source satisfies HotSource,
-        resources: classOf(entry?.quota?.memoryMb ?? spec.tiers.hot.quota.memoryMb, facts),
-        sinceMs,
-        idleMs: lastMs === 0 ? 0 : Math.max(0, wallMs - lastMs),
-      },
-    ];
+    if (tier !== 'HOT' || (source === 'Default' && usedMs === undefined)) return [];
+    const memoryMb = entry?.quota?.memoryMb ?? spec.tiers.hot.quota.memoryMb;
+    return [{ project: key, source, resources: classOf(memoryMb, facts), ...timesOf(sinceMs, usedMs, wallMs) }];
   });
+}
+
+function timesOf(
+  sinceMs: number | undefined,
+  usedMs = 0,
+  wallMs: number,
+): Pick<HotProject, 'sinceMs' | 'idleMs'> {
+  const lastMs = Math.max(usedMs, sinceMs ?? 0);
+  return { sinceMs: sinceMs ?? usedMs, idleMs: lastMs === 0 ? 0 : Math.max(0, wallMs - lastMs) };
 }
 
 export function standbyResources(spec: AgentPoolSpec, hasClasses: boolean): ResourceClass {

@@ -84,10 +84,17 @@ function stateOf(
 ): RuntimeState {
   if (phase.at !== 'running') return phase;
   if (orders.isDrained(name) || member?.draining === true) return { at: 'ending' };
-  const before = readySinceMs.get(name);
-  // Readiness as a standby says nothing about the project that it was bound to since.
-  const sinceMs = before !== undefined && before >= (binding?.sinceMs ?? 0) ? before : undefined;
-  const isReady = member?.ready === true && member.bound === binding?.project;
-  if (isReady) return { at: 'ready', sinceMs: sinceMs ?? nowMs };
+  const sinceMs = sinceBinding(readySinceMs.get(name), binding);
+  if (isReadyFor(member, binding)) return { at: 'ready', sinceMs: sinceMs ?? nowMs };
   return { at: sinceMs === undefined ? 'starting' : 'unready' };
+}
+
+/** Readiness as a standby says nothing about the project that it was bound to since. */
+function sinceBinding(sinceMs: number | undefined, binding: Binding | undefined) {
+  if (sinceMs === undefined || binding === undefined) return sinceMs;
+  return sinceMs >= binding.sinceMs ? sinceMs : undefined;
+}
+
+function isReadyFor(member: RuntimeRecord | undefined, binding: Binding | undefined): boolean {
+  return member?.ready === true && member.bound === binding?.project;
 }

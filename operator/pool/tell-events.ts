@@ -45,24 +45,25 @@ function modeEvents({ specBefore, spec }: Pass): NewEvent[] {
 }
 
 function rolloutEvents(before: Rollout | undefined, after: Rollout | undefined): NewEvent[] {
-  if (after === undefined) return [];
-  const isNew = before?.at !== after.at;
+  if (after === undefined || isSameStage(before, after)) return [];
   switch (after.at) {
     case 'settled':
-      return before?.at === 'rolling' || before?.at === 'stalled'
-        ? [{ reason: 'RolloutCompleted', message: `all runtimes have revision ${after.revision}` }]
-        : [];
-    case 'rolling': {
-      const isOther = before?.at === 'rolling' && before.to !== after.to;
-      if ((!isNew && !isOther) || before?.at === 'stalled' && before.to === after.to) return [];
+      if (before?.at === 'settled') return [];
+      return [{ reason: 'RolloutCompleted', message: `all runtimes have revision ${after.revision}` }];
+    case 'rolling':
       return [{ reason: 'RolloutStarted', message: `revision ${after.to} rolls out` }];
-    }
     case 'stalled':
-      if (!isNew) return [];
       if (after.why === 'AgentModuleInvalid')
         return [{ reason: 'AgentModuleInvalid', message: after.message }];
       return [{ reason: 'RolloutStalled', message: `revision ${after.to}: ${after.message}` }];
   }
+}
+
+/** A stalled roll-out that goes on is not told as a new one. */
+function isSameStage(before: Rollout | undefined, after: Rollout): boolean {
+  if (before === undefined) return false;
+  if (before.at === 'settled' || after.at === 'settled') return before.at === after.at;
+  return before.to === after.to && (before.at === after.at || after.at === 'rolling');
 }
 
 function lostEvent({ runtime, message }: Death): NewEvent {

@@ -1,0 +1,105 @@
+/** Wires the operator: sources and watches → keys → queue → reconcile. The same for every driver and every source of pools. */
+import type { PoolKey } from '../core/identifiers.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { DistributionMetric } from '../platform/metrics/registry.ts';
+import type { Random } from '../platform/random.ts';
+import type { Store } from '../platform/store/store.ts';
+import { startController } from './engine/controller.ts';
+import { WorkQueue } from './engine/work-queue.ts';
+import type { Driver } from './pool/driver.ts';
+import { type PoolLimits, POOL_LIMITS } from './pool/pool-limits.ts';
+import { PoolReconciler, type PoolView } from './pool/reconcile.ts';
+import { waitForPools } from './pool/wait-for-pools.ts';
+import type { PoolSource } from './pool/wanted-pool.ts';
+
+export interface OperatorOptions {
+  readonly store: Store;
+  readonly driver: Driver;
+  readonly source: PoolSource;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Where the pools are called: shown in their status. */
+  readonly endpoint?: string;
+  readonly limits?: PoolLimits;
+  /** Seconds of each reconciliation. */
+  readonly durations?: DistributionMetric;
+}
+
+export interface Operator {
+  pools(): readonly PoolView[];
+  /**
+   * Resolves when every pool that is wanted is ready or suspended. Rejects with a `PoolStartError` as soon as one can not
+   * become so (its module does not load, its runtimes end again and again), or with the signal's reason.
+   */
+  waitUntilReady(signal: AbortSignal): Promise<void>;
+  /** Calls back when what `pools` answers may have changed. Returns its end. */
+  watch(onChange: () => void): () => void;
+  /** Ends the loop; runtimes are the driver's and run on. */
+  stop(): Promise<void>;
+}
+
+const WORKERS = 4;
+const RECONCILE_TIMEOUT_MS = 30_000;
+const BACKOFF = { backoffMinMs: 50, backoffMaxMs: 10_000 };
+
+export async function startOperator(options: OperatorOptions): Promise<Operator> {
+  const { store, driver, source, clock, random, log, durations } = options;
+  const watchers = new Set<() => void>();
+  const queue = new WorkQueue(clock, random, BACKOFF);
+  const pools = new PoolReconciler({
+    ...options,
+    limits: options.limits ?? POOL_LIMITS,
+    onView: () => {
+      for (const watcher of watchers) watcher();
+    },
+  });
+  const addAll = (): void => {
+    for (const key of source.list()) queue.add(key);
+  };
+  const unwatch = [
+    source.watch((key) => queue.add(key)),
+    driver.watch((key) => queue.add(key)),
+    store.subscribe('runtimes', addAll),
+    store.subscribe('tiers', addAll),
+  ];
+  const controller = startController({
+    queue,
+    reconcile: pools.reconcile,
+    workers: WORKERS,
+    timeoutMs: RECONCILE_TIMEOUT_MS,
+    clock,
+    log,
+    measure: (durationMs, succeeded) =>
+      durations?.observe({ outcome: succeeded ? 'success' : 'error' }, durationMs / 1_000),
+  });
+  for (const key of await allKeys(options)) queue.add(key);
+  const watch = (onChange: () => void): (() => void) => {
+    watchers.add(onChange);
+    return () => watchers.delete(onChange);
+  };
+  return {
+    pools: () => pools.views(),
+    watch,
+    waitUntilReady: (signal) =>
+      waitForPools({ keys: () => source.list(), view: (key) => pools.view(key), watch }, signal),
+    async stop() {
+      for (const end of unwatch) end();
+      await controller.stop();
+    },
+  };
+}
+
+/** Wanted ones, and those of an earlier run that nobody wants any more. */
+async function allKeys({ store, driver, source }: OperatorOptions): Promise<readonly PoolKey[]> {
+  const stored = await store.listPools();
+  return [
+    ...new Set([
+      ...source.list(),
+      ...stored.map((record) => record.key),
+      ...(await driver.listPools()),
+    ]),
+  ];
+}
+

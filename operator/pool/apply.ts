@@ -1,0 +1,116 @@
+/** Carries out a plan, one action after the other: thin, and each order noted before it is given. Decides nothing. */
+import type { Clock } from '../../platform/clock.ts';
+import type { Log } from '../../platform/log.ts';
+import type { Random } from '../../platform/random.ts';
+import type { Store } from '../../platform/store/store.ts';
+import type { Driver, RuntimeName } from './driver.ts';
+import type { Action, CreateAction, Plan } from './plan.ts';
+import type { PoolRun } from './pool-run.ts';
+
+export interface Hands {
+  readonly driver: Driver;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** Tries every action, then throws the first failure: the pass is repeated, and what succeeded is seen by then. */
+export async function apply(
+  plan: Plan,
+  run: PoolRun,
+  hands: Hands,
+  signal: AbortSignal,
+): Promise<void> {
+  const failures: unknown[] = [];
+  for (const action of plan.actions) {
+    signal.throwIfAborted();
+    try {
+      await act(action, run, hands, signal);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+async function act(
+  action: Action,
+  run: PoolRun,
+  hands: Hands,
+  signal: AbortSignal,
+): Promise<void> {
+  const { driver, store, clock, log } = hands;
+  switch (action.do) {
+    case 'create':
+      return create(action, run, hands, signal);
+    case 'bind':
+      return bind(action, run, hands, signal);
+    case 'drain':
+      log.info('runtime is drained', { runtime: action.name, detail: { why: action.why } });
+      run.orders.drain(action.name);
+      try {
+        await driver.drain(action.name, action.withinMs);
+      } catch (error) {
+        run.orders.refuseDrain(action.name);
+        throw error;
+      }
+      return;
+    case 'remove':
+      // First the store: whoever needs the dead runtime's projects can claim them at once.
+      await Promise.allSettled([store.deregister(action.incarnation)]);
+      await driver.remove(action.name);
+      run.orders.remove(action.name, clock.nowMs());
+      return;
+  }
+}
+
+async function create(
+  action: CreateAction,
+  run: PoolRun,
+  { driver, clock, random, log }: Hands,
+  signal: AbortSignal,
+): Promise<void> {
+  const template = run.templates.get(action.revision);
+  if (template === undefined) return;
+  const { role, resources } = action;
+  const name = newName(run.ref.name, random);
+  log.info('runtime is created', { runtime: name, detail: { role, revision: action.revision } });
+  run.orders.create(name, action, clock.nowMs());
+  try {
+    await driver.create({ name, pool: run.key, role, template, resources }, signal);
+  } catch (error) {
+    run.orders.refuseCreate(name);
+    throw error;
+  }
+}
+
+async function bind(
+  { name, project }: Extract<Action, { do: 'bind' }>,
+  run: PoolRun,
+  { driver, clock, random, log }: Hands,
+  signal: AbortSignal,
+): Promise<void> {
+  log.info('standby is bound', { runtime: name, instance_id: project });
+  run.orders.bind(name, { project, sinceMs: clock.nowMs() });
+  try {
+    await driver.bind(name, { project, id: random.id() }, signal);
+  } catch (error) {
+    // Whether it took the project is unknown, and it serves nobody yet: another one is cheaper than finding out.
+    await driver.remove(name);
+    run.orders.remove(name, clock.nowMs());
+    throw error;
+  }
+}
+
+const SUFFIX_CHARACTERS = 10;
+const NAME_CHARACTERS_MAX = 63;
+
+/** `<pool>-<random>`: a DNS label, so that it can name a pod. */
+function newName(pool: string, random: Random): RuntimeName {
+  const suffix = (random.id() + random.id())
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]/g, '')
+    .slice(0, SUFFIX_CHARACTERS);
+  return `${pool.slice(0, NAME_CHARACTERS_MAX - SUFFIX_CHARACTERS - 1)}-${suffix}`;
+}

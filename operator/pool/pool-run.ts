@@ -1,0 +1,109 @@
+/** Everything that the operator holds of one pool between passes. One pass of a pool runs at a time, so nothing here is shared. */
+import type { AgentPoolSpec, AgentPoolStatus } from '../../api/agent-pool.ts';
+import type { PoolEvent } from '../../api/pool-report.ts';
+import type { PoolKey, PoolRef } from '../../core/identifiers.ts';
+import type { PoolRecord } from '../../platform/store/store.ts';
+import { Expectations } from '../engine/expectations.ts';
+import type { RuntimeName, RuntimeTemplate } from './driver.ts';
+import { type Memory, NO_MEMORY } from './memory.ts';
+import type { Observed } from './observed.ts';
+import type { CreateAction } from './plan.ts';
+import type { Binding, OwnOrders } from './see-runtimes.ts';
+
+/** A create or delete that no list shows after this time is taken for lost. */
+const EXPECTATION_TIMEOUT_MS = 30_000;
+
+export interface PoolRun {
+  readonly key: PoolKey;
+  readonly ref: PoolRef;
+  memory: Memory;
+  /** The spec of the last pass. */
+  spec: AgentPoolSpec | undefined;
+  generation: number;
+  observed: Observed | undefined;
+  status: AgentPoolStatus | undefined;
+  events: readonly PoolEvent[];
+  /** What the store has, as far as we wrote or read it. */
+  published: PoolRecord | undefined;
+  countsWrittenMs: number;
+  isStoreAway: boolean;
+  readonly templates: Map<string, RuntimeTemplate>;
+  readonly orders: Orders;
+}
+
+export function newPoolRun(key: PoolKey, ref: PoolRef): PoolRun {
+  return {
+    key,
+    ref,
+    memory: NO_MEMORY,
+    spec: undefined,
+    generation: 0,
+    observed: undefined,
+    status: undefined,
+    events: [],
+    published: undefined,
+    countsWrittenMs: -Infinity,
+    isStoreAway: false,
+    templates: new Map(),
+    orders: new Orders(),
+  };
+}
+
+type Created = OwnOrders['created'][number];
+
+/** Own orders that lists may not show yet. Bounded by the runtimes that exist or are expected. */
+export class Orders implements OwnOrders {
+  readonly #expectations = new Expectations(EXPECTATION_TIMEOUT_MS);
+  readonly #created = new Map<RuntimeName, Created>();
+  readonly #drained = new Set<RuntimeName>();
+  readonly #bindings = new Map<RuntimeName, Binding>();
+
+  get created(): readonly Created[] {
+    return this.#expectations.missing.flatMap((name) => this.#created.get(name) ?? []);
+  }
+
+  isRemoved = (name: RuntimeName): boolean => this.#expectations.isDeleted(name);
+  isDrained = (name: RuntimeName): boolean => this.#drained.has(name);
+  bindingOf = (name: RuntimeName): Binding | undefined => this.#bindings.get(name);
+
+  create(name: RuntimeName, action: CreateAction, nowMs: number): void {
+    const { role, resources, revision } = action;
+    this.#created.set(name, { name, role, resources, revision, createdMs: nowMs });
+    this.#expectations.expectCreated(name, nowMs);
+  }
+
+  refuseCreate(name: RuntimeName): void {
+    this.#expectations.dropCreated(name);
+    this.#created.delete(name);
+  }
+
+  remove(name: RuntimeName, nowMs: number): void {
+    this.#expectations.expectDeleted(name, nowMs);
+  }
+
+  drain(name: RuntimeName): void {
+    this.#drained.add(name);
+  }
+
+  refuseDrain(name: RuntimeName): void {
+    this.#drained.delete(name);
+  }
+
+  bind(name: RuntimeName, binding: Binding): void {
+    this.#bindings.set(name, binding);
+  }
+
+  /** What a list showed: forgets what it answers, and what concerns runtimes that are gone. */
+  observe(names: ReadonlySet<RuntimeName>, nowMs: number): void {
+    this.#expectations.observe(names, nowMs);
+    const missing = new Set(this.#expectations.missing);
+    const isKnown = (name: RuntimeName): boolean => names.has(name) || missing.has(name);
+    for (const map of [this.#created, this.#bindings])
+      for (const name of map.keys()) if (!isKnown(name)) map.delete(name);
+    for (const name of this.#drained) if (!isKnown(name)) this.#drained.delete(name);
+  }
+
+  get nextTimeoutMs(): number | undefined {
+    return this.#expectations.nextTimeoutMs;
+  }
+}

@@ -1,0 +1,292 @@
+/** One pass over one pool, top to bottom: look, learn, decide, publish, apply. Holds what is remembered between passes. */
+import type { AgentPoolSpec, AgentPoolStatus } from '../../api/agent-pool.ts';
+import type { PoolEvent } from '../../api/pool-report.ts';
+import { type PoolKey, type PoolRef, poolRefOfKey } from '../../core/identifiers.ts';
+import { StoreError } from '../../platform/store/store.ts';
+import type { Outcome } from '../engine/controller.ts';
+import { apply, type Hands } from './apply.ts';
+import { decide } from './decide.ts';
+import { erasePool } from './erase-pool.ts';
+import { addEvents, type NewEvent } from './events.ts';
+import type { Death } from './failures.ts';
+import { learn } from './learn.ts';
+import { artifactOf, look, type Sight, templateOf } from './observe.ts';
+import type { Observed } from './observed.ts';
+import type { Plan } from './plan.ts';
+import type { PoolLimits } from './pool-limits.ts';
+import { newPoolRun, type PoolRun } from './pool-run.ts';
+import { publish } from './publish.ts';
+import { statusOf } from './status.ts';
+import { tellEvents } from './tell-events.ts';
+import type { ModuleState, PoolSource, WantedPool } from './wanted-pool.ts';
+
+/** What the operator knows of a pool, for those in the same process. */
+export interface PoolView {
+  readonly ref: PoolRef;
+  readonly generation: number;
+  readonly spec: AgentPoolSpec;
+  readonly status: AgentPoolStatus;
+  readonly events: readonly PoolEvent[];
+  /** Where the agent module failed, if it did. */
+  readonly failureStack?: string;
+}
+
+export interface PoolReconcilerOptions extends Hands {
+  readonly source: PoolSource;
+  readonly limits: PoolLimits;
+  readonly endpoint?: string;
+  /** A view changed. */
+  readonly onView: () => void;
+}
+
+export class PoolReconciler {
+  readonly #options: PoolReconcilerOptions;
+  /** One per pool that is wanted, or that has not quite gone yet. */
+  readonly #runs = new Map<PoolKey, PoolRun>();
+  readonly #views = new Map<PoolKey, PoolView>();
+
+  constructor(options: PoolReconcilerOptions) {
+    this.#options = options;
+  }
+
+  views(): readonly PoolView[] {
+    return [...this.#views.values()];
+  }
+
+  view(key: PoolKey): PoolView | undefined {
+    return this.#views.get(key);
+  }
+
+  reconcile = async (key: PoolKey, signal: AbortSignal): Promise<Outcome> => {
+    const wanted = this.#options.source.get(key);
+    const run = this.#runs.get(key) ?? newPoolRun(key, poolRefOfKey(key));
+    const spec = wanted?.spec ?? run.spec;
+    if (spec === undefined) return this.#forgetRecord(key);
+    this.#runs.set(key, run);
+    try {
+      const outcome = await this.#pass(run, spec, wanted, signal);
+      if (run.isStoreAway) this.#storeChanged(run, false);
+      return outcome;
+    } catch (error) {
+      if (error instanceof StoreError && !run.isStoreAway) this.#storeChanged(run, true);
+      throw error;
+    }
+  };
+
+  async #pass(
+    run: PoolRun,
+    spec: AgentPoolSpec,
+    wanted: WantedPool | undefined,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const { limits, clock } = this.#options;
+    const nowMs = clock.nowMs();
+    const sight = await look(run, spec, this.#options, { nowMs, wallMs: clock.wallMs() });
+    signal.throwIfAborted();
+    const before = run.memory;
+    const update = noteTemplate(run, spec, wanted?.module);
+    const lesson = learn(before, { spec, runtimes: sight.runtimes, update, limits }, nowMs);
+    run.memory = lesson.memory;
+    forgetTemplates(run, update);
+    const observed = observedOf(sight, run, update);
+    const plan = decide({ spec, isDeleted: wanted === undefined }, observed, limits, nowMs);
+    this.#mourn(run, lesson.deaths);
+    this.#note(
+      run,
+      tellEvents({
+        specBefore: run.spec,
+        spec,
+        before,
+        after: run.memory,
+        deaths: lesson.deaths,
+        observedBefore: run.observed,
+        observed,
+        plan,
+        limits,
+      }),
+    );
+    run.spec = spec;
+    run.observed = observed;
+    if (wanted === undefined) return this.#passOfDeleted(run, spec, plan, signal);
+    run.generation = wanted.generation;
+    const againMs = await this.#publishAndApply(run, wanted, plan, signal);
+    return this.#outcome(run, plan, againMs);
+  }
+
+  /** The record first, so that routes lead to the new revision before the old one drains. */
+  async #publishAndApply(
+    run: PoolRun,
+    wanted: WantedPool,
+    plan: Plan,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    const { clock } = this.#options;
+    const status = this.#judge(run, wanted);
+    const revision = run.memory.served ?? '';
+    let againMs: number | undefined;
+    let failure: { readonly error: unknown } | undefined;
+    try {
+      const content = { spec: wanted.spec, status, revision };
+      againMs = await publish(run, content, this.#options, clock.nowMs());
+    } catch (error) {
+      failure = { error };
+    }
+    await apply(plan, run, this.#options, signal);
+    if (failure !== undefined) throw failure.error;
+    return againMs;
+  }
+
+  /** Tasks are refused while it drains; its projects go only when nobody can write them any more. */
+  async #passOfDeleted(
+    run: PoolRun,
+    spec: AgentPoolSpec,
+    plan: Plan,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const { store, limits, log } = this.#options;
+    if (run.published !== undefined && spec.operatingMode === 'Running') {
+      run.spec = { ...spec, operatingMode: 'Suspended' };
+      run.published = { ...run.published, spec: run.spec };
+      await store.putPool(run.published);
+    }
+    await apply(plan, run, this.#options, signal);
+    if ((run.observed?.runtimes ?? []).length > 0)
+      return { type: 'again', afterMs: limits.resyncMs };
+    await erasePool(store, run.key, spec.deletionPolicy, signal);
+    this.#runs.delete(run.key);
+    this.#views.delete(run.key);
+    log.info('pool is deleted', this.#keysOf(run, { deletionPolicy: spec.deletionPolicy }));
+    this.#options.onView();
+    return { type: 'done' };
+  }
+
+  /** A record of an earlier run that no manifest names now; its projects stay. */
+  async #forgetRecord(key: PoolKey): Promise<Outcome> {
+    const { store, driver } = this.#options;
+    for (const { name } of await driver.list(key)) await driver.remove(name);
+    const isKnown = (await store.listPools()).some((record) => record.key === key);
+    if (isKnown) await store.deletePool(key);
+    return { type: 'done' };
+  }
+
+  #outcome(run: PoolRun, plan: Plan, againMs: number | undefined): Outcome {
+    const { limits, clock } = this.#options;
+    const spec = run.spec;
+    const seesHotProjects = spec?.tiers.default === 'HOT' || (spec?.tiers.hot.idleSeconds ?? 0) > 0;
+    const afterMs = Math.min(
+      plan.wakeInMs ?? Infinity,
+      againMs ?? Infinity,
+      (run.orders.nextTimeoutMs ?? Infinity) - clock.nowMs(),
+      seesHotProjects ? limits.hotPollMs : Infinity,
+      plan.partial ? limits.demotionPollMs : limits.resyncMs,
+    );
+    return { type: 'again', afterMs: Math.max(1, afterMs) };
+  }
+
+  #judge(run: PoolRun, wanted: WantedPool): AgentPoolStatus {
+    const { store, limits, endpoint, clock } = this.#options;
+    const { ref, spec, generation, module } = wanted;
+    const status = statusOf({
+      poolName: ref.name,
+      generation,
+      spec,
+      module,
+      observed: run.observed ?? observedOf(NO_SIGHT, run, undefined),
+      memory: run.memory,
+      limits,
+      store: run.isStoreAway ? 'unavailable' : store.kind,
+      wallMs: clock.wallMs(),
+      ...(endpoint === undefined ? {} : { endpoint }),
+      ...(run.status === undefined ? {} : { previous: run.status }),
+    });
+    run.status = status;
+    const stack = stackOf(run, module);
+    this.#views.set(run.key, {
+      ref,
+      generation,
+      spec,
+      status,
+      events: run.events,
+      ...(stack === undefined ? {} : { failureStack: stack }),
+    });
+    this.#options.onView();
+    return status;
+  }
+
+  #storeChanged(run: PoolRun, isAway: boolean): void {
+    run.isStoreAway = isAway;
+    this.#note(run, [
+      isAway
+        ? { reason: 'StoreUnavailable', message: 'the store does not answer' }
+        : { reason: 'StoreRestored', message: 'the store answers again' },
+    ]);
+    const wanted = this.#options.source.get(run.key);
+    if (wanted !== undefined) this.#judge(run, wanted);
+  }
+
+  #note(run: PoolRun, events: readonly NewEvent[]): void {
+    if (events.length === 0) return;
+    run.events = addEvents(run.events, events, this.#options.clock.wallMs());
+    for (const { reason, message } of events)
+      this.#options.log.info('pool event', this.#keysOf(run, { reason, message }));
+  }
+
+  #mourn(run: PoolRun, deaths: readonly Death[]): void {
+    for (const { runtime, reason, message, stack } of deaths)
+      this.#options.log.warn('runtime was lost', {
+        ...this.#keysOf(run, { reason, message, stack }),
+        runtime: runtime.name,
+      });
+  }
+
+  #keysOf(run: PoolRun, detail: Readonly<Record<string, unknown>>) {
+    return { namespace: run.ref.namespace, pool: run.ref.name, detail };
+  }
+}
+
+const NO_SIGHT: Sight = {
+  runtimes: [],
+  hot: [],
+  standbyResources: {},
+  nextTierChangeInMs: undefined,
+};
+
+function observedOf(sight: Sight, run: PoolRun, update: string | undefined): Observed {
+  const { memory } = run;
+  const { nextTierChangeInMs: dueMs, ...seen } = sight;
+  return {
+    ...seen,
+    ...(update === undefined ? {} : { update }),
+    ...(memory.served === undefined ? {} : { served: memory.served }),
+    ...(dueMs === undefined ? {} : { nextTierChangeInMs: dueMs }),
+    rollout: memory.rollout ?? { at: 'rolling', to: '', progressMs: Infinity, readyCount: 0 },
+    failuresByRevision: memory.failuresByRevision,
+    failuresByProject: memory.failuresByProject,
+  };
+}
+
+/** The revision of the spec as it is now; of a deleted pool, or while the module never loaded, what it was. */
+function noteTemplate(
+  run: PoolRun,
+  spec: AgentPoolSpec,
+  module: ModuleState | undefined,
+): string | undefined {
+  const artifact = module && artifactOf(module);
+  if (artifact === undefined) return run.observed?.update;
+  const template = templateOf(spec, artifact);
+  run.templates.set(template.revision, template);
+  return template.revision;
+}
+
+function forgetTemplates(run: PoolRun, update: string | undefined): void {
+  const { rollout, served } = run.memory;
+  const from = rollout?.at === 'settled' ? undefined : rollout?.from;
+  for (const revision of run.templates.keys())
+    if (revision !== update && revision !== served && revision !== from)
+      run.templates.delete(revision);
+}
+
+function stackOf(run: PoolRun, module: ModuleState): string | undefined {
+  if (module.at === 'broken') return module.stack;
+  return run.memory.failuresByRevision.get(run.observed?.update ?? '')?.stack;
+}

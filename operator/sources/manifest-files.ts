@@ -1,0 +1,172 @@
+/** Pools from manifest files: read at the start, followed live. A file that becomes invalid leaves the pools as they were. */
+import { stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { AgentPool, AgentPoolSpec } from '../../api/agent-pool.ts';
+import { formatProblem } from '../../api/parse-manifest.ts';
+import type { PartialSpec } from '../../api/spec-defaults.ts';
+import { type PoolKey, poolKeyOf } from '../../core/identifiers.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Log } from '../../platform/log.ts';
+import type { PoolSource, WantedPool } from '../pool/wanted-pool.ts';
+import { FileWatch } from './file-watch.ts';
+import { type BundleModule, type LoadedModule, loadModule } from './module-loader.ts';
+import { readManifests } from './read-manifests.ts';
+
+export interface ManifestFilesOptions {
+  readonly files: readonly string[];
+  /** Pools without a file, their module relative to `folder`. */
+  readonly made?: readonly { readonly pool: AgentPool; readonly folder: string }[];
+  /** Below the manifests: from the environment. */
+  readonly defaults: PartialSpec;
+  readonly bundle: BundleModule;
+  /** Agent modules are followed, too. */
+  readonly watchModules: boolean;
+  /** What is known of pools from an earlier run: their generation counts on. */
+  readonly known: ReadonlyMap<PoolKey, { readonly generation: number; readonly spec: unknown }>;
+  /** What is wrong with the files now, a line each; empty: nothing any more. */
+  readonly onProblems: (lines: readonly string[]) => void;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The manifests are wrong; `lines` names each place. */
+export class ManifestError extends Error {
+  override readonly name = 'ManifestError';
+  readonly lines: readonly string[];
+
+  constructor(lines: readonly string[]) {
+    super(lines.join('\n'));
+    this.lines = lines;
+  }
+}
+
+interface Entry {
+  readonly wanted: WantedPool;
+  readonly module: LoadedModule;
+}
+
+/** Throws a ManifestError when they are wrong from the start. A module that does not load is the pool's trouble, not this. */
+export async function openManifestFiles(options: ManifestFilesOptions): Promise<PoolSource> {
+  const source = new ManifestFiles(options);
+  const problems = await source.open();
+  if (problems.length === 0) return source;
+  await source.close();
+  throw new ManifestError(problems);
+}
+
+class ManifestFiles implements PoolSource {
+  readonly #options: ManifestFilesOptions;
+  readonly #files: readonly string[];
+  readonly #watch: FileWatch;
+  readonly #watchers = new Set<(key: PoolKey) => void>();
+  #entries: ReadonlyMap<PoolKey, Entry> = new Map();
+  #problems: readonly string[] = [];
+  /** Reads one after the other. */
+  #reading: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ManifestFilesOptions) {
+    this.#options = options;
+    this.#files = options.files.map((file) => resolve(file));
+    this.#watch = new FileWatch(options.clock, () => this.#refreshSoon());
+  }
+
+  /** @returns what is wrong; empty: open. */
+  async open(): Promise<readonly string[]> {
+    this.#watch.setPaths(this.#files);
+    return this.#refresh();
+  }
+
+  get(key: PoolKey): WantedPool | undefined {
+    return this.#entries.get(key)?.wanted;
+  }
+
+  list(): readonly PoolKey[] {
+    return [...this.#entries.keys()];
+  }
+
+  watch(onChange: (key: PoolKey) => void): () => void {
+    this.#watchers.add(onChange);
+    return () => this.#watchers.delete(onChange);
+  }
+
+  async close(): Promise<void> {
+    this.#watch.close();
+    await this.#reading;
+  }
+
+  #refreshSoon(): void {
+    this.#reading = this.#reading
+      .then(() => this.#refresh())
+      .then(
+        (problems) => this.#report(problems),
+        (error: unknown) => this.#options.log.error('manifests could not be read', { err: error }),
+      );
+  }
+
+  async #refresh(): Promise<readonly string[]> {
+    const startedMs = this.#options.clock.wallMs();
+    const read = await readManifests(this.#files, this.#options.defaults);
+    if (!read.ok) return read.problems.map(formatProblem);
+    const pools = [
+      ...read.pools.map(({ pool, source }) => ({ pool, folder: dirname(source) })),
+      ...(this.#options.made ?? []),
+    ];
+    const entries = new Map<PoolKey, Entry>();
+    for (const { pool, folder } of pools) {
+      const key = poolKeyOf(pool.metadata);
+      entries.set(key, await this.#entryOf(key, pool, folder));
+    }
+    const before = this.#entries;
+    this.#entries = entries;
+    await this.#follow(startedMs);
+    for (const key of new Set([...before.keys(), ...entries.keys()]))
+      if (!isDeepStrictEqual(before.get(key)?.wanted, entries.get(key)?.wanted))
+        for (const watcher of this.#watchers) watcher(key);
+    return [];
+  }
+
+  async #entryOf(key: PoolKey, pool: AgentPool, folder: string): Promise<Entry> {
+    const before = this.#entries.get(key);
+    const { metadata, spec } = pool;
+    const path = spec.runtime.agentModule;
+    const module = await loadModule(this.#options.bundle, { path, folder }, before?.module);
+    const generation = this.#generationOf(key, spec, before?.wanted);
+    const ref = { namespace: metadata.namespace, name: metadata.name };
+    return { wanted: { ref, generation, spec, module: module.state }, module };
+  }
+
+  #generationOf(key: PoolKey, spec: AgentPoolSpec, before: WantedPool | undefined): number {
+    const known = before ?? this.#options.known.get(key);
+    if (known === undefined) return 1;
+    return isDeepStrictEqual(known.spec, spec) ? known.generation : known.generation + 1;
+  }
+
+  /** Watches what the pools are made of now; what changed while it was being read is read again. */
+  async #follow(startedMs: number): Promise<void> {
+    if (!this.#options.watchModules) return;
+    const inputs = [...this.#entries.values()]
+      .flatMap((entry) => entry.module.inputs)
+      .filter((path) => !path.includes('/node_modules/'));
+    this.#watch.setPaths([...this.#files, ...inputs]);
+    const times = await Promise.all(
+      inputs.map((path) =>
+        stat(path).then(
+          ({ mtimeMs }) => mtimeMs,
+          () => 0,
+        ),
+      ),
+    );
+    if (times.some((ms) => ms > startedMs)) this.#refreshSoon();
+  }
+
+  #report(problems: readonly string[]): void {
+    if (isDeepStrictEqual(problems, this.#problems)) return;
+    this.#problems = problems;
+    for (const line of problems)
+      this.#options.log.error('manifest is invalid, the pools stay as they were', {
+        detail: { problem: line },
+      });
+    this.#options.onProblems(problems);
+  }
+}
