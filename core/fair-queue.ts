@@ -118,6 +118,12 @@ export class FairQueue<Value> {
     }
   }
 
+  /** Looks at this group again, whatever it waits for. */
+  wake(name: string): void {
+    const group = this.#groups.get(name);
+    if (group?.blocker !== undefined) this.#move(group, undefined);
+  }
+
   unblockAll(): void {
     for (const blocker of [...this.#blocked.keys()]) this.unblock(blocker);
   }

@@ -1,0 +1,76 @@
+/** Events of tasks on one gRPC stream: numbered per task, written as they come, their bytes given back when they have left. */
+import type { AppError } from '../../core/errors.ts';
+import type { ExecuteEvent, Init } from '../../proto/generated/messages.ts';
+import type { TaskAnswer, TaskChunk, TaskSink, TaskStart } from '../stages/call.ts';
+import { chunkEventOf, executeResponseOf, startEventOf, taskErrorOf } from './grpc-task-messages.ts';
+
+interface WritableEvents {
+  write(event: Init<ExecuteEvent>, written?: () => void): boolean;
+}
+
+export class EventStream {
+  readonly #stream: WritableEvents;
+  /** Bytes that a client which is gone will never take. */
+  readonly #unwritten = new Set<() => void>();
+  #isGone = false;
+
+  constructor(stream: WritableEvents) {
+    this.#stream = stream;
+  }
+
+  /** `written` is called once: when the event has left, or when nobody is there to take it. */
+  send(event: Init<ExecuteEvent>, written?: () => void): void {
+    if (written === undefined) {
+      if (!this.#isGone) this.#stream.write(event);
+      return;
+    }
+    if (this.#isGone) {
+      queueMicrotask(written);
+      return;
+    }
+    this.#unwritten.add(written);
+    this.#stream.write(event, () => {
+      if (this.#unwritten.delete(written)) written();
+    });
+  }
+
+  /** The client is gone: what was not written never will be. */
+  gone(): void {
+    this.#isGone = true;
+    for (const written of this.#unwritten) written();
+    this.#unwritten.clear();
+  }
+}
+
+/** One task's events on a stream. */
+export class TaskEvents implements TaskSink {
+  readonly #stream: EventStream;
+  #sequence = 0;
+  /** Set before the first event. */
+  requestId = '';
+
+  constructor(stream: EventStream) {
+    this.#stream = stream;
+  }
+
+  started(start: TaskStart): void {
+    this.#send(startEventOf(start));
+  }
+
+  chunk(chunk: TaskChunk, consumed: () => void): void {
+    this.#send(chunkEventOf(chunk), consumed);
+  }
+
+  result(answer: TaskAnswer): void {
+    this.#send({ result: executeResponseOf(answer) });
+  }
+
+  error(error: AppError): void {
+    this.#send({ error: taskErrorOf(error) });
+  }
+
+  #send(event: Init<ExecuteEvent>, written?: () => void): void {
+    this.#sequence += 1;
+    this.#stream.send({ ...event, request_id: this.requestId, sequence: this.#sequence }, written);
+  }
+}

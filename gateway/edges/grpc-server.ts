@@ -1,0 +1,62 @@
+/** The gateway's gRPC edge: the two public services, health and reflection on one port, limits per message and connection, an orderly end. */
+import type { Server, ServerOptions } from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation } from 'grpc-health-check';
+import { serverOptions } from '../../platform/grpc/grpc-options.ts';
+import { startGrpcServer } from '../../platform/grpc/grpc-server.ts';
+import { AGENT_POOL_SERVICE, agentPoolService, POOL_ADMIN_SERVICE, poolAdminService, reflectionPackage } from '../../proto/load.ts';
+import { executeHandler, executeStreamHandler } from './grpc-execute.ts';
+import type { GrpcEdge } from './grpc-edge.ts';
+
+const MINUTE_MS = 60_000;
+/** What a request carries beside its input. */
+const REQUEST_SLACK_BYTES = 64 * 1024;
+/** Until the pools are known. */
+const REQUEST_BYTES_MAX = 4 * 1024 * 1024;
+
+export interface GrpcGateway {
+  /** `host:port`, with the port that was taken. */
+  readonly address: string;
+  setServing(isServing: boolean): void;
+  /** The largest input of any pool: a request may be twice as large before grpc-js refuses it unread. */
+  setRequestBytesMax(bytesMax: number): void;
+  /** Takes no new calls; calls in flight have this long to end. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** @param listen `host:port`; port 0: any free one. Rejects with one clear sentence when it cannot be had. */
+export async function startGrpcGateway(edge: GrpcEdge, listen: string): Promise<GrpcGateway> {
+  const health = new HealthImplementation();
+  const setServing = (isServing: boolean): void => {
+    for (const name of ['', AGENT_POOL_SERVICE, POOL_ADMIN_SERVICE]) health.setStatus(name, isServing ? 'SERVING' : 'NOT_SERVING');
+  };
+  setServing(false);
+  // grpc-js looks the limits up in this very object at each call.
+  const options: ServerOptions = {
+    ...serverOptions({
+      messageBytesMax: -1,
+      connectionAgeMsMax: 30 * MINUTE_MS,
+      connectionAgeGraceMs: 10 * MINUTE_MS,
+      streamsPerConnectionMax: 10_000,
+    }),
+  };
+  const setRequestBytesMax = (bytesMax: number): void => {
+    options['grpc.max_receive_message_length'] = 2 * bytesMax + REQUEST_SLACK_BYTES;
+  };
+  setRequestBytesMax(REQUEST_BYTES_MAX);
+  const register = (server: Server): void => {
+    health.addToServer(server);
+    new ReflectionService(reflectionPackage()).addToServer(server);
+    addHandlers(server, edge);
+  };
+  const { address, stop } = await startGrpcServer({ listen, options, register }, edge.clock);
+  return { address, setServing, setRequestBytesMax, stop };
+}
+
+function addHandlers(server: Server, edge: GrpcEdge): void {
+  server.addService(agentPoolService, {
+    Execute: executeHandler(edge),
+    ExecuteStream: executeStreamHandler(edge),
+  });
+  server.addService(poolAdminService, {});
+}

@@ -1,0 +1,72 @@
+/** The fields that many messages share. What a pattern says here, the gateway checks again for every edge. */
+import { z } from 'zod';
+import { IDENTIFIER_LENGTH_MAX, IDENTIFIER_PATTERN } from '../../../../core/identifiers.ts';
+import { INSTANCE_STATES } from '../../../../core/instance-state.ts';
+import { TIERS } from '../../../../core/tier.ts';
+
+const UINT32_MAX = 2 ** 32 - 1;
+const POOL_NAME_PATTERN = /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const IDENTIFIER_MESSAGE = `must be 1 to ${IDENTIFIER_LENGTH_MAX} of A-Z a-z 0-9 . _ : @ -, and not . or ..`;
+
+const isNoPathStep = (text: string): boolean => text !== '.' && text !== '..';
+
+/** A required name. */
+export function identifier(description: string): z.ZodString {
+  return z
+    .string()
+    .regex(IDENTIFIER_PATTERN, IDENTIFIER_MESSAGE)
+    .refine(isNoPathStep, IDENTIFIER_MESSAGE)
+    .meta({ description });
+}
+
+/** A name that may be left out; the empty string means the same. */
+export function optionalIdentifier(description: string): z.ZodOptional<z.ZodString> {
+  return z
+    .string()
+    .refine((text) => text === '' || (IDENTIFIER_PATTERN.test(text) && isNoPathStep(text)), IDENTIFIER_MESSAGE)
+    .meta({ description, maxLength: IDENTIFIER_LENGTH_MAX })
+    .optional();
+}
+
+export function uint32(description: string): z.ZodNumber {
+  return z
+    .number()
+    .int('must be a whole number')
+    .min(0, 'must not be negative')
+    .max(UINT32_MAX, `must be at most ${UINT32_MAX}`)
+    .meta({ description });
+}
+
+export const pool = z
+  .string()
+  .refine((text) => text === '' || POOL_NAME_PATTERN.test(text), 'must be the name of a pool, or namespace/name')
+  .meta({ description: 'Name of the pool, or namespace/name. May be left out where the gateway serves one pool.', examples: ['getting-started'] })
+  .optional();
+
+export const tenant = identifier('Who the work is for.').meta({ description: 'Who the work is for.', examples: ['acme'] });
+export const project = identifier('A project of the tenant: the unit of state, tier and quota.').meta({
+  description: 'A project of the tenant: the unit of state, tier and quota.',
+  examples: ['website'],
+});
+export const tier = z.enum(TIERS).meta({ description: 'HOT: a runtime of its own; WARM: kept in a shared runtime; COLD: started for each use.' });
+export const instanceState = z.enum(INSTANCE_STATES).meta({ description: 'State of the instance.' });
+
+export const timestamp = z.string().meta({ format: 'date-time', description: 'RFC 3339, UTC.', examples: ['2026-11-21T10:00:00.000Z'] });
+export const count = (description: string): z.ZodNumber => z.number().int().min(0).meta({ description });
+export const any = (description: string): z.ZodUnknown => z.unknown().meta({ description });
+
+const PAGE_SIZE_MAX = 1_000;
+export const pageSize = z
+  .number()
+  .int('must be a whole number')
+  .min(0, 'must not be negative')
+  .max(PAGE_SIZE_MAX, `must be at most ${PAGE_SIZE_MAX}`)
+  .meta({ description: 'Most entries in the answer; left out or 0: 100.' })
+  .optional();
+export const pageToken = z.string().max(4_096, 'is no page token').meta({ description: 'next_page_token of the page before.' }).optional();
+export const nextPageToken = z.string().meta({ description: 'Give it as page_token for the next page; empty: this is the last.' });
+
+/** Wall-clock milliseconds as RFC 3339. */
+export function timestampText(wallMs: number): string {
+  return new Date(wallMs).toISOString();
+}

@@ -1,0 +1,74 @@
+/** Wires the parts of a gateway that know no transport: membership, routing, admission, stages. The simulation runs exactly this. */
+import { Quarantine } from '../core/quarantine.ts';
+import { poolKeyOfProject } from '../core/identifiers.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { Metrics } from '../platform/metrics/registry.ts';
+import type { Random } from '../platform/random.ts';
+import type { Store } from '../platform/store/store.ts';
+import { Admission } from './admission/admission.ts';
+import { RateRefusals } from './admission/rate-refusals.ts';
+import { TenantGate } from './admission/tenant-gate.ts';
+import { Membership } from './membership.ts';
+import { GatewayMetrics } from './metrics.ts';
+import { Router } from './routing/router.ts';
+import { RuntimeSet, type ConnectRuntime } from './routing/runtime-set.ts';
+import type { StageContext } from './stages/stage-context.ts';
+
+export interface GatewayCoreOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly store: Store;
+  readonly connect: ConnectRuntime;
+  /** Of a pool name that has none. */
+  readonly defaultNamespace: string;
+}
+
+export interface GatewayCore {
+  readonly context: StageContext;
+  /** Resolves after the first look at the store. */
+  start(): Promise<void>;
+  /** Closes the links: call it when no task runs any more. */
+  stop(): void;
+}
+
+export function createGatewayCore(options: GatewayCoreOptions): GatewayCore {
+  const { clock, store, connect } = options;
+  const membership = new Membership(options);
+  const quarantine = new Quarantine();
+  const runtimes = new RuntimeSet(connect, {
+    changed: (pool) => admission.placesChanged(pool),
+    creditChanged: (runtime) => admission.creditChanged(runtime),
+    moved: (project, epoch, to) => router.moved(project, epoch, to),
+  });
+  const router = new Router({
+    store,
+    runtimes,
+    refreshRuntimes: () => membership.refreshRuntimes(),
+    onRouteChange: (project) => admission.routeChanged(project),
+  });
+  const admission = new Admission({ clock, router, runtimes, quarantine });
+  const metrics = new GatewayMetrics(options.metrics);
+  metrics.observe(options.metrics, {
+    queueDepths: () => membership.pools.map((pool) => ({ pool, depth: admission.waiting(pool.key) })),
+    links: () => membership.pools.flatMap((pool) => runtimes.of(pool.key).map(({ link }) => ({ pool, state: link.state }))),
+    quarantined: () => {
+      const condemned = quarantine.condemned().map(poolKeyOfProject);
+      return membership.pools.map((pool) => ({ pool, projects: condemned.filter((key) => key === pool.key).length }));
+    },
+  });
+  membership.onChange(() => {
+    runtimes.reconcile(membership.runtimes, (key) => membership.pool(key));
+    metrics.keepOnly(membership.pools);
+  });
+  return {
+    context: { ...options, metrics, membership, runtimes, router, admission, quarantine, rateRefusals: new RateRefusals(), tenantGate: new TenantGate({ clock, store }) },
+    start: () => membership.start(),
+    stop: () => {
+      membership.stop();
+      runtimes.closeAll();
+    },
+  };
+}

@@ -1,0 +1,83 @@
+/** Wires a gateway process (or the gateway's part of the standalone one): store, links, stages, edges; and takes it down in order. */
+import type { PoolKey } from '../core/identifiers.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Dial } from '../platform/link/frames.ts';
+import { createGrpcDial } from '../platform/link/grpc-link-dial.ts';
+import { createRuntimeLink } from '../platform/link/link-client.ts';
+import type { Log } from '../platform/log.ts';
+import type { Metrics } from '../platform/metrics/registry.ts';
+import type { Random } from '../platform/random.ts';
+import type { Store } from '../platform/store/store.ts';
+import type { Access } from './access/access.ts';
+import { startGrpcGateway } from './edges/grpc-server.ts';
+import { createGatewayCore } from './gateway-core.ts';
+import type { ConnectRuntime } from './routing/runtime-set.ts';
+import { createGatewayService, type GatewayService } from './service/gateway-service.ts';
+
+export interface GatewayOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Closed by whoever opened it. */
+  readonly store: Store;
+  readonly access: Access;
+  /** This gateway's name in the logs of runtimes. */
+  readonly name: string;
+  /** `host:port` of the gRPC edge; port 0: any free one. */
+  readonly grpcListen: string;
+  /** Of a pool name that has none. */
+  readonly defaultNamespace: string;
+  /** What links to the pool's runtimes present. */
+  readonly runtimeKey: (pool: PoolKey) => string;
+  /** Longest drain at `stop`. */
+  readonly drainMsMax: number;
+}
+
+export interface Gateway {
+  readonly grpcAddress: string;
+  readonly service: GatewayService;
+  /** Not serving → no new tasks → those in flight end, or are ended when their time is up → links closed. */
+  stop(): Promise<void>;
+}
+
+/** Rejects when the address cannot be had; then nothing is left running. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { access, clock, log, drainMsMax } = options;
+  const core = createGatewayCore({ ...options, connect: linksOf(options) });
+  await core.start();
+  const service = createGatewayService(core.context);
+  const grpc = await startGrpcGateway({ access, clock, log, service }, options.grpcListen).catch((error: unknown) => {
+    core.stop();
+    throw error;
+  });
+  grpc.setServing(true);
+  return {
+    grpcAddress: grpc.address,
+    service,
+    async stop() {
+      grpc.setServing(false);
+      const force = clock.after(drainMsMax, () => {
+        service.tasks.abortAll();
+      });
+      await Promise.all([service.tasks.drain(), grpc.stop(drainMsMax)]);
+      force.cancel();
+      core.stop();
+    },
+  };
+}
+
+/** One dial per pool, as each has a key of its own. */
+function linksOf({ clock, random, name, runtimeKey }: GatewayOptions): ConnectRuntime {
+  const dials = new Map<PoolKey, Dial>();
+  const dialOf = (pool: PoolKey): Dial => {
+    let dial = dials.get(pool);
+    if (dial === undefined) {
+      dial = createGrpcDial({ key: runtimeKey(pool) }, random);
+      dials.set(pool, dial);
+    }
+    return dial;
+  };
+  return ({ incarnation, address }, pool, events) =>
+    createRuntimeLink({ gateway: name, incarnation, address, times: pool.spec.link }, { dial: dialOf(pool.key), clock, random, events });
+}

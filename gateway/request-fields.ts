@@ -1,0 +1,35 @@
+/** Checks the names and numbers that callers give; a wrong one is INVALID_FIELD with the field's path. */
+import { AppError } from '../core/errors.ts';
+import { isIdentifier } from '../core/identifiers.ts';
+
+/** Metadata keys that only the product itself uses. */
+export const RESERVED_METADATA_PREFIX = 'agentpool-';
+const METADATA_ENTRIES_MAX = 64;
+const METADATA_CHARS_MAX = 16_384;
+
+export function requireIdentifier(field: string, value: string): void {
+  if (isIdentifier(value)) return;
+  if (value === '') throw invalid(field, 'must not be empty');
+  throw invalid(field, 'must be 1 to 253 of A-Z a-z 0-9 . _ : @ -, and not . or ..');
+}
+
+/** Empty means that it was left out. */
+export function allowIdentifier(field: string, value: string): void {
+  if (value !== '') requireIdentifier(field, value);
+}
+
+export function requireMetadata(field: string, metadata: Readonly<Record<string, string>>): void {
+  let entries = 0;
+  let characters = 0;
+  for (const key in metadata) {
+    if (key.toLowerCase().startsWith(RESERVED_METADATA_PREFIX)) throw invalid(field, `keys with ${RESERVED_METADATA_PREFIX} are reserved`);
+    entries += 1;
+    characters += key.length + (metadata[key]?.length ?? 0);
+  }
+  if (entries > METADATA_ENTRIES_MAX) throw invalid(field, `must have at most ${METADATA_ENTRIES_MAX} entries`);
+  if (characters > METADATA_CHARS_MAX) throw invalid(field, `must have at most ${METADATA_CHARS_MAX} characters in all`);
+}
+
+export function invalid(field: string, message: string): AppError {
+  return new AppError('INVALID_FIELD', `${field} ${message}`, { field });
+}

@@ -1,0 +1,50 @@
+/** Finds pool, agent and tier of the task, and refuses what no runtime would serve now. Which runtime, admission asks when it is the task's turn. */
+import { AppError } from '../../core/errors.ts';
+import { projectKeyOf } from '../../core/identifiers.ts';
+import type { AgentInfo } from '../../platform/store/store.ts';
+import type { Membership } from '../membership.ts';
+import type { PoolView } from '../pool-view.ts';
+import type { Call } from './call.ts';
+import type { Stage } from './pipeline.ts';
+import type { StageContext } from './stage-context.ts';
+
+const UNKNOWN_RETRY_MS = 1_000;
+
+export function locate(context: StageContext): Stage {
+  const { clock, membership, runtimes } = context;
+  return async (call, next) => {
+    const { request } = call;
+    const pool = requirePool(membership, call.pool, request.pool);
+    if (pool.isSuspended) throw new AppError('SUSPENDED', 'the pool is suspended: spec.operatingMode');
+    const { tenant, project } = request;
+    call.project = projectKeyOf({ namespace: pool.ref.namespace, pool: pool.ref.name, tenant, project });
+    call.tier = pool.tierOf(tenant, project, membership.override(call.project), clock.wallMs()).tier;
+    checkSize(call, pool);
+    call.agent = resolveAgent(request.agent, runtimes.agentsOf(pool));
+    const entry = context.tenantGate.enter(call, pool);
+    if (entry !== undefined) await entry;
+    return next(call);
+  };
+}
+
+/** The pool, or the error that says what is wrong with the name. */
+export function requirePool(membership: Membership, pool: PoolView | undefined, name: string): PoolView {
+  if (pool !== undefined) return pool;
+  if (!membership.isKnown) throw new AppError('STORE_UNAVAILABLE', 'the pools are not known yet', { retryAfterMs: UNKNOWN_RETRY_MS });
+  const message = name === '' ? 'this gateway does not serve exactly one pool: name one' : 'there is no such pool';
+  throw new AppError('UNKNOWN_POOL', message, { field: 'pool' });
+}
+
+/** While no runtime has said which agents there are, the one that takes the task decides. */
+function resolveAgent(asked: string, known: ReadonlyMap<string, AgentInfo>): string {
+  if (known.size === 0 || known.has(asked)) return asked;
+  if (asked !== '') throw new AppError('UNKNOWN_AGENT', 'the pool has no such agent', { field: 'agent' });
+  const [first = asked] = known.keys();
+  return first;
+}
+
+function checkSize({ request }: Call, pool: PoolView): void {
+  const bytesMax = pool.spec.limits.requestBytesMax;
+  if ((request.input?.body.byteLength ?? 0) > bytesMax)
+    throw new AppError('PAYLOAD_TOO_LARGE', `the input is larger than limits.requestBytesMax, ${bytesMax} bytes`, { field: 'input' });
+}
