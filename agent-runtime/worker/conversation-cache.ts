@@ -1,35 +1,46 @@
 /** The newest turns of the conversations that a session used last, bounded by count and bytes; loads nothing. */
-import { LRUCache } from 'lru-cache';
 import type { Turn } from '../../platform/store/store.ts';
 import type { ConversationTurn } from '../agent/agent.ts';
 
-/** A window that alone is larger is not kept: its conversation is loaded for each task. */
 export const CACHED_TURN_BYTES_MAX = 8 * 1024 * 1024;
 /** Objects and strings have a cost beside their text. */
 const TURN_OVERHEAD_BYTES = 200;
 
 type CachedTurn = Omit<Turn, 'index'>;
 
-export class ConversationCache {
-  readonly #windowTurns: number;
-  readonly #windows: LRUCache<string, readonly CachedTurn[]>;
+export interface ConversationCacheLimits {
+  readonly conversationsCachedMax: number;
+  readonly conversationWindowTurns: number;
+}
 
-  constructor(limits: { readonly conversationsCachedMax: number; readonly conversationWindowTurns: number }) {
-    this.#windowTurns = limits.conversationWindowTurns;
-    // Counted as at least its share, so the bound by size is one by count too: `max` would allocate for all of them at once.
-    const shareBytes = Math.ceil(CACHED_TURN_BYTES_MAX / Math.max(1, limits.conversationsCachedMax));
-    this.#windows = new LRUCache({
-      maxSize: CACHED_TURN_BYTES_MAX,
-      sizeCalculation: (turns) => Math.max(shareBytes, sizeOf(turns)),
-    });
+/** A map in order of use. Not lru-cache: 0.4 MB in each worker thread, for thirty lines. */
+export class ConversationCache {
+  readonly #limits: ConversationCacheLimits;
+  readonly #windows = new Map<string, readonly CachedTurn[]>();
+  #bytes = 0;
+
+  constructor(limits: ConversationCacheLimits) {
+    this.#limits = limits;
   }
 
   get(conversation: string): readonly CachedTurn[] | undefined {
-    return this.#windows.get(conversation);
+    const turns = this.#windows.get(conversation);
+    if (turns === undefined) return undefined;
+    this.#windows.delete(conversation);
+    this.#windows.set(conversation, turns);
+    return turns;
   }
 
+  /** A window that alone is over the bound is not kept: its conversation is loaded for each task. */
   put(conversation: string, turns: readonly CachedTurn[]): void {
-    this.#windows.set(conversation, turns.slice(-this.#windowTurns));
+    this.forget(conversation);
+    const kept = turns.slice(-this.#limits.conversationWindowTurns);
+    this.#windows.set(conversation, kept);
+    this.#bytes += sizeOf(kept);
+    for (const oldest of this.#windows.keys()) {
+      if (this.#bytes <= CACHED_TURN_BYTES_MAX && this.#windows.size <= this.#limits.conversationsCachedMax) return;
+      this.forget(oldest);
+    }
   }
 
   /** Of a conversation that is not cached nothing is kept: its next task loads the whole window. */
@@ -39,6 +50,9 @@ export class ConversationCache {
   }
 
   forget(conversation: string): void {
+    const turns = this.#windows.get(conversation);
+    if (turns === undefined) return;
+    this.#bytes -= sizeOf(turns);
     this.#windows.delete(conversation);
   }
 }

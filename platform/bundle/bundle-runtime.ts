@@ -13,6 +13,8 @@ export interface RuntimeBundleRequest {
   readonly root: string;
   /** Name of the output (without extension) → source file: `{worker: 'agent-runtime/worker/entry.ts'}`. */
   readonly entries: Readonly<Record<string, string>>;
+  /** Smaller in memory: for workers, of which there are many. Else names stay, for stack traces. */
+  readonly minify: boolean;
   /** Absolute folder that keeps the bundles between starts. */
   readonly cacheFolder: string;
 }
@@ -31,7 +33,7 @@ const RECORD = 'bundle.json';
 const KEPT = 2;
 
 export async function bundleRuntime(request: RuntimeBundleRequest): Promise<RuntimeBundles> {
-  const key = createHash('sha256').update(JSON.stringify([request.root, request.entries, esbuildVersion, process.version])).digest('hex');
+  const key = createHash('sha256').update(JSON.stringify([request.root, request.entries, request.minify, esbuildVersion, process.version])).digest('hex');
   const folders = await listFolders(request.cacheFolder);
   for (const folder of folders) {
     if (await isFresh(folder, key)) return pathsIn(folder, request);
@@ -51,9 +53,8 @@ async function makeBundles(request: RuntimeBundleRequest, key: string): Promise<
     format: 'esm',
     platform: 'node',
     target: 'node24',
-    minifySyntax: true,
-    minifyWhitespace: true,
-    keepNames: true,
+    minify: request.minify,
+    keepNames: !request.minify,
     sourcemap: 'linked',
     sourcesContent: false,
     legalComments: 'none',
