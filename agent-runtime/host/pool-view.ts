@@ -1,0 +1,175 @@
+/**
+ * What this runtime knows of its pool: the spec, tier overrides and other runtimes, read again whenever the store says that they
+ * changed. Between two reads it answers from memory; a store that is away leaves the last known view.
+ */
+import type { AgentPoolSpec, ProjectEntry } from '../../api/agent-pool.ts';
+import { isMapping, layDefaults } from '../../api/spec-defaults.ts';
+import { parseInstanceId, type PoolKey, type ProjectKey } from '../../core/identifiers.ts';
+import { resolveQuota, type ProjectQuota } from '../../core/quota.ts';
+import { chooseTier, type Tier, type TierOverride } from '../../core/tier.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Log } from '../../platform/log.ts';
+import type { RuntimeRecord, Store, Topic } from '../../platform/store/store.ts';
+
+const TOPICS: readonly Topic[] = ['pools', 'tiers', 'runtimes'];
+const RETRY_MS = 500;
+
+export interface PoolViewPorts {
+  readonly clock: Clock;
+  readonly store: Pick<Store, 'listPools' | 'listTierOverrides' | 'listRuntimes' | 'subscribe'>;
+  readonly log: Log;
+  /** Something of the view may have changed. */
+  onChange(): void;
+}
+
+export class PoolView {
+  readonly #ports: PoolViewPorts;
+  readonly #pool: PoolKey;
+  #spec: AgentPoolSpec | undefined;
+  #revision = '';
+  #projects = new Map<string, ProjectEntry>();
+  #overrides = new Map<ProjectKey, TierOverride>();
+  #runtimes: readonly RuntimeRecord[] = [];
+  readonly #stale = new Set<Topic>(TOPICS);
+  #reading: Promise<void> | undefined;
+  #subscriptions: (() => void)[] = [];
+  #stopped = false;
+
+  constructor(ports: PoolViewPorts, pool: PoolKey) {
+    this.#ports = ports;
+    this.#pool = pool;
+  }
+
+  /** Resolves when the pool is known: a runtime can be up before its pool is published. */
+  async start(): Promise<void> {
+    this.#subscriptions = TOPICS.map((topic) =>
+      this.#ports.store.subscribe(topic, () => {
+        this.#stale.add(topic);
+        void this.refresh();
+      }),
+    );
+    while (!this.#stopped && (this.#spec === undefined || this.#stale.size > 0)) {
+      await this.refresh();
+      if (this.#spec === undefined) await this.#ports.clock.sleep(RETRY_MS);
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const end of this.#subscriptions.splice(0)) end();
+  }
+
+  /** Reads all again, for when notices may have been missed. */
+  refreshAll(): Promise<void> {
+    for (const topic of TOPICS) this.#stale.add(topic);
+    return this.refresh();
+  }
+
+  /** Reads what is stale; calls that come meanwhile share the run. */
+  refresh(): Promise<void> {
+    this.#reading ??= this.#readAll().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  get spec(): AgentPoolSpec {
+    if (this.#spec === undefined) throw new Error('the pool is not known yet: start() has not resolved');
+    return this.#spec;
+  }
+
+  /** The revision that is served now; this runtime may be of an older one. */
+  get revision(): string {
+    return this.#revision;
+  }
+
+  tierOf(key: ProjectKey): Tier {
+    const rules = { defaultTier: this.spec.tiers.default, projectTier: this.#entryOf(key)?.tier };
+    return chooseTier(rules, this.#overrides.get(key), this.#ports.clock.wallMs()).tier;
+  }
+
+  quotaOf(key: ProjectKey, tier: Tier): ProjectQuota {
+    const { hot, warm, cold } = this.spec.tiers;
+    const ofTier = { HOT: hot, WARM: warm, COLD: cold }[tier].quota;
+    return resolveQuota(ofTier, this.#entryOf(key)?.quota);
+  }
+
+  /** The pool's configuration, overlaid by the tenant's and the project's. */
+  configOf(key: ProjectKey): unknown {
+    const tenant = parseInstanceId(key)?.tenant;
+    const ofTenant = this.spec.tenants.find(({ name }) => name === tenant)?.config;
+    return overlay(overlay(this.spec.runtime.config, ofTenant), this.#entryOf(key)?.config);
+  }
+
+  /** Live instances of one tenant; undefined: only the pool limits it. */
+  tenantInstancesMax(tenant: string): number | undefined {
+    const own = this.spec.tenants.find(({ name }) => name === tenant)?.limits?.maxInstances;
+    return own ?? this.spec.tenantLimits.maxInstances;
+  }
+
+  /** A ready dedicated runtime of the current revision that is bound to the project. */
+  dedicatedOf(key: ProjectKey): RuntimeRecord | undefined {
+    return this.#runtimes.find(
+      ({ pool, bound, ready, draining, revision }) =>
+        pool === this.#pool && bound === key && ready && !draining && revision === this.#revision,
+    );
+  }
+
+  /** Runtimes that share the pool's WARM and COLD instances; at least one. */
+  get sharedRuntimes(): number {
+    return Math.max(1, this.#count(({ role, ready, draining }) => role === 'shared' && ready && !draining));
+  }
+
+  get hotProjects(): number {
+    return this.#count(({ bound }) => bound !== undefined);
+  }
+
+  #count(which: (record: RuntimeRecord) => boolean): number {
+    return this.#runtimes.filter((record) => record.pool === this.#pool && which(record)).length;
+  }
+
+  #entryOf(key: ProjectKey): ProjectEntry | undefined {
+    const ref = parseInstanceId(key);
+    return ref === undefined ? undefined : this.#projects.get(`${ref.tenant}~${ref.project}`);
+  }
+
+  async #readAll(): Promise<void> {
+    while (!this.#stopped && this.#stale.size > 0) {
+      const topics = [...this.#stale];
+      this.#stale.clear();
+      try {
+        for (const topic of topics) await this.#read(topic);
+      } catch (error) {
+        this.#ports.log.debug('pool not read', { err: error });
+        for (const topic of topics) this.#stale.add(topic);
+        await this.#ports.clock.sleep(RETRY_MS);
+        continue;
+      }
+      if (this.#spec !== undefined && !this.#stopped) this.#ports.onChange();
+    }
+  }
+
+  async #read(topic: Topic): Promise<void> {
+    const { store } = this.#ports;
+    if (topic === 'pools') this.#takePool(await store.listPools());
+    if (topic === 'runtimes') this.#runtimes = await store.listRuntimes();
+    if (topic === 'tiers') {
+      const overrides = await store.listTierOverrides(this.#pool);
+      this.#overrides = new Map(overrides.map(({ key, override }) => [key, override]));
+    }
+  }
+
+  #takePool(pools: Awaited<ReturnType<Store['listPools']>>): void {
+    const record = pools.find(({ key }) => key === this.#pool);
+    // A pool that was deleted: this runtime is about to be stopped and serves until then by what it knew.
+    if (record === undefined) return;
+    // The operator wrote it with all defaults applied; the store does not look into it.
+    this.#spec = record.spec as AgentPoolSpec;
+    this.#revision = record.revision;
+    this.#projects = new Map(this.#spec.projects.map((entry) => [`${entry.tenant}~${entry.project}`, entry]));
+  }
+}
+
+function overlay(below: unknown, above: unknown): unknown {
+  return isMapping(below) ? layDefaults(below, above) : (above ?? below);
+}

@@ -1,0 +1,347 @@
+/**
+ * One project on this runtime: activates its instance once for all who wait, hands tasks to it, and lets it go at quiescence. Which
+ * projects there are, and when one has to go, is decided elsewhere (projects.ts).
+ */
+import { AppError } from '../../core/errors.ts';
+import type { ProjectKey } from '../../core/identifiers.ts';
+import type { Owner, ProjectRecord } from '../../platform/store/store.ts';
+import { activate, type Activated, type ActivationPorts } from './activation.ts';
+import type { Caller } from './caller.ts';
+import type { FailureHistory } from './failure-history.ts';
+import { Instance } from './instance.ts';
+import { acceptTask, type IntakePorts } from './intake.ts';
+import type { EvictionReason } from './metrics.ts';
+import { Parking } from './parking.ts';
+import { releaseClaim } from './releasing.ts';
+import { runtimeLost, storeLost } from './run-outcome.ts';
+import { Signal } from './signal.ts';
+
+export interface ProjectPorts extends ActivationPorts, IntakePorts {
+  readonly failures: FailureHistory;
+  /** Waits for room among the live instances. False: nobody waits any more. */
+  enterRoom(project: Project, wanted: () => boolean): Promise<boolean>;
+  /** The project is not here any more. */
+  gone(project: Project): void;
+  /** Something started, ended or became idle. */
+  changed(project: Project): void;
+  /** Back to the front door: the project is not this object any more. */
+  offer(caller: Caller): void;
+  moved(key: ProjectKey, epoch: number, to?: Target): void;
+}
+
+export interface Target {
+  readonly incarnation: string;
+  readonly address: string;
+}
+
+type ProjectState =
+  | { readonly type: 'activating'; readonly instance: Instance }
+  | { readonly type: 'live'; readonly instance: Instance }
+  /** Its instance is in ERROR; the next caller starts it again. */
+  | { readonly type: 'failed'; readonly instance: Instance }
+  | { readonly type: 'leaving'; readonly instance: Instance }
+  | { readonly type: 'gone' };
+
+export class Project {
+  readonly key: ProjectKey;
+  readonly #ports: ProjectPorts;
+  readonly #parking: Parking;
+  #state: ProjectState;
+  /** While somebody holds it, new tasks are parked although the instance lives. */
+  #holds = 0;
+  /** Calls that want the instance itself, not a task. */
+  #callsWaiting = 0;
+  /** Why it could not be activated. */
+  #lastError: AppError | undefined;
+  readonly #signal: Signal;
+
+  constructor(ports: ProjectPorts, key: ProjectKey) {
+    this.#ports = ports;
+    this.#signal = new Signal(ports.clock);
+    this.key = key;
+    this.#parking = new Parking(() => ports.view.spec.queue.parkedPerProjectMax);
+    this.#state = { type: 'activating', instance: this.#newInstance() };
+    void this.#activate(this.#state.instance);
+  }
+
+  get state(): ProjectState['type'] {
+    return this.#state.type;
+  }
+
+  get instance(): Instance | undefined {
+    return this.#state.type === 'gone' ? undefined : this.#state.instance;
+  }
+
+  get queued(): number {
+    return this.#parking.size + (this.instance?.tasks.queued ?? 0);
+  }
+
+  /** Nothing runs, waits or is parked: it may be let go. */
+  get idle(): boolean {
+    const settled = this.#state.type === 'live' || this.#state.type === 'failed';
+    return settled && this.#parking.size === 0 && this.#callsWaiting === 0 && this.instance?.quiescent === true;
+  }
+
+  offer(caller: Caller): void {
+    const state = this.#state;
+    if (state.type === 'gone') {
+      this.#ports.offer(caller);
+      return;
+    }
+    if (state.type === 'live' && this.#holds === 0) {
+      acceptTask(this.#ports, state.instance, caller);
+      return;
+    }
+    caller.hit = state.type === 'live';
+    this.#parking.add(caller);
+    if (state.type === 'failed') this.#startAgain(state.instance);
+  }
+
+  /** The live instance, activated where it is not; rejects when it cannot be. Undefined: the project left meanwhile. */
+  async whenLive(): Promise<Instance | undefined> {
+    this.#callsWaiting += 1;
+    try {
+      if (this.#state.type === 'failed') this.#startAgain(this.#state.instance);
+      while (this.#state.type === 'activating' || this.#state.type === 'leaving') await this.#signal.wait();
+      if (this.#state.type === 'live') return this.#state.instance;
+      if (this.#lastError !== undefined) throw this.#lastError;
+      return undefined;
+    } finally {
+      this.#callsWaiting -= 1;
+    }
+  }
+
+  /** New tasks wait until the returned function is called. */
+  hold(): () => void {
+    this.#holds += 1;
+    this.#parking.waitFor('queue');
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      this.#holds -= 1;
+      this.#flush();
+    };
+  }
+
+  /** True as soon as the instance has nothing to do, false when that took too long or there is none any more. */
+  async whenQuiescent(withinMs: number): Promise<boolean> {
+    const untilMs = this.#ports.clock.nowMs() + withinMs;
+    while (this.#state.type === 'live' || this.#state.type === 'activating') {
+      if (this.#state.type === 'live' && this.#state.instance.quiescent) return true;
+      const leftMs = untilMs - this.#ports.clock.nowMs();
+      if (leftMs <= 0) return false;
+      await this.#signal.wait(leftMs);
+    }
+    return this.#state.type === 'failed' && this.#state.instance.quiescent;
+  }
+
+  /**
+   * Lets go of an instance that has nothing to do: commits what is left, releases the claim, tells the gateways where it is served
+   * next. False: it has something to do.
+   */
+  async leave(reason: EvictionReason, options: { readonly tell: boolean; readonly to?: Target | undefined }): Promise<boolean> {
+    const state = this.#state;
+    if ((state.type !== 'live' && state.type !== 'failed') || !state.instance.quiescent) return false;
+    const { instance } = state;
+    this.#state = { type: 'leaving', instance };
+    const age = this.#ports.clock.wallMs() - instance.createdMs;
+    if (instance.rateDirty && this.#ports.lease.held) await instance.commit({});
+    if (!this.#isStill('leaving', instance)) return false;
+    const session = instance.end(runtimeLost('the instance was retired'));
+    if (session !== undefined) void this.#ports.workers.retire(session);
+    await this.#release(instance);
+    this.#ports.metrics.evicted(reason, age);
+    if (options.tell) this.#ports.moved(this.key, instance.epoch, options.to);
+    this.#depart(options.to === undefined ? undefined : { ...options.to, epoch: instance.epoch });
+    return true;
+  }
+
+  /** Ends the instance whatever it does. What runs fails with the error, what waits starts anew. */
+  async kill(error: AppError, options: { readonly release: boolean }): Promise<void> {
+    while (this.#state.type === 'leaving') await this.#signal.wait();
+    const { instance } = this;
+    if (instance === undefined) return;
+    this.#state = { type: 'leaving', instance };
+    const waiting = instance.tasks.handOverQueued(error);
+    this.#endNow(instance, error);
+    for (const caller of waiting) this.#parking.add(caller);
+    if (options.release) await this.#release(instance);
+    this.#depart(undefined);
+  }
+
+  /** This runtime's lease is lost. */
+  fence(): void {
+    this.#parking.failAll(storeLost());
+    if (this.#state.type === 'live' || this.#state.type === 'failed') this.#state.instance.fence();
+  }
+
+  /** The store answers again. */
+  resume(): void {
+    this.instance?.tasks.pump();
+    this.#signal.notify();
+  }
+
+  matches(record: ProjectRecord | undefined): boolean {
+    return this.instance?.matches(record) !== false;
+  }
+
+  /** The claim is another's: what ran is lost, what waits asks the store who has it. */
+  lost(): void {
+    const { instance } = this;
+    if (instance === undefined || this.#state.type === 'leaving') return;
+    this.#ports.log.info('project lost to another claim', { instance_id: this.key, epoch: instance.epoch });
+    const waiting = instance.tasks.handOverQueued(runtimeLost('the project moved'));
+    this.#endNow(instance, runtimeLost('the project moved to another runtime'));
+    for (const caller of waiting) this.#parking.add(caller);
+    this.#depart(undefined);
+  }
+
+  #newInstance(): Instance {
+    const instance: Instance = new Instance(
+      this.#ports,
+      {
+        changed: () => {
+          this.#signal.notify();
+          this.#ports.changed(this);
+        },
+        workerLost: () => {
+          this.#workerLost(instance);
+        },
+        claimLost: () => {
+          this.lost();
+        },
+        offerAgain: (callers) => {
+          for (const caller of callers) this.offer(caller);
+        },
+      },
+      this.key,
+    );
+    return instance;
+  }
+
+  #startAgain(instance: Instance): void {
+    this.#state = { type: 'activating', instance };
+    this.#parking.waitFor('activation');
+    void this.#activate(instance);
+  }
+
+  async #activate(instance: Instance): Promise<void> {
+    // Whoever made this object still has to hand it its first caller.
+    await Promise.resolve();
+    const outcome = await this.#attempt(instance);
+    if (!this.#isStill('activating', instance)) return;
+    switch (outcome.type) {
+      case 'live':
+        this.#state = { type: 'live', instance };
+        this.#flush();
+        break;
+      case 'elsewhere':
+        this.#endNow(instance, runtimeLost('the project is served elsewhere'));
+        this.#lastError = elsewhereError(outcome.owner);
+        this.#depart(outcome.owner);
+        return;
+      case 'failed':
+        this.#failed(instance, outcome);
+    }
+    this.#signal.notify();
+    this.#ports.changed(this);
+  }
+
+  async #attempt(instance: Instance): Promise<Activated> {
+    const { failures, clock, view } = this.#ports;
+    const openForMs = failures.openForMs(this.key, view.spec.recovery.maxFailuresPerHour, clock.nowMs());
+    if (openForMs > 0) return { type: 'failed', error: circuitOpen(openForMs), blamed: false };
+    const wanted = (): boolean => this.#parking.size > 0 || this.#callsWaiting > 0;
+    this.#parking.waitFor('queue');
+    if (!(await this.#ports.enterRoom(this, wanted))) {
+      return { type: 'failed', error: runtimeLost('nobody waits for the instance any more'), blamed: false };
+    }
+    this.#parking.waitFor('activation');
+    // What succeeded before the instance failed is still on its way to the store, and belongs to the state that is read now.
+    await instance.committerSettled();
+    return activate(this.#ports, instance, {
+      takeover: this.#parking.takeover,
+      wanted,
+      current: () => this.#isStill('activating', instance),
+      limited: () => {
+        this.#parking.waitFor('queue');
+      },
+      evenPaused: this.#callsWaiting > 0,
+    });
+  }
+
+  #failed(instance: Instance, { error, blamed }: { readonly error: AppError; readonly blamed: boolean }): void {
+    this.#lastError = error;
+    instance.message = error.message;
+    if (blamed) {
+      const { failures, clock, view } = this.#ports;
+      failures.add(this.key, clock.nowMs(), view.spec.recovery.maxFailuresPerHour);
+      instance.move('ERROR');
+    }
+    if (blamed || (instance.state === 'ERROR' && error.reason === 'CIRCUIT_OPEN')) {
+      this.#state = { type: 'failed', instance };
+      instance.tasks.dropQueued(error);
+      this.#parking.failAll(error);
+      return;
+    }
+    const waiting = instance.claimed;
+    instance.tasks.dropQueued(error);
+    this.#endNow(instance, error);
+    if (waiting) void this.#release(instance);
+    this.#parking.failAll(error);
+    this.#depart(undefined);
+  }
+
+  #workerLost(instance: Instance): void {
+    if (!this.#isStill('live', instance)) return;
+    if (instance.state === 'ERROR') {
+      const { failures, clock, view } = this.#ports;
+      failures.add(this.key, clock.nowMs(), view.spec.recovery.maxFailuresPerHour);
+      this.#state = { type: 'failed', instance };
+      if (instance.tasks.queued > 0) this.#startAgain(instance);
+      this.#signal.notify();
+      return;
+    }
+    void this.kill(runtimeLost('the worker of the instance ended'), { release: true });
+  }
+
+  #endNow(instance: Instance, error: AppError): void {
+    const session = instance.end(error);
+    if (session !== undefined) this.#ports.workers.drop(session);
+  }
+
+  async #release(instance: Instance): Promise<void> {
+    if (instance.claimed) await releaseClaim(this.#ports, instance.committer.claim);
+  }
+
+  /** Nothing of it is left here; who is parked goes to the owner, or asks anew. */
+  #depart(owner: Owner | undefined): void {
+    this.#state = { type: 'gone' };
+    this.#ports.gone(this);
+    for (const caller of this.#parking.takeAll()) {
+      if (owner === undefined) this.#ports.offer(caller);
+      else caller.elsewhere(owner, owner.epoch);
+    }
+    this.#signal.notify();
+  }
+
+  #flush(): void {
+    if (this.#state.type !== 'live' || this.#holds > 0) return;
+    const { instance } = this.#state;
+    for (const caller of this.#parking.takeAll()) acceptTask(this.#ports, instance, caller);
+  }
+
+  #isStill(type: ProjectState['type'], instance: Instance): boolean {
+    return this.#state.type === type && this.instance === instance;
+  }
+}
+
+function circuitOpen(retryAfterMs: number): AppError {
+  return new AppError('CIRCUIT_OPEN', 'the instance failed too often: it is not started again for a while', { retryAfterMs });
+}
+
+function elsewhereError(owner: Owner): AppError {
+  const metadata = { incarnation: owner.incarnation, address: owner.address, epoch: String(owner.epoch) };
+  return new AppError('OWNER_UNREACHABLE', 'another runtime owns the project', { metadata, retryAfterMs: 100 });
+}

@@ -1,0 +1,38 @@
+/** How the end of a run or of a worker reads as an error for callers. */
+import { AppError } from '../../core/errors.ts';
+import type { RunOutcome } from '../worker/protocol.ts';
+import type { WorkerEnd } from './worker-handle.ts';
+
+const CONFLICT_RETRY_MS = 100;
+const LOST_RETRY_MS = 100;
+
+/** What an agent's failure tells its caller: the message, never the stack. */
+export function errorOfOutcome(outcome: Extract<RunOutcome, { readonly type: 'error' }>): AppError {
+  const { reason, message, code, field } = outcome;
+  return new AppError(reason, message, {
+    ...(code === undefined ? {} : { code }),
+    ...(field === undefined ? {} : { field }),
+    ...(reason === 'STATE_CONFLICT' ? { retryAfterMs: CONFLICT_RETRY_MS } : {}),
+  });
+}
+
+/**
+ * @param alone the task's project was the only one with a task in that worker: then the end is its agents' doing, else a bystander
+ * must not be blamed and its gateway may try again.
+ */
+export function errorOfWorkerEnd(end: WorkerEnd, alone: boolean): AppError {
+  if (!alone || end.type === 'ordered') return runtimeLost(`the worker of this task ended: ${end.message}`);
+  if (end.type === 'memory') return new AppError('MEMORY_LIMIT', `the agent used more memory than its quota: ${end.message}`);
+  return new AppError('AGENT_EXITED', `the agent ended its worker: ${end.message}`);
+}
+
+/** The task may be tried again elsewhere; nothing of it was acknowledged. */
+export function runtimeLost(message: string): AppError {
+  return new AppError('RUNTIME_LOST', message, { retryAfterMs: LOST_RETRY_MS });
+}
+
+export function storeLost(): AppError {
+  return new AppError('STORE_UNAVAILABLE', 'the store does not answer this runtime; nothing was acknowledged', {
+    retryAfterMs: 1000,
+  });
+}

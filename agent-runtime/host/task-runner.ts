@@ -1,0 +1,332 @@
+/**
+ * Runs the tasks of one instance: starts them in order within the quota, hears their worker, stages what succeeded for the commit,
+ * and answers callers only after it. Knows nothing of activation, eviction or the instance's state machine.
+ */
+import { AppError } from '../../core/errors.ts';
+import type { Timer } from '../../platform/clock.ts';
+import type { ChunkKind } from '../../platform/link/frames.ts';
+import type { Payload, ResultId, StoredResult } from '../../platform/store/store.ts';
+import type { RunNumber, RunOutcome } from '../worker/protocol.ts';
+import type { Caller } from './caller.ts';
+import type { Committer } from './committer.ts';
+import { cancelReasonOf, type HostTask, type Served, type TaskEvents } from './host-task.ts';
+import type { InstancePorts } from './instance-ports.ts';
+import { errorOfOutcome, runtimeLost, storeLost } from './run-outcome.ts';
+import type { Session } from './session.ts';
+import { TaskQueue, type Queued } from './task-queue.ts';
+
+const TURNS_RETRY_MS = 200;
+
+/** Something that waits its turn among the tasks but does not run in the worker. */
+export interface Errand extends Queued {
+  readonly type: 'errand';
+  /** Never rejects. */
+  run(): Promise<void>;
+  /** The instance ended before it could run. */
+  dropped(error: AppError): void;
+}
+
+export interface RunnerHost {
+  readonly served: Served;
+  readonly key: string;
+  readonly committer: Committer;
+  readonly session: Session | undefined;
+  /** Whether anything may start now. */
+  readonly mayStart: boolean;
+  readonly concurrencyMax: number;
+  /** A task or errand started or ended. */
+  changed(): void;
+  recorded(result: ResultId): void;
+  /** Callers that came too late to share a task's fate: offer them again. */
+  offerAgain(callers: readonly Caller[]): void;
+  /** A cancelled task did not end within its grace. */
+  hung(task: HostTask): void;
+}
+
+type Job = HostTask | Errand;
+
+export class TaskRunner implements TaskEvents {
+  readonly #ports: InstancePorts;
+  readonly #host: RunnerHost;
+  readonly #queue = new TaskQueue<Job>();
+  /** All that is queued, running or staged, by request id. */
+  readonly #tasks = new Map<string, HostTask>();
+  readonly #running = new Map<RunNumber, HostTask>();
+  readonly #staged = new Set<HostTask>();
+  readonly #graces = new Map<HostTask, Timer>();
+  #errands = 0;
+
+  constructor(ports: InstancePorts, host: RunnerHost) {
+    this.#ports = ports;
+    this.#host = host;
+  }
+
+  /** Tasks that have started and not ended, staged ones included. */
+  get active(): number {
+    return this.#running.size + this.#staged.size + this.#errands;
+  }
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  get queued(): number {
+    return this.#queue.size;
+  }
+
+  find(requestId: string): HostTask | undefined {
+    return this.#tasks.get(requestId);
+  }
+
+  add(task: HostTask): void {
+    this.#tasks.set(task.requestId, task);
+    this.#queue.add(task);
+    this.pump();
+    if (task.phase.type !== 'queued') return;
+    if (this.#running.size >= this.#host.concurrencyMax) this.#ports.metrics.quotaRejected('concurrency');
+    for (const caller of task.callers) caller.waitInQueue();
+  }
+
+  addErrand(errand: Errand): void {
+    this.#queue.add(errand);
+    this.pump();
+  }
+
+  /** Starts what may start. */
+  pump(): void {
+    while (this.#host.mayStart && this.#running.size < this.#host.concurrencyMax) {
+      const job = this.#queue.takeNext();
+      if (job === undefined) return;
+      if ('type' in job) void this.#runErrand(job);
+      else this.#start(job);
+    }
+  }
+
+  chunk(run: RunNumber, kind: ChunkKind, payload: Payload): void {
+    this.#running.get(run)?.chunk(kind, payload);
+  }
+
+  finished(run: RunNumber, outcome: RunOutcome): void {
+    const task = this.#running.get(run);
+    if (task === undefined) return;
+    // Looked at before anything is told: a runtime that was frozen must not answer from what it believed before.
+    const { held } = this.#ports.lease;
+    this.#running.delete(run);
+    this.#ungrace(task);
+    if (outcome.type === 'success') this.#stage(task, outcome);
+    else this.#end(task, () => task.failed(held ? this.#errorOf(task, outcome) : storeLost()));
+    this.#queue.release(task);
+    this.pump();
+    this.#host.changed();
+  }
+
+  /** Sends the worker the window of turns that it asked for; waits out a store that is away. */
+  async loadTurns(run: RunNumber, conversationId: string): Promise<void> {
+    const { store, view, clock } = this.#ports;
+    const { session } = this.#host;
+    while (session?.alive === true && this.#running.has(run) && session === this.#host.session) {
+      try {
+        // The turns of a task whose commit is on its way belong to the window.
+        await this.#host.committer.settled();
+        const limit = view.spec.limits.conversationWindowTurns;
+        const turns = await store.readTurns(this.#host.key, conversationId, { limit });
+        if (session === this.#host.session) session.turns(run, turns);
+        return;
+      } catch (error) {
+        this.#ports.log.debug('turns not read', { err: error });
+        await clock.sleep(TURNS_RETRY_MS);
+      }
+    }
+  }
+
+  /** The lease is lost: callers are told, runs are aborted; what was staged stays with the committer. */
+  fence(): void {
+    this.dropQueued(storeLost());
+    for (const task of this.#staged) task.failCallers(storeLost());
+    for (const task of this.#running.values()) {
+      this.#cancel(task, storeLost());
+      task.failCallers(storeLost());
+    }
+    this.#host.changed();
+  }
+
+  /** A commit has had no outcome for too long: callers are told, the committer goes on. */
+  failStaged(error: AppError): void {
+    for (const task of this.#staged) task.failCallers(error);
+  }
+
+  dropQueued(error: AppError): void {
+    for (const job of this.#queue.takeAll()) {
+      if ('type' in job) job.dropped(error);
+      else this.#end(job, () => job.failed(error));
+    }
+  }
+
+  /** The callers of all that has not started, in order; they are nobody's here any more. */
+  handOverQueued(error: AppError): readonly Caller[] {
+    const callers: Caller[] = [];
+    for (const job of this.#queue.takeAll()) {
+      if ('type' in job) job.dropped(error);
+      else {
+        this.#tasks.delete(job.requestId);
+        callers.push(...job.handOver());
+      }
+    }
+    return callers;
+  }
+
+  /** Cancels what runs; each is answered with this error when its worker has let it go. */
+  cancelRunning(error: AppError): void {
+    for (const task of this.#running.values()) this.#cancel(task, error);
+  }
+
+  /** What runs ends now: the worker is gone or not listened to any more. A cancelled task ends as cancelled. */
+  failRunning(error: AppError): void {
+    for (const task of [...this.#running.values()]) {
+      const { phase } = task;
+      this.#ungrace(task);
+      this.#queue.release(task);
+      this.#end(task, () => task.failed((phase.type === 'running' ? phase.cancelled : undefined) ?? error));
+    }
+    this.#running.clear();
+    this.#host.changed();
+  }
+
+  abandoned(task: HostTask, reason: AppError): void {
+    switch (task.phase.type) {
+      case 'queued':
+        this.#queue.remove(task);
+        this.#end(task, () => task.failed(reason));
+        this.#host.changed();
+        return;
+      case 'running':
+        this.#cancel(task, reason);
+        return;
+      case 'staged':
+        // The agent has won; only a commit without an answer can still keep the caller waiting too long.
+        this.#grace(task, () => {
+          task.failCallers(reason);
+        });
+        return;
+      case 'ended':
+    }
+  }
+
+  unwanted(task: HostTask): void {
+    if (!this.#queue.remove(task)) return;
+    this.#tasks.delete(task.requestId);
+    this.#host.offerAgain(task.handOver());
+    this.#host.changed();
+  }
+
+  taken(task: HostTask, bytes: number): void {
+    if (task.phase.type === 'running') this.#host.session?.window(task.phase.run, bytes);
+  }
+
+  #start(task: HostTask): void {
+    const { session } = this.#host;
+    if (session === undefined || task.remainingMs <= 0) {
+      this.#queue.release(task);
+      const error = new AppError('DEADLINE', 'the deadline of the task has passed');
+      this.#end(task, () => task.failed(error));
+      return;
+    }
+    const { header, input, agent, remainingMs } = task;
+    const { requestId, attempt, conversationId, metadata, priority, newConversation, traceparent } = header;
+    const trace = traceparent === undefined ? {} : { traceparent };
+    const user = header.principal;
+    const about = { requestId, attempt, agent, conversationId, input, metadata, priority, newConversation };
+    const run = session.run({ ...about, remainingMs, user, ...trace });
+    this.#running.set(run, task);
+    task.started(run, this.#host.served);
+    this.#host.changed();
+  }
+
+  async #runErrand(errand: Errand): Promise<void> {
+    this.#errands += 1;
+    this.#host.changed();
+    await errand.run();
+    this.#errands -= 1;
+    this.#queue.release(errand);
+    this.pump();
+    this.#host.changed();
+  }
+
+  #cancel(task: HostTask, reason: AppError): void {
+    const { phase } = task;
+    if (phase.type !== 'running' || phase.cancelled !== undefined) return;
+    task.cancelled(reason);
+    this.#host.session?.cancel(phase.run, cancelReasonOf(reason));
+    this.#grace(task, () => {
+      this.#host.hung(task);
+    });
+  }
+
+  #grace(task: HostTask, over: () => void): void {
+    const graceMs = this.#ports.view.spec.limits.cancelGraceSeconds * 1000;
+    this.#ungrace(task);
+    this.#graces.set(task, this.#ports.clock.after(graceMs, over));
+  }
+
+  #ungrace(task: HostTask): void {
+    this.#graces.get(task)?.cancel();
+    this.#graces.delete(task);
+  }
+
+  #errorOf(task: HostTask, outcome: Exclude<RunOutcome, { readonly type: 'success' }>): AppError {
+    if (outcome.type === 'error') {
+      if (outcome.stack !== undefined) this.#logFailure(task, outcome);
+      return errorOfOutcome(outcome);
+    }
+    const cancelled = task.phase.type === 'running' ? task.phase.cancelled : undefined;
+    return cancelled ?? new AppError('CANCELLED', 'the task was cancelled');
+  }
+
+  #logFailure(task: HostTask, outcome: { readonly message: string; readonly stack?: string }): void {
+    const { agent, requestId } = task;
+    const { conversationId } = task.header;
+    this.#ports.log.info('agent failed', {
+      agent,
+      request_id: requestId,
+      conversation_id: conversationId,
+      detail: { message: outcome.message, stack: outcome.stack },
+    });
+  }
+
+  #stage(task: HostTask, outcome: Extract<RunOutcome, { readonly type: 'success' }>): void {
+    task.staged();
+    this.#staged.add(task);
+    const { output, writes, turns } = outcome;
+    const { requestId, digest, conversationId } = task.header;
+    const finishedAtMs = this.#ports.clock.wallMs();
+    const result: StoredResult = { requestId, digest, agent: task.agent, conversationId, output, finishedAtMs };
+    const bytes = output.body.length + writes.length * 64 + JSON.stringify([writes, turns]).length;
+    this.#host.committer.add({
+      task: { result, writes, turns },
+      bytes,
+      settled: (settled) => {
+        this.#settled(task, output, settled);
+      },
+    });
+  }
+
+  #settled(task: HostTask, output: Payload, outcome: 'committed' | 'lost'): void {
+    this.#staged.delete(task);
+    this.#ungrace(task);
+    if (outcome === 'lost') {
+      this.#end(task, () => task.failed(runtimeLost('the project moved to another runtime before the answer was safe')));
+    } else {
+      this.#host.recorded({ requestId: task.requestId, digest: task.header.digest });
+      // Asked once more: the answer may have come after the lease was lost, and then it must not be acknowledged.
+      const { held } = this.#ports.lease;
+      this.#end(task, () => (held ? task.succeeded(output, this.#host.served) : task.failed(storeLost())));
+    }
+    this.#host.changed();
+  }
+
+  #end(task: HostTask, tell: () => readonly Caller[]): void {
+    this.#tasks.delete(task.requestId);
+    const successors = tell();
+    if (successors.length > 0) this.#host.offerAgain(successors);
+  }
+}
