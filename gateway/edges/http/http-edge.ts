@@ -7,7 +7,7 @@ import type { Clock } from '../../../platform/clock.ts';
 import type { Log } from '../../../platform/log.ts';
 import type { Random } from '../../../platform/random.ts';
 import type { Access } from '../../access/access.ts';
-import { registerDocumentation } from './document/documentation.ts';
+import { documentationOf, registerDocsPage } from './document/documentation.ts';
 import type { HttpMethod, Route } from './routes/route.ts';
 import { openCall, sendAnswer } from './serve-route.ts';
 import { allowAnyHost, createHostGuard } from './wire/host-guard.ts';
@@ -25,7 +25,7 @@ export interface HttpEdgeOptions {
   readonly port: number;
   /** Largest body that may be read, asked anew for each request. */
   readonly bodyBytesMax: () => number;
-  /** In the OpenAPI document. */
+  /** Of the product, in the OpenAPI document. */
   readonly version: string;
 }
 
@@ -58,9 +58,10 @@ export class HttpEdge {
     });
     app.server.maxConnections = CONNECTIONS_MAX;
     const edge = new HttpEdge(options, app);
+    const { document, routes } = documentationOf(options.routes, { version: options.version, hasTokens: !options.access.isLocalOnly });
     edge.#addHooks();
-    edge.#addRoutes();
-    await registerDocumentation(app, options);
+    edge.#addRoutes(routes);
+    await registerDocsPage(app, document);
     await app.ready();
     return edge;
   }
@@ -103,9 +104,9 @@ export class HttpEdge {
     });
   }
 
-  #addRoutes(): void {
+  #addRoutes(routes: readonly Route[]): void {
     const methodsByPath = new Map<string, HttpMethod[]>();
-    for (const route of this.#options.routes) {
+    for (const route of routes) {
       const url = fastifyPath(route.path);
       methodsByPath.set(url, [...(methodsByPath.get(url) ?? []), route.method]);
       this.app.route({ method: route.method, url, handler: (request, reply) => this.#serve(route, request, reply) });

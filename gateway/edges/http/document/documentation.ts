@@ -2,29 +2,67 @@
 import fastifySwagger from '@fastify/swagger';
 import fastifySwaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
-import type { OpenAPIV3_1 } from 'openapi-types';
-import type { Route } from '../routes/route.ts';
+import { defineRoute, type Route } from '../routes/route.ts';
 import { openApiDocument } from './open-api.ts';
 import { START_PAGE } from './start-page.ts';
+import type { JsonObject } from './schema-components.ts';
 
-export interface DocumentationOptions {
+export interface Documentation {
+  readonly document: JsonObject;
+  /** The given ones and those of the documentation itself: all of them are in the document. */
   readonly routes: readonly Route[];
-  readonly version: string;
-  readonly access: { readonly isLocalOnly: boolean };
 }
 
-/** Scripts and styles of this server only; the page's own inline styles are Swagger UI's. */
-const CONTENT_SECURITY_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
+/** Scripts and styles of this server only; the inline styles are Swagger UI's and the start page's own. */
+const CONTENT_SECURITY_POLICY =
+  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
 
-export async function registerDocumentation(app: FastifyInstance, { routes, version, access }: DocumentationOptions): Promise<void> {
-  const document = openApiDocument(routes, { version, hasTokens: !access.isLocalOnly });
+export function documentationOf(given: readonly Route[], options: { readonly version: string; readonly hasTokens: boolean }): Documentation {
+  const routes = [...given, startPageRoute(), openApiRoute(() => text)];
+  const document = openApiDocument(routes, options);
   const text = JSON.stringify(document, null, 2);
-  app.get('/openapi.json', (_request, reply) => reply.header('content-type', 'application/json; charset=utf-8').send(text));
-  app.get('/', (_request, reply) =>
-    reply.header('content-type', 'text/html; charset=utf-8').header('content-security-policy', CONTENT_SECURITY_POLICY).send(START_PAGE),
-  );
-  // It checks nothing here: the document is made above, and a test validates it.
-  await app.register(fastifySwagger, { mode: 'static', specification: { document: document as unknown as OpenAPIV3_1.Document } });
+  return { document, routes };
+}
+
+function startPageRoute(): Route {
+  return defineRoute({
+    method: 'GET',
+    path: '/',
+    operationId: 'startPage',
+    tag: 'Documentation',
+    summary: 'What runs here, and where to go on',
+    isOpen: true,
+    answers: { 200: { description: 'A page for people.', content: { 'text/html': {} } } },
+    reasons: [],
+    handle: async () => ({
+      type: 'raw',
+      status: 200,
+      contentType: 'text/html; charset=utf-8',
+      body: START_PAGE,
+      headers: { 'content-security-policy': CONTENT_SECURITY_POLICY },
+    }),
+  });
+}
+
+function openApiRoute(text: () => string): Route {
+  return defineRoute({
+    method: 'GET',
+    path: '/openapi.json',
+    operationId: 'openApi',
+    tag: 'Documentation',
+    summary: 'This document',
+    description: 'A page that shows it, and sends requests, is at /docs.',
+    isOpen: true,
+    answers: { 200: { description: 'OpenAPI 3.1.', content: { 'application/json': {} } } },
+    reasons: [],
+    handle: async () => ({ type: 'raw', status: 200, contentType: 'application/json; charset=utf-8', body: text() }),
+  });
+}
+
+/** The page of the document, for people. */
+export async function registerDocsPage(app: FastifyInstance, document: JsonObject): Promise<void> {
+  // The plugin's type of a document is stricter than the standard; a test validates ours against that.
+  await app.register(fastifySwagger, { mode: 'static', specification: { document: document as never } });
   await app.register(fastifySwaggerUi, {
     routePrefix: '/docs',
     staticCSP: CONTENT_SECURITY_POLICY,

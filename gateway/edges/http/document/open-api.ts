@@ -25,6 +25,7 @@ const TAGS: Readonly<Record<string, string>> = {
   Instances: 'Live instances.',
   Projects: 'Projects, their tiers and their conversations.',
   Probes: 'For those who run it.',
+  Documentation: 'About this interface.',
 };
 
 export function openApiDocument(routes: readonly Route[], { version, hasTokens }: OpenApiOptions): JsonObject {
@@ -64,7 +65,7 @@ function operation(route: Route, components: SchemaComponents, hasTokens: boolea
     summary,
     ...(description === undefined ? {} : { description }),
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(bodySchema === undefined ? {} : { requestBody: { required: true, content: { 'application/json': { schema: components.of(bodySchema), ...namedExamples(bodySchema.meta()?.examples) } } } }),
+    ...(bodySchema === undefined ? {} : { requestBody: { required: true, content: { 'application/json': { schema: components.of(bodySchema), ...namedExamples(bodySchema.meta()?.['examples']) } } } }),
     responses: { ...answers(route, components), ...problems(route) },
     ...(hasTokens && route.isOpen !== true ? { security: [{ bearer: [] }] } : {}),
   };
@@ -90,7 +91,7 @@ function answerObject({ description, content }: AnswerDoc, components: SchemaCom
   if (content === undefined) return { description };
   const types = Object.entries(content).map(([type, { schema, examples }]) => [
     type,
-    { schema: schema === undefined ? { type: 'string' } : components.of(schema), ...namedExamples(examples ?? schema?.meta()?.examples) },
+    { schema: schema === undefined ? { type: 'string' } : components.of(schema), ...namedExamples(examples ?? schema?.meta()?.['examples']) },
   ]);
   return { description, content: Object.fromEntries(types) };
 }

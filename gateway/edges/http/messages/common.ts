@@ -55,14 +55,7 @@ export const timestamp = z.string().meta({ format: 'date-time', description: 'RF
 export const count = (description: string): z.ZodNumber => z.number().int().min(0).meta({ description });
 export const any = (description: string): z.ZodUnknown => z.unknown().meta({ description });
 
-const PAGE_SIZE_MAX = 1_000;
-export const pageSize = z
-  .number()
-  .int('must be a whole number')
-  .min(0, 'must not be negative')
-  .max(PAGE_SIZE_MAX, `must be at most ${PAGE_SIZE_MAX}`)
-  .meta({ description: 'Most entries in the answer; left out or 0: 100.' })
-  .optional();
+export const pageSize = uint32('Most entries in the answer, cut to 1,000; left out or 0: 100.').optional();
 export const pageToken = z.string().max(4_096, 'is no page token').meta({ description: 'next_page_token of the page before.' }).optional();
 export const nextPageToken = z.string().meta({ description: 'Give it as page_token for the next page; empty: this is the last.' });
 

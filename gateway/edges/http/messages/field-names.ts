@@ -22,7 +22,7 @@ export function withSchemaNames(input: Fields, schema: z.ZodObject, path = ''): 
   for (const [name, value] of Object.entries(input)) {
     const key = keyIn(known, name);
     if (renamed.has(key)) throw invalidField(path + name, `given twice, as ${key} and as ${camelCase(key)}`);
-    renamed.set(key, nested(known[key], value, `${path}${name}.`));
+    renamed.set(key, nested(Object.hasOwn(known, key) ? known[key] : undefined, value, `${path}${name}.`));
   }
   return Object.fromEntries(renamed);
 }
