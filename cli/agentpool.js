@@ -35,6 +35,7 @@ function runAgainWithOwnNode() {
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
     env: { ...process.env, [TETHER]: '1' },
   });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));
 }

@@ -1,0 +1,124 @@
+/** The commands that serve: their options and help. What they start is imported when they run. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { LOG_LEVELS } from '../platform/log.ts';
+import { FORMATS } from './output/print.ts';
+import type { Terminal } from './terminal.ts';
+
+const HTTP_PORT = 8_080;
+const GRPC_PORT = 9_090;
+const PORT_MAX = 65_535;
+
+export function addServerCommands(program: Command, terminal: Terminal): void {
+  addStandalone(program, terminal);
+  addDev(program, terminal);
+  addGateway(program, terminal);
+  addRuntime(program, terminal);
+  addConfig(program, terminal);
+}
+
+function port(text: string): number {
+  const number = Number(text);
+  if (!/^\d{1,5}$/.test(text) || number > PORT_MAX)
+    throw new InvalidArgumentError('Write a port number from 0 (any free one) to 65535.');
+  return number;
+}
+
+function listens(command: Command): Command {
+  return command
+    .option('--http <port>', 'port for HTTP; 0: any free one', port, HTTP_PORT)
+    .option('--grpc <port>', 'port for gRPC; 0: any free one', port, GRPC_PORT)
+    .option(
+      '--host <address>',
+      'address to listen on; beyond this machine only with --tokens',
+      '127.0.0.1',
+    )
+    .option(
+      '--tokens <file>',
+      'JSON list of {token, subject, tenants, projects?, role}; without it everyone on this machine is admin',
+    )
+    .addOption(logLevel());
+}
+
+function logLevel(): Option {
+  return new Option(
+    '--log-level <level>',
+    'least level of the log on standard error (LOG_LEVEL, else warn)',
+  ).choices(LOG_LEVELS);
+}
+
+const data = (): Option =>
+  new Option('--data <folder>', 'where state is kept').default('./.agentpool');
+
+function addStandalone(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('standalone')
+    .description(
+      'serve the pools of manifest files on this machine: gateway, runtimes and store in one command',
+    )
+    .requiredOption('-f, --file <file...>', 'AgentPool manifest; saved changes are applied live')
+    .addOption(
+      new Option('--driver <name>', 'what makes runtimes').choices(['process']).default('process'),
+    )
+    .addOption(data());
+  listens(command).action(async () => {
+    const { standalone } = await import('./standalone/standalone.ts');
+    await standalone(terminal, command.opts());
+  });
+}
+
+function addDev(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('dev')
+    .description(
+      'serve your own agents without a manifest; .env is read, errors come with their stack',
+    )
+    .argument('<module>', 'file with the agents, like agent.ts')
+    .option(
+      '--watch',
+      'apply each saved change; state stays, a broken one leaves the last good one serving',
+    )
+    .addOption(data());
+  listens(command).action(async (module: string) => {
+    const { dev } = await import('./standalone/dev.ts');
+    await dev(terminal, module, command.opts());
+  });
+}
+
+function addGateway(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('gateway')
+    .description('one more gateway process on the data folder of a running standalone server')
+    .addOption(data());
+  listens(command).action(async () => {
+    const { gateway } = await import('./standalone/gateway.ts');
+    await gateway(terminal, command.opts());
+  });
+}
+
+function addRuntime(program: Command, terminal: Terminal): void {
+  program
+    .command('runtime')
+    .description(
+      'one runtime; a driver starts it and gives its launch configuration on standard input',
+    )
+    .action(async () => {
+      const { runtime } = await import('./standalone/runtime.ts');
+      await runtime(terminal);
+    });
+}
+
+function addConfig(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('config')
+    .description(
+      'the value of every field of a manifest, and whether manifest, environment or default gave it',
+    )
+    .argument('<file>', 'AgentPool manifest')
+    .addOption(
+      new Option('-o, --output <format>', 'how to print').choices(FORMATS).default('table'),
+    );
+  command.action(async (file: string) => {
+    const { config } = await import('./commands/config.ts');
+    await config(terminal, command.opts(), file);
+  });
+}
