@@ -44,6 +44,8 @@ export class ManifestError extends Error {
 interface Entry {
   readonly wanted: WantedPool;
   readonly module: LoadedModule;
+  /** Where the module would be if it is a file: watched also while it is missing. */
+  readonly place: string;
 }
 
 /** Throws a ManifestError when they are wrong from the start. A module that does not load is the pool's trouble, not this. */
@@ -57,7 +59,7 @@ export async function openManifestFiles(options: ManifestFilesOptions): Promise<
 
 class ManifestFiles implements PoolSource {
   readonly #options: ManifestFilesOptions;
-  readonly #files: readonly string[];
+  readonly #paths: readonly string[];
   readonly #watch: FileWatch;
   readonly #watchers = new Set<(key: PoolKey) => void>();
   #entries: ReadonlyMap<PoolKey, Entry> = new Map();
@@ -67,13 +69,13 @@ class ManifestFiles implements PoolSource {
 
   constructor(options: ManifestFilesOptions) {
     this.#options = options;
-    this.#files = options.files.map((file) => resolve(file));
+    this.#paths = options.files.map((file) => resolve(file));
     this.#watch = new FileWatch(options.clock, () => this.#refreshSoon());
   }
 
   /** @returns what is wrong; empty: open. */
   async open(): Promise<readonly string[]> {
-    this.#watch.setPaths(this.#files);
+    this.#watch.setPaths(this.#paths);
     return this.#refresh();
   }
 
@@ -106,10 +108,10 @@ class ManifestFiles implements PoolSource {
 
   async #refresh(): Promise<readonly string[]> {
     const startedMs = this.#options.clock.wallMs();
-    const read = await readManifests(this.#files, this.#options.defaults);
+    const read = await readManifests(this.#options.files, this.#options.defaults);
     if (!read.ok) return read.problems.map(formatProblem);
     const pools = [
-      ...read.pools.map(({ pool, source }) => ({ pool, folder: dirname(source) })),
+      ...read.pools.map(({ pool, source }) => ({ pool, folder: dirname(resolve(source)) })),
       ...(this.#options.made ?? []),
     ];
     const entries = new Map<PoolKey, Entry>();
@@ -133,7 +135,8 @@ class ManifestFiles implements PoolSource {
     const module = await loadModule(this.#options.bundle, { path, folder }, before?.module);
     const generation = this.#generationOf(key, spec, before?.wanted);
     const ref = { namespace: metadata.namespace, name: metadata.name };
-    return { wanted: { ref, generation, spec, module: module.state }, module };
+    const wanted = { ref, generation, spec, module: module.state };
+    return { wanted, module, place: resolve(folder, path) };
   }
 
   #generationOf(key: PoolKey, spec: AgentPoolSpec, before: WantedPool | undefined): number {
@@ -145,19 +148,14 @@ class ManifestFiles implements PoolSource {
   /** Watches what the pools are made of now; what changed while it was being read is read again. */
   async #follow(startedMs: number): Promise<void> {
     if (!this.#options.watchModules) return;
-    const inputs = [...this.#entries.values()]
-      .flatMap((entry) => entry.module.inputs)
+    const entries = [...this.#entries.values()];
+    const inputs = entries
+      .flatMap(({ module, place }) => [place, ...module.inputs])
       .filter((path) => !path.includes('/node_modules/'));
-    this.#watch.setPaths([...this.#files, ...inputs]);
-    const times = await Promise.all(
-      inputs.map((path) =>
-        stat(path).then(
-          ({ mtimeMs }) => mtimeMs,
-          () => 0,
-        ),
-      ),
-    );
-    if (times.some((ms) => ms > startedMs)) this.#refreshSoon();
+    this.#watch.setPaths([...this.#paths, ...inputs]);
+    const nowMs = this.#options.clock.wallMs();
+    const times = await Promise.all(inputs.map(changedMs));
+    if (times.some((ms) => ms > startedMs && ms <= nowMs)) this.#refreshSoon();
   }
 
   #report(problems: readonly string[]): void {
@@ -169,4 +167,11 @@ class ManifestFiles implements PoolSource {
       });
     this.#options.onProblems(problems);
   }
+}
+
+function changedMs(path: string): Promise<number> {
+  return stat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  );
 }

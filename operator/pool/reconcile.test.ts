@@ -1,0 +1,444 @@
+/** The operator's loop over a fake driver and a real memory store: what becomes of pools as time passes and things fail. */
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { OperatorWorld } from '../../test/fakes/operator-world.ts';
+import { loaded } from '../../test/fakes/fake-pool-source.ts';
+import { templateOf } from './observe.ts';
+import { spec } from '../../test/builders/pool-builders.ts';
+
+const revisionOf = (digest: string): string => templateOf(spec(), { digest, path: '' }).revision;
+const PROJECT = 'default~pool~acme~website';
+
+describe('the operator', () => {
+  let world: OperatorWorld;
+  beforeEach(() => {
+    world = new OperatorWorld();
+  });
+  afterEach(() => world.stop());
+
+  it('brings a pool up and says so', async () => {
+    const key = world.put({ replicas: 2 });
+    await world.start();
+    await world.pass(2_000);
+    expect(world.running()).toHaveLength(2);
+    expect(world.condition('Ready')).toBe('True AllReady');
+    expect(world.condition('Available')).toBe('True MinimumAvailable');
+    expect(world.condition('Progressing')).toBe('True RolloutComplete');
+    expect(world.condition('Degraded')).toBe('False AsExpected');
+    expect(world.condition('StoreDurable')).toBe('False StoreInMemory');
+    expect(world.status).toMatchObject({ replicas: 2, readyReplicas: 2, desiredReplicas: 2, updatedReplicas: 2, endpoint: '127.0.0.1:9090' });
+    const [record] = await world.store.listPools();
+    expect(record).toMatchObject({ key, generation: 1, revision: world.status.updateRevision, status: world.status });
+    expect(record?.report).toMatchObject({ driver: 'fake', notEnforced: [{ field: 'spec.tiers.hot.quota.memoryMb' }] });
+  });
+
+  it('is silent when nothing happens', async () => {
+    world.put({ replicas: 1, tiers: { hot: { standby: 1 } } });
+    await world.start();
+    await world.pass(10_000);
+    let writes = 0;
+    world.store.subscribe('pools', () => writes++);
+    await world.pass(120_000);
+    expect(writes).toBe(0);
+    expect(world.driver.creates).toBe(2);
+  });
+
+  it('replaces a runtime that dies, and takes it out of the store at once', async () => {
+    world.put({ replicas: 1 });
+    await world.start();
+    await world.pass(10_000);
+    const [name = ''] = world.running();
+    world.driver.runtime(name).exit('Crashed', 'was ended by SIGKILL');
+    await world.pass(1);
+    expect((await world.store.listRuntimes()).map((one) => one.incarnation)).not.toContain(name);
+    await world.pass(1_000);
+    expect(world.condition('Ready')).toBe('True AllReady');
+    expect(world.running()).toHaveLength(1);
+    expect(world.events()).toContain('RuntimeLost');
+  });
+
+  it('ends and replaces a runtime that falls silent', async () => {
+    world.put({ replicas: 1 });
+    await world.start();
+    await world.pass(10_000);
+    const [name = ''] = world.running();
+    world.driver.runtime(name).freeze();
+    await world.pass(1_000);
+    expect(world.running()).not.toContain(name);
+    expect(world.condition('Ready')).toBe('True AllReady');
+  });
+
+  it('restarts runtimes that keep dying with longer and longer waits', async () => {
+    world.put({ replicas: 1 });
+    world.driver.fates.set(revisionOf('one'), 'Crashed');
+    await world.start();
+    await world.pass(60_000);
+    expect(world.driver.creates).toBeGreaterThan(5);
+    expect(world.driver.creates).toBeLessThan(12);
+    expect(world.condition('Degraded')).toBe('True RuntimeCrashLooping');
+    expect(world.events().filter((reason) => reason === 'RuntimeCrashLooping')).toHaveLength(1);
+    world.driver.fates.clear();
+    await world.pass(60_000);
+    expect(world.condition('Ready')).toBe('True AllReady');
+    expect(world.condition('Degraded')).toBe('False AsExpected');
+    expect(world.events()).toContain('Recovered');
+  });
+
+  it('tells a first start that its module does not load', async () => {
+    world.put({ replicas: 1 });
+    world.driver.fates.set(revisionOf('one'), 'AgentModuleInvalid');
+    await world.start();
+    const ready = world.operator.waitUntilReady(new AbortController().signal);
+    const failed = expect(ready).rejects.toMatchObject({ reason: 'AgentModuleInvalid', message: 'pool default/pool does not start: fate: AgentModuleInvalid' });
+    await world.pass(5_000);
+    await failed;
+    expect(world.driver.creates).toBe(1);
+  });
+
+  it('resolves waitUntilReady when the pool serves, and rejects when the waiting is ended', async () => {
+    world.put({ replicas: 1 });
+    await world.start();
+    const ended = world.operator.waitUntilReady(AbortSignal.abort(new Error('enough')));
+    await expect(ended).rejects.toThrow('enough');
+    const ready = world.operator.waitUntilReady(new AbortController().signal);
+    await world.pass(2_000);
+    await expect(ready).resolves.toBeUndefined();
+  });
+
+  it('rolls a changed module out, a new runtime first', async () => {
+    world.put({ replicas: 2 });
+    await world.start();
+    await world.pass(10_000);
+    const before = world.running();
+    world.put({ replicas: 2 }, loaded('two'));
+    const ready: number[] = [];
+    for (let i = 0; i < 100; i++) {
+      await world.pass(100);
+      ready.push((await world.store.listRuntimes()).filter((one) => one.ready && !one.draining).length);
+      expect(world.driver.runtimes.filter((one) => one.isAlive && one.phase.at !== 'ending').length).toBeLessThanOrEqual(3);
+    }
+    expect(Math.min(...ready)).toBe(2);
+    expect(world.running()).toHaveLength(2);
+    expect(world.running().filter((name) => before.includes(name))).toEqual([]);
+    expect(world.status).toMatchObject({ currentRevision: revisionOf('two'), updateRevision: revisionOf('two') });
+    expect(world.events()).toEqual(expect.arrayContaining(['RolloutStarted', 'RolloutCompleted']));
+  });
+
+  it('publishes the new revision only when a runtime of it serves', async () => {
+    world.put({ replicas: 1 });
+    await world.start();
+    await world.pass(10_000);
+    world.put({ replicas: 1 }, loaded('two'));
+    await world.pass(100);
+    expect((await world.store.listPools())[0]?.revision).toBe(revisionOf('one'));
+    expect(world.condition('Progressing')).toBe('True RollingOut');
+    await world.pass(2_000);
+    expect((await world.store.listPools())[0]?.revision).toBe(revisionOf('two'));
+  });
+
+  it('pauses a roll-out whose module does not load, and the old runtimes go on serving, also when one dies', async () => {
+    world.put({ replicas: 1 });
+    await world.start();
+    await world.pass(10_000);
+    const [old = ''] = world.running();
+    world.driver.fates.set(revisionOf('two'), 'AgentModuleInvalid');
+    world.put({ replicas: 1 }, loaded('two'));
+    await world.pass(120_000);
+    expect(world.running()).toEqual([old]);
+    expect(world.driver.creates).toBe(2);
+    expect(world.condition('Available')).toBe('True MinimumAvailable');
+    expect(world.condition('Progressing')).toBe('False RolloutStalled');
+    expect(world.condition('Degraded')).toBe('True AgentModuleInvalid');
+    world.driver.runtime(old).exit('Crashed', 'was ended by SIGKILL');
+    await world.pass(2_000);
+    expect(world.driver.runtimes.map((one) => one.request.template.revision)).toEqual([revisionOf('one')]);
+    expect(world.condition('Available')).toBe('True MinimumAvailable');
+    expect((await world.store.listPools())[0]?.revision).toBe(revisionOf('one'));
+    world.put({ replicas: 1 }, loaded('three'));
+    await world.pass(5_000);
+    expect(world.condition('Ready')).toBe('True AllReady');
+    expect(world.status.currentRevision).toBe(revisionOf('three'));
+  });
+
+  it('pauses a roll-out that makes no progress in time', async () => {
+    const fields = { replicas: 1, updateStrategy: { progressDeadlineSeconds: 30 } };
+    world.put(fields);
+    await world.start();
+    await world.pass(10_000);
+    world.driver.fates.set(revisionOf('two'), 'Hangs');
+    world.put(fields, loaded('two'));
+    await world.pass(31_000);
+    expect(world.condition('Progressing')).toBe('False RolloutStalled');
+    expect(world.condition('Degraded')).toBe('True RolloutStalled');
+    expect(world.running()).toHaveLength(1);
+  });
+
+  it('goes on serving while the module file is broken, and says so', async () => {
+    world.put({ replicas: 1 });
+    await world.start();
+    await world.pass(10_000);
+    const before = world.running();
+    world.put({ replicas: 1 }, { at: 'broken', message: 'agents.ts:1:5: unexpected "}"', last: { digest: 'one', path: '' } });
+    await world.pass(5_000);
+    expect(world.running()).toEqual(before);
+    expect(world.condition('Ready')).toBe('True AllReady');
+    expect(world.condition('Progressing')).toBe('False AgentModuleInvalid');
+    expect(world.condition('Degraded')).toBe('True AgentModuleInvalid');
+  });
+
+  it('applies limits without touching a runtime', async () => {
+    world.put({ replicas: 1 });
+    await world.start();
+    await world.pass(10_000);
+    const before = world.running();
+    world.put({ replicas: 1, limits: { taskTimeoutSeconds: 5 }, tiers: { warm: { quota: { requestsPerMinute: 7 } } } });
+    await world.pass(10_000);
+    expect(world.running()).toEqual(before);
+    const [record] = await world.store.listPools();
+    expect(record).toMatchObject({ generation: 2, spec: { limits: { taskTimeoutSeconds: 5 } }, status: { observedGeneration: 2 } });
+  });
+
+  it.each([
+    ['environment', { env: [{ name: 'A', value: 'b' }] }],
+    ['isolation', { isolation: 'Shared' as const }],
+    ['configuration', { config: { a: 1 } }],
+  ])('a changed %s of the runtime rolls', async (_title, runtime) => {
+    world.put({ replicas: 1 });
+    await world.start();
+    await world.pass(10_000);
+    const before = world.running();
+    world.put({ replicas: 1, runtime });
+    await world.pass(10_000);
+    expect(world.running()).toHaveLength(1);
+    expect(world.running()).not.toEqual(before);
+  });
+
+  it('scales up and down', async () => {
+    world.put({ replicas: 1 });
+    await world.start();
+    await world.pass(10_000);
+    world.put({ replicas: 3 });
+    await world.pass(10_000);
+    expect(world.running()).toHaveLength(3);
+    world.put({ replicas: 2 });
+    await world.pass(10_000);
+    expect(world.running()).toHaveLength(2);
+    expect(world.events()).toEqual(expect.arrayContaining(['ScaledUp', 'ScaledDown']));
+    expect(world.condition('Ready')).toBe('True AllReady');
+  });
+
+  it('suspends and resumes', async () => {
+    world.put({ replicas: 1, tiers: { hot: { standby: 1 } } });
+    await world.start();
+    await world.pass(10_000);
+    world.put({ replicas: 1, tiers: { hot: { standby: 1 } }, operatingMode: 'Suspended' });
+    await world.pass(5_000);
+    expect(world.driver.runtimes).toEqual([]);
+    expect(world.condition('Ready')).toBe('False Suspended');
+    world.put({ replicas: 1, tiers: { hot: { standby: 1 } } });
+    await world.pass(5_000);
+    expect(world.condition('Ready')).toBe('True AllReady');
+    expect(world.events()).toEqual(expect.arrayContaining(['Suspended', 'Resumed']));
+  });
+
+  it.each(['Retain', 'Delete'] as const)('a pool that is gone takes its runtimes along; its projects: %s', async (deletionPolicy) => {
+    const key = world.put({ replicas: 1, deletionPolicy });
+    await world.start();
+    await world.pass(5_000);
+    await world.setTier(PROJECT, 'WARM');
+    await world.store.claim({ key: PROJECT, incarnation: world.running()[0] ?? '', claimId: 'c' });
+    world.source.take(key);
+    await world.pass(10_000);
+    expect(world.driver.runtimes).toEqual([]);
+    expect(await world.store.listPools()).toEqual([]);
+    expect(world.operator.pools()).toEqual([]);
+    expect(await world.store.listProjects(key, { limit: 10 })).toHaveLength(deletionPolicy === 'Retain' ? 1 : 0);
+    expect(await world.store.listTierOverrides(key)).toHaveLength(deletionPolicy === 'Retain' ? 1 : 0);
+  });
+
+  it('refuses tasks of a pool that is going, until it is gone', async () => {
+    const key = world.put({ replicas: 1 });
+    world.driver.times.drainMs = 60_000;
+    await world.start();
+    await world.pass(5_000);
+    world.source.take(key);
+    await world.pass(1_000);
+    expect((await world.store.listPools())[0]?.spec).toMatchObject({ operatingMode: 'Suspended' });
+    await world.pass(70_000);
+    expect(await world.store.listPools()).toEqual([]);
+  });
+
+  it('forgets the record of a pool of an earlier run, and keeps its projects', async () => {
+    const key = 'default~other';
+    await world.store.putPool({ key, generation: 1, spec: {}, status: {}, revision: 'r' });
+    world.put({ replicas: 1 });
+    await world.start();
+    await world.pass(5_000);
+    expect((await world.store.listPools()).map((record) => record.key)).toEqual(['default~pool']);
+  });
+
+  describe('HOT projects', () => {
+    it('get a standby at once, and the standby is made good', async () => {
+      world.put({ replicas: 1, tiers: { hot: { standby: 1 } } });
+      await world.start();
+      await world.pass(10_000);
+      const [standby = ''] = world.running('dedicated');
+      await world.setTier(PROJECT, 'HOT');
+      await world.pass(300);
+      expect(world.driver.runtime(standby).binding?.project).toBe(PROJECT);
+      expect((await world.store.readOwner(PROJECT))?.incarnation).toBe(standby);
+      await world.pass(2_000);
+      expect(world.running('dedicated')).toHaveLength(2);
+      expect(world.status.tiers[0]).toEqual({ name: 'HOT', desired: 1, ready: 1, allocated: 1, idle: 1 });
+      expect(world.events()).toEqual(expect.arrayContaining(['Bound', 'Promoted']));
+    });
+
+    it('get a runtime that is made for them where there is no standby', async () => {
+      world.put({ replicas: 1, projects: [{ tenant: 'acme', project: 'website', tier: 'HOT' }] });
+      world.driver.isHot.add(PROJECT);
+      await world.start();
+      await world.pass(10_000);
+      expect(world.running('dedicated')).toHaveLength(1);
+      expect(world.status.tiers[0]).toMatchObject({ desired: 1, ready: 1, idle: 0 });
+      expect(world.condition('Ready')).toBe('True AllReady');
+    });
+
+    it('lose it when they are demoted, after it was released', async () => {
+      world.put({ replicas: 1 });
+      await world.start();
+      await world.setTier(PROJECT, 'HOT');
+      await world.pass(10_000);
+      const [name = ''] = world.running('dedicated');
+      await world.setTier(PROJECT, 'WARM');
+      await world.pass(100);
+      expect(world.running('dedicated')).toEqual([name]);
+      await world.pass(5_000);
+      expect(world.running('dedicated')).toEqual([]);
+      expect(world.events()).toContain('Demoted');
+    });
+
+    it('lose it when the override expires', async () => {
+      world.put({ replicas: 1 });
+      await world.start();
+      await world.setTier(PROJECT, 'HOT');
+      const wallMs = world.clock.wallMs();
+      await world.store.setTierOverride(PROJECT, { tier: 'HOT', sinceMs: wallMs, expiresAtMs: wallMs + 20_000 }, 1);
+      await world.pass(19_000);
+      expect(world.running('dedicated')).toHaveLength(1);
+      world.driver.isHot.delete(PROJECT);
+      await world.pass(5_000);
+      expect(world.running('dedicated')).toEqual([]);
+    });
+
+    it('lose it when they are idle', async () => {
+      world.put({ replicas: 1, tiers: { hot: { idleSeconds: 60 } } });
+      await world.start();
+      await world.setTier(PROJECT, 'HOT');
+      await world.pass(50_000);
+      expect(world.running('dedicated')).toHaveLength(1);
+      await world.pass(15_000);
+      expect(world.running('dedicated')).toEqual([]);
+    });
+
+    it('are served in the order of their rank when there are too many', async () => {
+      const pinned = 'default~pool~acme~pinned';
+      world.put({ replicas: 1, tiers: { hot: { maxInstances: 1 } } });
+      await world.start();
+      await world.setTier(PROJECT, 'HOT');
+      await world.pass(10_000);
+      world.driver.isHot.add(pinned);
+      world.put({ replicas: 1, tiers: { hot: { maxInstances: 1 } }, projects: [{ tenant: 'acme', project: 'pinned', tier: 'HOT' }] });
+      await world.pass(10_000);
+      expect(world.driver.runtimes.map((one) => one.binding?.project).filter(Boolean)).toEqual([pinned]);
+      expect(world.condition('Degraded')).toBe('True HotCapacityReached');
+      expect(world.events()).toContain('HotCapacityReached');
+    });
+
+    it('by default: those that are used', async () => {
+      world.put({ replicas: 1, tiers: { default: 'HOT' } });
+      await world.start();
+      await world.pass(5_000);
+      expect(world.running('dedicated')).toEqual([]);
+      world.driver.isHot.add(PROJECT);
+      await world.store.claim({ key: PROJECT, incarnation: world.running()[0] ?? '', claimId: 'c' });
+      await world.pass(5_000);
+      expect(world.driver.runtimes.map((one) => one.binding?.project)).toContain(PROJECT);
+    });
+
+    it('roll with the others, and are never without a ready runtime', async () => {
+      world.put({ replicas: 1 });
+      await world.start();
+      await world.setTier(PROJECT, 'HOT');
+      await world.pass(10_000);
+      const [old = ''] = world.running('dedicated');
+      world.put({ replicas: 1 }, loaded('two'));
+      for (let i = 0; i < 60; i++) {
+        await world.pass(100);
+        const ready = (await world.store.listRuntimes()).filter((one) => one.bound === PROJECT && one.ready);
+        expect(ready.length).toBeGreaterThan(0);
+      }
+      expect(world.running('dedicated')).toHaveLength(1);
+      expect(world.running('dedicated')).not.toContain(old);
+    });
+
+    it('a bind whose answer got lost costs the runtime, not the project', async () => {
+      world.put({ replicas: 1, tiers: { hot: { standby: 1 } } });
+      await world.start();
+      await world.pass(10_000);
+      world.driver.faults.failBinds = 1;
+      await world.setTier(PROJECT, 'HOT');
+      await world.pass(5_000);
+      expect(world.driver.runtimes.filter((one) => one.binding?.project === PROJECT)).toHaveLength(1);
+      expect(world.status.tiers[0]).toMatchObject({ ready: 1, idle: 1 });
+    });
+  });
+
+  describe('over a driver that fails or lies', () => {
+    it('makes no more than is wanted while lists do not show what was made', async () => {
+      world.driver.faults.createDelayMs = 5_000;
+      world.put({ replicas: 3 });
+      await world.start();
+      for (let i = 0; i < 20; i++) {
+        await world.pass(200);
+        world.put({ replicas: 3, maxInstances: 50 + i });
+      }
+      await world.pass(10_000);
+      expect(world.driver.creates).toBe(3);
+    });
+
+    it('makes anew what was refused', async () => {
+      world.driver.faults.refuseCreates = 3;
+      world.put({ replicas: 1 });
+      await world.start();
+      await world.pass(5_000);
+      expect(world.condition('Ready')).toBe('True AllReady');
+      expect(world.driver.creates).toBe(1);
+    });
+
+    it('finds an exit that nobody told of', async () => {
+      world.put({ replicas: 1 });
+      await world.start();
+      await world.pass(10_000);
+      world.driver.faults.losesEvents = true;
+      const [name = ''] = world.running();
+      world.driver.runtime(name).exit('Crashed', 'was ended by SIGKILL');
+      await world.pass(35_000);
+      expect(world.condition('Ready')).toBe('True AllReady');
+      expect(world.running()).not.toContain(name);
+    });
+
+    it('over lists that lag drains no more than it should', async () => {
+      world.put({ replicas: 3 });
+      await world.start();
+      await world.pass(10_000);
+      world.driver.faults.staleMs = 3_000;
+      world.put({ replicas: 2 });
+      for (let i = 0; i < 10; i++) {
+        await world.pass(300);
+        world.put({ replicas: 2, maxInstances: 50 + i });
+      }
+      await world.pass(30_000);
+      expect(world.running()).toHaveLength(2);
+      expect(world.driver.creates).toBe(3);
+    });
+  });
+});

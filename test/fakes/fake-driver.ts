@@ -1,0 +1,144 @@
+/** A driver without processes that can be slow, fail and lie: late creates, stale lists, lost events, refused calls. */
+import type { Driver, DrivenRuntime, RuntimeRequest } from '../../operator/pool/driver.ts';
+import type { PoolKey } from '../../core/identifiers.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Store } from '../../platform/store/store.ts';
+import { FakeRuntime, type Fate, type FakeTimes } from './fake-runtime.ts';
+
+export interface Faults {
+  /** A created runtime is in no list for so long. */
+  createDelayMs: number;
+  /** Lists are so old. */
+  staleMs: number;
+  /** Watchers are told nothing. */
+  losesEvents: boolean;
+  /** The next so many creates are refused. */
+  refuseCreates: number;
+  /** The next so many binds are carried out, and then reported as failed. */
+  failBinds: number;
+}
+
+interface Snapshot {
+  readonly atMs: number;
+  readonly runtimes: readonly DrivenRuntime[];
+}
+
+const SNAPSHOTS_MAX = 1_000;
+
+export class FakeDriver implements Driver {
+  readonly kind = 'fake';
+  enforces = { hotMemory: false };
+  readonly faults: Faults = {
+    createDelayMs: 0,
+    staleMs: 0,
+    losesEvents: false,
+    refuseCreates: 0,
+    failBinds: 0,
+  };
+  readonly times: FakeTimes = { startMs: 500, initializeMs: 200, drainMs: 300 };
+  /** By revision; others serve. */
+  readonly fates = new Map<string, Fate>();
+  readonly isHot = new Set<string>();
+  creates = 0;
+  readonly #clock: Clock;
+  readonly #store: Store;
+  readonly #runtimes = new Map<string, FakeRuntime>();
+  readonly #late = new Set<string>();
+  readonly #watchers = new Set<(pool: PoolKey) => void>();
+  #snapshots: Snapshot[] = [];
+
+  constructor(clock: Clock, store: Store) {
+    this.#clock = clock;
+    this.#store = store;
+  }
+
+  /** The truth, whatever lists say. */
+  get runtimes(): readonly FakeRuntime[] {
+    return [...this.#runtimes.values()];
+  }
+
+  runtime(name: string): FakeRuntime {
+    const found = this.#runtimes.get(name);
+    if (found === undefined) throw new Error(`no runtime ${name}`);
+    return found;
+  }
+
+  async create(request: RuntimeRequest): Promise<void> {
+    if (this.#runtimes.has(request.name)) return;
+    if (this.faults.refuseCreates > 0) {
+      this.faults.refuseCreates--;
+      throw new Error('the create is refused');
+    }
+    this.creates++;
+    const changed = (): void => this.#changed(request.pool);
+    this.#late.add(request.name);
+    const runtime = new FakeRuntime({
+      request,
+      fate: this.fates.get(request.template.revision) ?? 'Serves',
+      times: { ...this.times },
+      clock: this.#clock,
+      store: this.#store,
+      isHot: (project) => this.isHot.has(project),
+      onChange: changed,
+    });
+    this.#runtimes.set(request.name, runtime);
+    const appear = (): void => {
+      this.#late.delete(request.name);
+      changed();
+    };
+    if (this.faults.createDelayMs === 0) appear();
+    else this.#clock.after(this.faults.createDelayMs, appear);
+  }
+
+  async bind(name: string, binding: { readonly project: string }): Promise<void> {
+    const runtime = this.runtime(name);
+    runtime.bind(binding.project);
+    this.#changed(runtime.request.pool);
+    if (this.faults.failBinds > 0) {
+      this.faults.failBinds--;
+      throw new Error('the answer to the bind got lost');
+    }
+  }
+
+  async drain(name: string, withinMs: number): Promise<void> {
+    const runtime = this.#runtimes.get(name);
+    runtime?.drain(withinMs);
+    if (runtime !== undefined) this.#changed(runtime.request.pool);
+  }
+
+  async remove(name: string): Promise<void> {
+    const runtime = this.#runtimes.get(name);
+    runtime?.exit('Ordered', 'was ended by SIGKILL');
+    this.#runtimes.delete(name);
+    if (runtime !== undefined) this.#changed(runtime.request.pool);
+  }
+
+  async list(pool: PoolKey): Promise<readonly DrivenRuntime[]> {
+    const atMs = this.#clock.nowMs() - this.faults.staleMs;
+    const known = this.#snapshots.findLast((snapshot) => snapshot.atMs <= atMs)?.runtimes ?? [];
+    return known.filter((one) => one.pool === pool);
+  }
+
+  async listPools(): Promise<readonly PoolKey[]> {
+    return [...new Set(this.runtimes.map((one) => one.request.pool))];
+  }
+
+  watch(onChange: (pool: PoolKey) => void): () => void {
+    this.#watchers.add(onChange);
+    return () => this.#watchers.delete(onChange);
+  }
+
+  #changed(pool: PoolKey): void {
+    const runtimes = this.runtimes
+      .filter((one) => !this.#late.has(one.request.name))
+      .map((one) => one.view());
+    this.#snapshots = [...this.#snapshots, { atMs: this.#clock.nowMs(), runtimes }].slice(-SNAPSHOTS_MAX);
+    if (this.faults.losesEvents) return;
+    for (const watcher of this.#watchers) watcher(pool);
+    // A list that lags shows what happened only later: a real watch tells then.
+    if (this.faults.staleMs > 0)
+      this.#clock.after(this.faults.staleMs, () => {
+        for (const watcher of this.#watchers) watcher(pool);
+      });
+  }
+}

@@ -1,0 +1,52 @@
+/** Pools that a test puts, changes and takes away; each change of the spec is a new generation. */
+import { isDeepStrictEqual } from 'node:util';
+import { agentPoolSpecSchema, type AgentPoolSpecInput } from '../../api/agent-pool.ts';
+import { type PoolKey, poolKeyOf } from '../../core/identifiers.ts';
+import type { ModuleState, PoolSource, WantedPool } from '../../operator/pool/wanted-pool.ts';
+
+export function loaded(digest: string): ModuleState {
+  return { at: 'loaded', artifact: { digest, path: `/bundles/${digest}.mjs` } };
+}
+
+export class FakePoolSource implements PoolSource {
+  readonly #pools = new Map<PoolKey, WantedPool>();
+  readonly #watchers = new Set<(key: PoolKey) => void>();
+
+  put(name: string, input: AgentPoolSpecInput, module: ModuleState = loaded('one')): PoolKey {
+    const ref = { namespace: 'default', name };
+    const key = poolKeyOf(ref);
+    const spec = agentPoolSpecSchema.parse(input);
+    const before = this.#pools.get(key);
+    const isSame = isDeepStrictEqual(before?.spec, spec);
+    const generation = (before?.generation ?? 0) + (isSame ? 0 : 1);
+    this.#pools.set(key, { ref, generation, spec, module });
+    this.#tell(key);
+    return key;
+  }
+
+  take(key: PoolKey): void {
+    this.#pools.delete(key);
+    this.#tell(key);
+  }
+
+  get(key: PoolKey): WantedPool | undefined {
+    return this.#pools.get(key);
+  }
+
+  list(): readonly PoolKey[] {
+    return [...this.#pools.keys()];
+  }
+
+  watch(onChange: (key: PoolKey) => void): () => void {
+    this.#watchers.add(onChange);
+    return () => this.#watchers.delete(onChange);
+  }
+
+  async close(): Promise<void> {
+    this.#watchers.clear();
+  }
+
+  #tell(key: PoolKey): void {
+    for (const watcher of this.#watchers) watcher(key);
+  }
+}

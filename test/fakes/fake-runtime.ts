@@ -1,0 +1,182 @@
+/** What a real runtime does as far as the operator can see it: starts, heartbeats, owns its project, drains, ends. No process. */
+import type { DrivenRuntime, RuntimePhase, RuntimeRequest } from '../../operator/pool/driver.ts';
+import type { Clock, Timer } from '../../platform/clock.ts';
+import { type Claim, LEASE_RENEW_MS, LEASE_TTL_MS, type Store } from '../../platform/store/store.ts';
+
+export interface FakeTimes {
+  startMs: number;
+  initializeMs: number;
+  drainMs: number;
+}
+
+export type Fate = 'Serves' | 'AgentModuleInvalid' | 'Crashed' | 'Hangs';
+
+export interface FakeRuntimeParts {
+  readonly request: RuntimeRequest;
+  readonly fate: Fate;
+  readonly times: FakeTimes;
+  readonly clock: Clock;
+  readonly store: Store;
+  /** Whether the project's tier is HOT: runtimes follow tiers themselves. */
+  readonly isHot: (project: string) => boolean;
+  readonly onChange: () => void;
+}
+
+const FOLLOW_MS = 500;
+
+export class FakeRuntime {
+  readonly request: RuntimeRequest;
+  readonly createdMs: number;
+  phase: RuntimePhase = { at: 'running' };
+  binding: { readonly project: string; readonly sinceMs: number } | undefined;
+  readonly #parts: FakeRuntimeParts;
+  readonly #timers = new Set<Timer>();
+  #isReady = false;
+  #isDraining = false;
+  #claim: Claim | undefined;
+
+  constructor(parts: FakeRuntimeParts) {
+    this.#parts = parts;
+    this.request = parts.request;
+    this.createdMs = parts.clock.nowMs();
+    this.#after(parts.times.startMs, () => this.#started());
+  }
+
+  view(): DrivenRuntime {
+    const { name, pool, role, template, resources } = this.request;
+    return {
+      name,
+      incarnation: name,
+      pool,
+      role,
+      revision: template.revision,
+      resources,
+      createdMs: this.createdMs,
+      phase: this.phase,
+      ...(this.binding === undefined ? {} : { binding: this.binding }),
+    };
+  }
+
+  get isAlive(): boolean {
+    return this.phase.at !== 'exited';
+  }
+
+  /** It counts against the pool's limits: it runs, and nobody asked it to end. */
+  get counts(): boolean {
+    return this.phase.at === 'running' || this.phase.at === 'silent';
+  }
+
+  bind(project: string): void {
+    if (this.binding !== undefined && this.binding.project !== project)
+      throw new Error(`bound twice: ${this.binding.project}, ${project}`);
+    this.binding = { project, sinceMs: this.#parts.clock.nowMs() };
+    this.#isReady = false;
+    this.#heartbeat();
+    this.#after(this.#parts.times.initializeMs, () => {
+      this.#isReady = true;
+      this.#heartbeat();
+      this.#follow();
+    });
+  }
+
+  drain(withinMs: number): void {
+    if (!this.counts) return;
+    this.phase = { at: 'ending' };
+    this.#isDraining = true;
+    this.#heartbeat();
+    this.#after(Math.min(withinMs, this.#parts.times.drainMs), () => void this.#leave());
+  }
+
+  /** Stops answering; its timers stand still, too. */
+  freeze(): void {
+    if (this.phase.at !== 'running') return;
+    this.#stopTimers();
+    this.phase = { at: 'silent' };
+    this.#parts.onChange();
+  }
+
+  exit(reason: 'Ordered' | 'Crashed' | 'AgentModuleInvalid', message: string): void {
+    if (this.phase.at === 'exited') return;
+    this.#stopTimers();
+    this.phase = { at: 'exited', reason, message };
+    this.#parts.onChange();
+  }
+
+  #started(): void {
+    const { fate } = this.#parts;
+    if (fate === 'Hangs') return;
+    if (fate !== 'Serves') {
+      this.exit(fate, `fate: ${fate}`);
+      return;
+    }
+    this.#isReady = true;
+    this.#beat();
+  }
+
+  #beat(): void {
+    this.#heartbeat();
+    this.#after(LEASE_RENEW_MS, () => this.#beat());
+  }
+
+  #heartbeat(): void {
+    const { name, pool, role, template } = this.request;
+    void this.#parts.store.heartbeat(
+      {
+        incarnation: name,
+        pool,
+        address: `unix:/fake/${name}`,
+        role,
+        revision: template.revision,
+        protocolMin: 1,
+        protocolMax: 1,
+        maxConcurrentTasks: 10,
+        agents: [],
+        ready: this.#isReady,
+        draining: this.#isDraining,
+        instances: this.#claim === undefined ? 0 : 1,
+        ...(this.binding === undefined ? {} : { bound: this.binding.project }),
+      },
+      LEASE_TTL_MS,
+    );
+  }
+
+  /** Claims its project while it is HOT, gives it up when it is not. */
+  #follow(): void {
+    const { store, isHot } = this.#parts;
+    const key = this.binding?.project ?? '';
+    const { name: incarnation } = this.request;
+    const step = async (): Promise<void> => {
+      if (isHot(key) && this.#claim === undefined) {
+        const answer = await store.claim({ key, incarnation, claimId: `${incarnation}/${key}` });
+        if (answer.type === 'claimed') this.#claim = answer.activation.claim;
+      } else if (!isHot(key)) await this.#release();
+    };
+    void step();
+    this.#after(FOLLOW_MS, () => this.#follow());
+  }
+
+  async #release(): Promise<void> {
+    const claim = this.#claim;
+    this.#claim = undefined;
+    if (claim !== undefined) await this.#parts.store.release(claim);
+  }
+
+  async #leave(): Promise<void> {
+    await this.#release();
+    await this.#parts.store.deregister(this.request.name);
+    this.exit('Ordered', 'exited with code 0');
+  }
+
+  #after(delayMs: number, fn: () => void): void {
+    const timer = this.#parts.clock.after(delayMs, () => {
+      this.#timers.delete(timer);
+      fn();
+    });
+    this.#timers.add(timer);
+  }
+
+  #stopTimers(): void {
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
+  }
+}
