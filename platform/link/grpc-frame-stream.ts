@@ -48,14 +48,17 @@ export class GrpcFrameStream<Frame extends object, Message> {
     this.#isClosed = true;
   }
 
+  /** An idle stream writes as soon as the running callback is done; a busy one waits for the end of the turn, so that more travels together. */
   #schedule(): void {
     this.#isScheduled = true;
-    // No timer: the end of this turn, when every frame of what was just read has been made.
-    // eslint-disable-next-line no-restricted-syntax
-    setImmediate(() => {
+    const flush = (): void => {
       this.#isScheduled = false;
       if (!this.#isClosed) this.#flush();
-    });
+    };
+    if (this.#unwritten === 0) process.nextTick(flush);
+    // No timer: what was read in this turn of the event loop has then been worked through.
+    // eslint-disable-next-line no-restricted-syntax
+    else setImmediate(flush);
   }
 
   #flush(): void {
