@@ -28,6 +28,8 @@ export interface GatewayCoreOptions {
 
 export interface GatewayCore {
   readonly context: StageContext;
+  /** Called after pools, runtimes or links have changed. */
+  onChange(listener: () => void): void;
   /** Resolves after the first look at the store. */
   start(): Promise<void>;
   /** Closes the links: call it when no task runs any more. */
@@ -38,8 +40,15 @@ export function createGatewayCore(options: GatewayCoreOptions): GatewayCore {
   const { clock, store, connect } = options;
   const membership = new Membership(options);
   const quarantine = new Quarantine();
+  const listeners = new Set<() => void>();
+  const tellChange = (): void => {
+    for (const listener of listeners) listener();
+  };
   const runtimes = new RuntimeSet(connect, {
-    changed: (pool) => admission.placesChanged(pool),
+    changed: (pool) => {
+      admission.placesChanged(pool);
+      tellChange();
+    },
     creditChanged: (runtime) => admission.creditChanged(runtime),
     moved: (project, epoch, to) => router.moved(project, epoch, to),
   });
@@ -62,9 +71,11 @@ export function createGatewayCore(options: GatewayCoreOptions): GatewayCore {
   membership.onChange(() => {
     runtimes.reconcile(membership.runtimes, (key) => membership.pool(key));
     metrics.keepOnly(membership.pools);
+    tellChange();
   });
   return {
     context: { ...options, metrics, membership, runtimes, router, admission, quarantine, rateRefusals: new RateRefusals(), tenantGate: new TenantGate({ clock, store }) },
+    onChange: (listener) => listeners.add(listener),
     start: () => membership.start(),
     stop: () => {
       membership.stop();

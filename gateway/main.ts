@@ -46,17 +46,26 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { access, clock, log, drainMsMax } = options;
   const core = createGatewayCore({ ...options, connect: linksOf(options) });
   await core.start();
-  const service = createGatewayService(core.context);
+  const service = createGatewayService(core.context, options.metrics);
   const grpc = await startGrpcGateway({ access, clock, log, service }, options.grpcListen).catch((error: unknown) => {
     core.stop();
     throw error;
   });
-  grpc.setServing(true);
+  const follow = (): void => {
+    grpc.setRequestBytesMax(Math.max(0, ...core.context.membership.pools.map(({ spec }) => spec.limits.requestBytesMax)));
+    // Once ready it stays so: a runtime that restarts is waited for, clients need not look elsewhere.
+    isServing ||= service.pools.isReady;
+    grpc.setServing(isServing && !isStopping);
+  };
+  let isServing = false;
+  let isStopping = false;
+  core.onChange(follow);
+  follow();
   return {
     grpcAddress: grpc.address,
     service,
     async stop() {
-      grpc.setServing(false);
+      isStopping = true;
       const force = clock.after(drainMsMax, () => {
         service.tasks.abortAll();
       });

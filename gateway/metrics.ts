@@ -37,8 +37,6 @@ export class GatewayMetrics {
   readonly #duration;
   readonly #wait;
   readonly #retries;
-  readonly #hits;
-  readonly #misses;
   readonly #totals = new Map<PoolKey, PoolTotals>();
   readonly #labels = new WeakMap<PoolView, Labels>();
 
@@ -48,8 +46,6 @@ export class GatewayMetrics {
     this.#duration = metrics.histogram({ name: 'agent_pool_request_duration_seconds', help: 'Time from a task to its end, by tier and how it ended.', labels: [...POOL, 'tier', 'status'], buckets: DURATION_BUCKETS });
     this.#wait = metrics.histogram({ name: 'agent_pool_queue_wait_seconds', help: 'Time that tasks waited in this gateway.', labels: POOL, buckets: DURATION_BUCKETS });
     this.#retries = metrics.counter({ name: 'agent_pool_retries_total', help: 'Tasks that were sent again because their runtime was lost.', labels: POOL });
-    this.#hits = metrics.counter({ name: 'agent_pool_hits_total', help: 'Tasks that found a live instance.', labels: [...POOL, 'tier'] });
-    this.#misses = metrics.counter({ name: 'agent_pool_misses_total', help: 'Tasks that had to wait for an activation.', labels: [...POOL, 'tier'] });
   }
 
   /** Read at each scrape. */
@@ -76,8 +72,6 @@ export class GatewayMetrics {
     this.#latency.observe(labels, durationMs / 1000);
     this.#duration.observe({ ...labels, tier, status }, durationMs / 1000);
     this.#count(pool.key, end);
-    if (end.hit === undefined) return;
-    (end.hit ? this.#hits : this.#misses).add({ ...labels, tier });
   }
 
   totals(pool: PoolKey): PoolTotals {

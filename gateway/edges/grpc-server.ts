@@ -5,8 +5,11 @@ import { HealthImplementation } from 'grpc-health-check';
 import { serverOptions } from '../../platform/grpc/grpc-options.ts';
 import { startGrpcServer } from '../../platform/grpc/grpc-server.ts';
 import { AGENT_POOL_SERVICE, agentPoolService, POOL_ADMIN_SERVICE, poolAdminService, reflectionPackage } from '../../proto/load.ts';
+import { adminHandlers } from './grpc-admin-service.ts';
+import { connectStreams } from './grpc-connect.ts';
 import { executeHandler, executeStreamHandler } from './grpc-execute.ts';
 import type { GrpcEdge } from './grpc-edge.ts';
+import { projectHandlers } from './grpc-project-service.ts';
 
 const MINUTE_MS = 60_000;
 /** What a request carries beside its input. */
@@ -44,19 +47,30 @@ export async function startGrpcGateway(edge: GrpcEdge, listen: string): Promise<
     options['grpc.max_receive_message_length'] = 2 * bytesMax + REQUEST_SLACK_BYTES;
   };
   setRequestBytesMax(REQUEST_BYTES_MAX);
+  const connect = connectStreams(edge);
+  let ownAddress = listen;
   const register = (server: Server): void => {
     health.addToServer(server);
     new ReflectionService(reflectionPackage()).addToServer(server);
-    addHandlers(server, edge);
+    // What a later version brings is left out, and so answered with UNIMPLEMENTED.
+    server.addService(agentPoolService, {
+      Execute: executeHandler(edge),
+      ExecuteStream: executeStreamHandler(edge),
+      Connect: connect.handler,
+      ...projectHandlers(edge, () => ownAddress),
+    });
+    server.addService(poolAdminService, adminHandlers(edge));
   };
-  const { address, stop } = await startGrpcServer({ listen, options, register }, edge.clock);
-  return { address, setServing, setRequestBytesMax, stop };
-}
-
-function addHandlers(server: Server, edge: GrpcEdge): void {
-  server.addService(agentPoolService, {
-    Execute: executeHandler(edge),
-    ExecuteStream: executeStreamHandler(edge),
-  });
-  server.addService(poolAdminService, {});
+  const server = await startGrpcServer({ listen, options, register }, edge.clock);
+  ownAddress = server.address;
+  return {
+    address: ownAddress,
+    setServing,
+    setRequestBytesMax,
+    stop: (graceMs) => {
+      setServing(false);
+      connect.goAway(edge.clock.wallMs() + graceMs);
+      return server.stop(graceMs);
+    },
+  };
 }

@@ -80,10 +80,14 @@ export class Router {
   /** The runtime does not have the project. What the owner of the route says of itself counts, other news only with a higher epoch. */
   elsewhere(project: ProjectKey, from: Runtime, owner: Owner | undefined, epoch: number): void {
     const route = this.#routes.get(project);
-    const isNews = route?.incarnation === undefined || route.incarnation === from.incarnation || (owner?.epoch ?? epoch) > route.epoch;
-    if (!isNews && owner?.incarnation !== route.incarnation) return;
-    const isConfirmed = owner !== undefined && route?.isConfirmed === true && route.incarnation === owner.incarnation;
-    this.#routes.set(project, owner === undefined ? { epoch } : { incarnation: owner.incarnation, epoch: owner.epoch, isConfirmed });
+    const isOwnWord = route?.incarnation === undefined || route.incarnation === from.incarnation;
+    if (owner === undefined) {
+      if (isOwnWord || epoch > route.epoch) this.#routes.set(project, { epoch });
+      return;
+    }
+    const isSame = owner.incarnation === route?.incarnation;
+    if (!isOwnWord && !isSame && owner.epoch <= route.epoch) return;
+    this.#routes.set(project, { incarnation: owner.incarnation, epoch: owner.epoch, isConfirmed: isSame && route.isConfirmed === true });
   }
 
   /** Pushed by the owner that let go. */

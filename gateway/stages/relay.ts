@@ -20,9 +20,12 @@ export function relay(context: StageContext): Stage {
         router.served(call.project, grant.runtime, grant.takeover !== undefined);
       };
       const outcome = await attempt({ call, grant, clock, onServed });
-      if (outcome.type === 'finished') return finish(context, call, grant, outcome);
-      if (outcome.type === 'failed') throw refusal(context, call, outcome.error);
-      if (outcome.type === 'elsewhere') hops = follow(context, { call, grant, outcome, hops });
+      if (outcome.type === 'finished') {
+        finish(context, { call, grant, outcome });
+        return;
+      }
+      if (outcome.type === 'failed') fail(context, { call, error: outcome.error });
+      else if (outcome.type === 'elsewhere') hops = follow(context, { call, grant, outcome, hops });
       else survive(context, { call, grant, outcome });
       const turn = admission.reacquire(call, poolOf(call));
       if (turn instanceof Promise) await turn;
@@ -32,16 +35,18 @@ export function relay(context: StageContext): Stage {
 
 type OutcomeOf<Type extends Outcome['type']> = Extract<Outcome, { readonly type: Type }>;
 
-function finish({ quarantine, router }: StageContext, call: Call, grant: Grant, outcome: OutcomeOf<'finished'>): void {
+function finish({ quarantine, router }: StageContext, { call, grant, outcome }: { call: Call; grant: Grant; outcome: OutcomeOf<'finished'> }): void {
   const { header, body, connectionReused } = outcome;
   quarantine.succeeded(call.project);
   router.served(call.project, grant.runtime, grant.takeover !== undefined);
   call.answer = { requestId: call.requestId, header, body, connectionReused };
 }
 
-function refusal({ clock, rateRefusals }: StageContext, call: Call, error: AppError): AppError {
+/** Throws, unless the runtime lives but lost the project under the task: that counts like a lost runtime. */
+function fail({ clock, metrics, rateRefusals }: StageContext, { call, error }: { call: Call; error: AppError }): void {
   rateRefusals.note(call.project, error, clock.nowMs());
-  return error;
+  if (error.reason !== 'RUNTIME_LOST' || !mayRepeat(call, true)) throw error;
+  metrics.retried(poolOf(call));
 }
 
 /** The task never started there: not a repeat, but not for ever either. */
@@ -59,13 +64,18 @@ function survive({ clock, metrics, quarantine, router }: StageContext, step: { c
   const { runtime } = grant;
   router.lost(runtime, outcome.refused);
   if (outcome.ran && !runtime.isDraining) quarantine.died(call.project, runtime.incarnation, clock.nowMs());
+  if (!mayRepeat(call, outcome.ran)) throw new AppError('RUNTIME_LOST', 'the runtime of the task was lost', { retryAfterMs: LOST_RETRY_MS });
+  metrics.retried(poolOf(call));
+}
+
+/** Once after the agent has run, while nothing was sent to the caller. Counts the loss. */
+function mayRepeat(call: Call, ran: boolean): boolean {
   const hadRun = call.hasRun;
-  call.hasRun ||= outcome.ran;
+  call.hasRun ||= ran;
   call.losses += 1;
   if (call.signal.aborted) throw AppError.from(call.signal.reason);
-  const isLast = call.request.retry === 'NEVER' || call.hasSentChunk || (hadRun && outcome.ran) || call.losses >= LOSSES_MAX;
-  if (isLast) throw new AppError('RUNTIME_LOST', 'the runtime of the task was lost', { retryAfterMs: LOST_RETRY_MS });
-  metrics.retried(poolOf(call));
+  if (call.request.retry === 'NEVER' || call.hasSentChunk) return false;
+  return !(hadRun && ran) && call.losses < LOSSES_MAX;
 }
 
 function grantOf(call: Call): Grant {

@@ -1,0 +1,150 @@
+/** Connect over gRPC: many tasks on one stream, answers as they are ready, each task's error its own. Reads no further while too many are in flight. */
+import type { Metadata, ServerDuplexStream } from '@grpc/grpc-js';
+import { AppError } from '../../core/errors.ts';
+import type { ConnectRequest, ExecuteEvent, ExecuteRequest, Init } from '../../proto/generated/messages.ts';
+import { timestampOf } from '../../proto/timestamp.ts';
+import { authorize } from '../access/roles.ts';
+import { invalid } from '../request-fields.ts';
+import type { TaskHandle } from '../service/tasks.ts';
+import { type Caller, callerOf, statusOfThrown } from './grpc-caller.ts';
+import type { GrpcEdge } from './grpc-edge.ts';
+import { EventStream, TaskEvents } from './grpc-events.ts';
+import { taskRequestOf } from './grpc-task-messages.ts';
+
+/** Tasks of one stream that have not ended. */
+export const CONNECT_TASKS_MAX = 1_000;
+
+type ConnectCall = ServerDuplexStream<ConnectRequest, Init<ExecuteEvent>>;
+
+export interface ConnectStreams {
+  readonly handler: (call: ConnectCall) => void;
+  /** Tells every client that this gateway leaves; no stream takes new tasks from then on, each ends with its last task. */
+  goAway(deadlineWallMs: number): void;
+}
+
+export function connectStreams(edge: GrpcEdge): ConnectStreams {
+  const streams = new Set<ConnectStream>();
+  return {
+    handler: (call) => {
+      try {
+        const caller = callerOf(call, edge.access, edge.clock);
+        authorize(caller.principal, 'Connect');
+        const stream = new ConnectStream(call, edge, caller);
+        streams.add(stream);
+        call.once('cancelled', () => {
+          streams.delete(stream);
+          stream.clientLeft();
+        });
+      } catch (error) {
+        call.emit('error', statusOfThrown(error));
+      }
+    },
+    goAway: (deadlineWallMs) => {
+      for (const stream of streams) stream.goAway(deadlineWallMs);
+    },
+  };
+}
+
+class ConnectStream {
+  readonly #call: ConnectCall;
+  readonly #edge: GrpcEdge;
+  readonly #events: EventStream;
+  readonly #deadlineMs: number;
+  readonly #traceparent: string | undefined;
+  readonly #tasks = new Map<string, TaskHandle>();
+  /** The client sends no more, or may not. */
+  #isClosing = false;
+
+  constructor(call: ConnectCall, edge: GrpcEdge, caller: Caller) {
+    this.#call = call;
+    this.#edge = edge;
+    this.#events = new EventStream(call);
+    this.#deadlineMs = edge.clock.nowMs() + caller.remainingMs;
+    this.#traceparent = caller.traceparent;
+    call.on('data', (message: ConnectRequest) => {
+      this.#receive(message);
+    });
+    call.on('end', () => {
+      this.#close();
+    });
+  }
+
+  clientLeft(): void {
+    this.#events.gone();
+    for (const task of this.#tasks.values()) task.leave();
+  }
+
+  goAway(deadlineWallMs: number): void {
+    this.#events.send({ go_away: { deadline: timestampOf(deadlineWallMs) } });
+    this.#close();
+  }
+
+  #receive(message: ConnectRequest): void {
+    if (this.#isClosing) return;
+    const { execute, cancel, answer } = message;
+    if (execute) this.#execute(execute);
+    else if (cancel) this.#tasks.get(cancel.request_id)?.cancel();
+    else if (answer) this.#refuse(answer.ref?.request_id ?? '', new AppError('UNIMPLEMENTED', 'this version has no tasks that wait for an answer'));
+    else this.#refuse('', invalid('request', 'must be given'));
+  }
+
+  #execute(message: ExecuteRequest): void {
+    try {
+      this.#start(message);
+    } catch (error) {
+      this.#refuse(message.request_id, AppError.from(error));
+    }
+  }
+
+  #start(message: ExecuteRequest): void {
+    const { request_id: requestId } = message;
+    if (requestId === '') throw invalid('request_id', 'must be given on Connect: answers are matched by it');
+    if (this.#tasks.has(requestId)) throw new AppError('REQUEST_ID_REUSED', 'a task with this request_id is in flight on this stream', { field: 'request_id' });
+    const { access, clock, service } = this.#edge;
+    const events = new TaskEvents(this.#events);
+    const task = service.tasks.start({
+      // Asked again for each task, so that a token that was withdrawn ends here too.
+      principal: access.authenticate(authorizationOf(this.#call.metadata)),
+      remainingMs: this.#deadlineMs - clock.nowMs(),
+      request: taskRequestOf(message, this.#traceparent),
+      sink: events,
+    });
+    events.requestId = requestId;
+    this.#tasks.set(requestId, task);
+    if (this.#tasks.size >= CONNECT_TASKS_MAX) this.#call.pause();
+    void this.#answer(requestId, task, events);
+  }
+
+  async #answer(requestId: string, task: TaskHandle, events: TaskEvents): Promise<void> {
+    try {
+      const answer = await task.answer;
+      this.#tasks.delete(requestId);
+      events.result(answer);
+    } catch (error) {
+      this.#tasks.delete(requestId);
+      events.error(AppError.from(error));
+    }
+    if (this.#tasks.size === CONNECT_TASKS_MAX - 1) this.#call.resume();
+    this.#endIfDone();
+  }
+
+  #refuse(requestId: string, error: AppError): void {
+    const events = new TaskEvents(this.#events);
+    events.requestId = requestId;
+    events.error(error);
+  }
+
+  #close(): void {
+    this.#isClosing = true;
+    this.#endIfDone();
+  }
+
+  #endIfDone(): void {
+    if (this.#isClosing && this.#tasks.size === 0) this.#call.end();
+  }
+}
+
+function authorizationOf(metadata: Metadata): string | undefined {
+  const [value] = metadata.get('authorization');
+  return typeof value === 'string' ? value : undefined;
+}

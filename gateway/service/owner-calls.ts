@@ -1,0 +1,92 @@
+/** Asks the runtime that has a project for something that is no task. Follows a project that moved; repeats nothing that may have happened. */
+import { AppError } from '../../core/errors.ts';
+import type { RuntimeCall } from '../../platform/link/frames.ts';
+import type { Owner } from '../../platform/store/store.ts';
+import { HOPS_MAX } from '../routing/router.ts';
+import type { Runtime } from '../routing/runtime-set.ts';
+import type { StageContext } from '../stages/stage-context.ts';
+import type { ProjectTarget } from './project-target.ts';
+
+export interface OwnerAnswer {
+  readonly answer: unknown;
+  readonly runtime: Runtime;
+}
+
+export const CALL_MS_MAX = 5_000;
+const RETRY_MS = 1_000;
+/** Between two looks for a runtime that is ready. */
+const LOOK_AGAIN_MS = 50;
+
+type CallContext = Pick<StageContext, 'clock' | 'membership' | 'router' | 'runtimes' | 'store'>;
+
+export class OwnerCalls {
+  readonly #context: CallContext;
+
+  constructor(context: CallContext) {
+    this.#context = context;
+  }
+
+  /** Undefined: no live runtime has the project. */
+  async ask(target: ProjectTarget, request: RuntimeCall, timeoutMs = CALL_MS_MAX): Promise<OwnerAnswer | undefined> {
+    return this.#follow(target, { request, timeoutMs, find: () => this.#owner(target) });
+  }
+
+  /** The owner, or where the project would be activated: for what makes it live. Waits for a runtime as a task would. */
+  async askOrPlace(target: ProjectTarget, request: RuntimeCall, timeoutMs = CALL_MS_MAX): Promise<OwnerAnswer> {
+    const answer = await this.#follow(target, { request, timeoutMs, find: async () => (await this.#owner(target)) ?? this.#place(target) });
+    if (answer === undefined) throw new AppError('OWNER_UNREACHABLE', 'no runtime of the pool is ready', { retryAfterMs: RETRY_MS });
+    return answer;
+  }
+
+  async #follow(target: ProjectTarget, call: { readonly request: RuntimeCall; readonly timeoutMs: number; readonly find: () => Promise<Runtime | undefined> }): Promise<OwnerAnswer | undefined> {
+    for (let hop = 1; ; hop += 1) {
+      const runtime = await call.find();
+      if (runtime === undefined) return undefined;
+      try {
+        const answer = await runtime.link.call(call.request, call.timeoutMs);
+        if (call.request.method !== 'discard' && call.request.method !== 'remove') this.#context.router.served(target.key, runtime, false);
+        return { answer, runtime };
+      } catch (thrown) {
+        const error = AppError.from(thrown);
+        if (hop === HOPS_MAX || !this.#moved(target, runtime, error)) throw error;
+      }
+    }
+  }
+
+  /** True: the runtime said that it does not have the project, and the route is corrected. */
+  #moved({ key }: ProjectTarget, runtime: Runtime, error: AppError): boolean {
+    const { epoch } = error.metadata;
+    if (error.reason !== 'OWNER_UNREACHABLE' || epoch === undefined) return false;
+    this.#context.router.elsewhere(key, runtime, ownerIn(error), Number(epoch));
+    return true;
+  }
+
+  async #owner({ key }: ProjectTarget): Promise<Runtime | undefined> {
+    const { membership, router, runtimes, store } = this.#context;
+    const known = router.reachableOwner(key);
+    if (known !== undefined) return known;
+    const owner = await store.readOwner(key);
+    if (owner === undefined) return undefined;
+    if (runtimes.get(owner.incarnation) === undefined) await membership.refreshRuntimes();
+    const runtime = runtimes.get(owner.incarnation);
+    if (runtime?.isReachable === true) return runtime;
+    throw new AppError('OWNER_UNREACHABLE', 'the runtime that has the project cannot be reached', { retryAfterMs: RETRY_MS });
+  }
+
+  async #place({ key, pool, tenant, project }: ProjectTarget): Promise<Runtime | undefined> {
+    const { clock, membership, router } = this.#context;
+    if (pool.isSuspended) throw new AppError('SUSPENDED', 'the pool is suspended: spec.operatingMode');
+    const { tier } = pool.tierOf(tenant, project, membership.override(key), clock.wallMs());
+    const untilMs = clock.nowMs() + pool.spec.queue.waitMsMax;
+    for (;;) {
+      const placement = router.place(key, pool, tier);
+      if (placement.type === 'runtime') return placement.runtime;
+      if (clock.nowMs() >= untilMs) return undefined;
+      await clock.sleep(LOOK_AGAIN_MS);
+    }
+  }
+}
+
+function ownerIn({ metadata: { incarnation, address = '', epoch = '0' } }: AppError): Owner | undefined {
+  return incarnation === undefined ? undefined : { incarnation, address, epoch: Number(epoch) };
+}
