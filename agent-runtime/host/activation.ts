@@ -15,6 +15,7 @@ import type { WorkerSource } from './metrics.ts';
 import { releaseClaim } from './releasing.ts';
 import { errorOfWorkerEnd, runtimeLost, storeLost } from './run-outcome.ts';
 import { Session } from './session.ts';
+import { within } from './within.ts';
 import type { Workers } from './workers.ts';
 
 export interface ActivationWish {
@@ -113,17 +114,11 @@ export async function initialize(
 ): Promise<AppError | undefined> {
   const { clock, view, workers } = ports;
   const seconds = view.spec.health.initializeTimeoutSeconds;
-  const over = new AbortController();
-  const late = clock.sleep(seconds * 1000, over.signal).then(
-    () => ({ type: 'late' as const }),
-    () => ({ type: 'late' as const }),
-  );
-  const opened = await Promise.race([session.open(sessionStart(view, instance)), late]);
-  over.abort();
-  if (opened.type === 'opened') return undefined;
-  if (opened.type === 'ended') return errorOfWorkerEnd(opened.end, true);
+  const opened = await within(clock, seconds * 1000, session.open(sessionStart(view, instance)));
+  if (opened !== 'late' && opened.type === 'opened') return undefined;
+  if (opened !== 'late' && opened.type === 'ended') return errorOfWorkerEnd(opened.end, true);
   workers.drop(session);
-  if (opened.type === 'late') return new AppError('AGENT_ERROR', `initialize did not end within ${seconds} s`);
+  if (opened === 'late') return new AppError('AGENT_ERROR', `initialize did not end within ${seconds} s`);
   const { agent, message, stack } = opened;
   ports.log.warn('agent not initialized', { instance_id: instance.key, agent, detail: { message, stack } });
   return new AppError('AGENT_ERROR', `initialize of agent ${agent} failed: ${message}`);

@@ -5,7 +5,6 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Store } from '../../platform/store/store.ts';
-import type { WorkerLimits } from '../worker/protocol.ts';
 import type { Lease } from './lease.ts';
 import type { HostMetrics } from './metrics.ts';
 import type { PoolView } from './pool-view.ts';
@@ -18,7 +17,6 @@ export interface InstancePorts {
   readonly lease: Pick<Lease, 'held' | 'whenHeld' | 'stopped'>;
   readonly view: PoolView;
   readonly metrics: HostMetrics;
-  readonly workerLimits: WorkerLimits;
   /** The tier that this runtime can give the project now: a shared one serves a HOT project as WARM until its own is ready. */
   servedTier(key: ProjectKey): Tier;
 }

@@ -10,6 +10,7 @@ import type { Instance } from './instance.ts';
 import type { InstancePorts } from './instance-ports.ts';
 import { storeLost } from './run-outcome.ts';
 import { locksOf } from './task-queue.ts';
+import { CHUNK_BYTES_UNTAKEN_MAX } from './worker-limits.ts';
 
 export interface IntakePorts extends InstancePorts {
   readonly agents: () => readonly WorkerAgent[];
@@ -54,9 +55,8 @@ function admit(ports: IntakePorts, instance: Instance, caller: Caller): HostTask
   }
   takeRate(ports, instance);
   const { conversationId } = header;
-  const { chunkBytesUntakenMax } = ports.workerLimits;
   const locks = locksOf(agent.concurrency, { agent: agent.name, conversationId });
-  return new HostTask(ports.clock, instance.tasks, caller, { agent: agent.name, locks, chunkBytesUntakenMax });
+  return new HostTask(ports.clock, instance.tasks, caller, { agent: agent.name, locks, chunkBytesUntakenMax: CHUNK_BYTES_UNTAKEN_MAX });
 }
 
 function findAgent(agents: readonly WorkerAgent[], name: string): WorkerAgent {

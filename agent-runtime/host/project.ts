@@ -76,10 +76,15 @@ export class Project {
     return this.#parking.size + (this.instance?.tasks.queued ?? 0);
   }
 
+  /** Its instance has nothing to do; tasks may be parked because somebody holds it. */
+  get quiescent(): boolean {
+    const settled = this.#state.type === 'live' || this.#state.type === 'failed';
+    return settled && this.#callsWaiting === 0 && this.instance?.quiescent === true;
+  }
+
   /** Nothing runs, waits or is parked: it may be let go. */
   get idle(): boolean {
-    const settled = this.#state.type === 'live' || this.#state.type === 'failed';
-    return settled && this.#parking.size === 0 && this.#callsWaiting === 0 && this.instance?.quiescent === true;
+    return this.quiescent && this.#parking.size === 0;
   }
 
   offer(caller: Caller): void {

@@ -210,14 +210,15 @@ export class Projects {
   }
 
   #changed(project: Project): void {
-    if (!project.idle) return;
-    if (this.#roomWaiters > 0) this.#room.notify();
+    if (this.#roomWaiters > 0 && project.idle) this.#room.notify();
     this.#settle(project);
   }
 
   #settle(project: Project): void {
     const { instance } = project;
-    if (instance === undefined || !project.idle || !this.#ports.lease.held) return;
+    // What a drain has parked goes elsewhere with the project; else parked tasks are about to run here.
+    const free = this.#rules.draining() ? project.quiescent : project.idle;
+    if (instance === undefined || !free || !this.#ports.lease.held) return;
     const { view } = this.#ports;
     const dedicated = view.dedicatedOf(project.key);
     const placement = decidePlacement({

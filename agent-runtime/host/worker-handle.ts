@@ -41,12 +41,17 @@ export interface WorkerOptions {
   readonly modulePath: string;
   readonly limits: WorkerLimits;
   readonly heapMb: number;
+  /** What the worker itself has to say, outside of any session. */
+  log(line: WorkerLog): void;
 }
+
+export type WorkerLog = Extract<FromWorker, { readonly type: 'log' }>;
 
 export class WorkerHandle {
   readonly heapMb: number;
   readonly ready: Promise<WorkerReady>;
   readonly #clock: Clock;
+  readonly #options: WorkerOptions;
   readonly #channel: WorkerChannel;
   readonly #sessions = new Map<SessionNumber, SessionListener>();
   #isReady = false;
@@ -63,6 +68,7 @@ export class WorkerHandle {
   constructor(clock: Clock, startWorker: StartWorker, options: WorkerOptions) {
     const { modulePath, limits, heapMb } = options;
     this.#clock = clock;
+    this.#options = options;
     this.heapMb = heapMb;
     this.ready = new Promise((resolve) => {
       this.#resolveReady = resolve;
@@ -159,6 +165,10 @@ export class WorkerHandle {
         return;
       case 'probed':
         this.#probed(message);
+        return;
+      case 'log':
+        if (this.#sessions.has(message.session)) this.#sessions.get(message.session)?.message(message);
+        else this.#options.log(message);
         return;
       default:
         this.#sessions.get(message.session)?.message(message);

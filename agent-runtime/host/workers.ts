@@ -9,6 +9,7 @@ import type { StartWorker, WorkerLimits } from '../worker/protocol.ts';
 import { Gate } from './gate.ts';
 import type { WorkerSource } from './metrics.ts';
 import type { Session } from './session.ts';
+import { within } from './within.ts';
 import { WorkerHandle } from './worker-handle.ts';
 
 /** Workers that start at once on behalf of a waiting task; more only make all of them slower. */
@@ -22,7 +23,7 @@ const BUSY_PAUSE_MS = 50;
 const RETRY_MS = 1_000;
 
 export interface WorkerRules {
-  readonly isolation: 'WorkerThread' | 'Shared';
+  isolation(): 'WorkerThread' | 'Shared';
   /** Blanks to keep for each heap class in use. */
   blanksPerClass(): number;
   coldStartsMax(): number;
@@ -40,7 +41,8 @@ export interface WorkersPorts {
   readonly log: Log;
   readonly startWorker: StartWorker;
   readonly modulePath: string;
-  readonly limits: WorkerLimits;
+  /** As they are now; a changed limit applies to workers that start after it. */
+  limits(): WorkerLimits;
 }
 
 export interface TakenWorker {
@@ -78,7 +80,7 @@ export class Workers {
 
   /** The first worker, whose import of the module says whether this runtime can serve at all. */
   first(heapMb: number): WorkerHandle {
-    if (this.#rules.isolation === 'Shared') return this.#sharedWorker();
+    if (this.#rules.isolation() === 'Shared') return this.#sharedWorker();
     const worker = this.#start(heapMb);
     this.#usedAtMs.set(heapMb, this.#ports.clock.nowMs());
     this.#blanksOf(heapMb).push(worker);
@@ -90,7 +92,7 @@ export class Workers {
 
   /** A worker for one instance; it may still be starting, or may have ended: wait for its `ready`. */
   async take(tier: Tier, heapMb: number): Promise<TakenWorker> {
-    if (this.#rules.isolation === 'Shared') return { worker: this.#sharedWorker(), source: 'shared' };
+    if (this.#rules.isolation() === 'Shared') return { worker: this.#sharedWorker(), source: 'shared' };
     if (tier === 'COLD') return { worker: await this.#fresh(this.#coldGate, heapMb), source: 'fresh' };
     this.#usedAtMs.set(heapMb, this.#ports.clock.nowMs());
     const blank = this.#blanksOf(heapMb).shift();
@@ -101,8 +103,7 @@ export class Workers {
 
   /** Ends a session with `dispose`, and its worker where it was its own. Resolves when nothing of it runs any more. */
   async retire(session: Session): Promise<void> {
-    const closed = session.close();
-    await Promise.race([closed, this.#ports.clock.sleep(this.#rules.disposeMs())]);
+    await within(this.#ports.clock, this.#rules.disposeMs(), session.close());
     session.detach();
     if (session.worker !== this.#shared) session.worker.terminate({ type: 'ordered', message: 'its instance was retired' });
   }
@@ -118,7 +119,7 @@ export class Workers {
 
   /** Brings blanks up to their number in the background, one at a time. */
   refill(): void {
-    if (this.#refilling || this.#stopped || this.#rules.isolation === 'Shared') return;
+    if (this.#refilling || this.#stopped || this.#rules.isolation() === 'Shared') return;
     this.#refilling = true;
     void this.#refillAll().finally(() => {
       this.#refilling = false;
@@ -184,8 +185,15 @@ export class Workers {
   }
 
   #start(heapMb: number): WorkerHandle {
-    const { clock, startWorker, modulePath, limits, log } = this.#ports;
-    const worker = new WorkerHandle(clock, startWorker, { modulePath, limits, heapMb });
+    const { clock, startWorker, modulePath, log } = this.#ports;
+    const worker = new WorkerHandle(clock, startWorker, {
+      modulePath,
+      limits: this.#ports.limits(),
+      heapMb,
+      log: ({ level, message, fields }) => {
+        log[level](message, { detail: fields });
+      },
+    });
     this.#alive.add(worker);
     const tooLong = clock.after(this.#rules.loadMs(), () => {
       if (!worker.isReady) worker.terminate({ type: 'ordered', message: 'the agent module was not loaded in time' });
