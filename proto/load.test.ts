@@ -50,8 +50,8 @@ describe('the opaque contract', () => {
   });
 
   it('tells reflection the true types', () => {
-    const files = Object.values(reflectionPackage()).flatMap((definition) => ('fileDescriptorProtos' in definition ? definition.fileDescriptorProtos : []));
-    const texts = files.map((file) => JSON.stringify(descriptor.FileDescriptorProto.decode(file)));
+    const definitions = Object.values(reflectionPackage()) as { readonly fileDescriptorProtos?: readonly Buffer[] }[];
+    const texts = definitions.flatMap(({ fileDescriptorProtos = [] }) => fileDescriptorProtos).map((file) => JSON.stringify(descriptor.FileDescriptorProto.decode(file)));
     expect(texts.some((text) => text.includes('"agentpool/v1/agentpool.proto"') && text.includes('.google.protobuf.Value'))).toBe(true);
     expect(texts.some((text) => text.includes('agentpool.internal'))).toBe(false);
   });

@@ -56,6 +56,8 @@ class LinkClient implements RuntimeLink {
   #nonce = 0;
   #heardAtMs = 0;
   #pingedAtMs = 0;
+  /** The next ping is due early. */
+  #isInHurry = false;
   #pulse: Timer | undefined;
 
   constructor(options: LinkClientOptions, deps: LinkClientDeps) {
@@ -96,10 +98,12 @@ class LinkClient implements RuntimeLink {
 
   setDemand(tasks: number): void {
     this.#demand = tasks;
-    if (this.#state.type !== 'ready') return;
+    if (this.#state.type !== 'ready' || this.#isInHurry) return;
     // The runtime shares its credit out by what it heard last: a sudden crowd here must not wait for the next ping.
-    const outgrown = tasks > this.#state.connection.grant && tasks > this.#demandSent;
-    if (outgrown && this.#deps.clock.nowMs() - this.#pingedAtMs >= DEMAND_PING_MS) this.#ping(this.#state.connection);
+    if (tasks <= this.#state.connection.grant || tasks <= this.#demandSent) return;
+    this.#isInHurry = true;
+    this.#pulse?.cancel();
+    this.#beat(this.#state.connection);
   }
 
   close(): void {
@@ -192,6 +196,7 @@ class LinkClient implements RuntimeLink {
     this.#nonce += 1;
     this.#pingedAtMs = this.#deps.clock.nowMs();
     this.#demandSent = this.#demand;
+    this.#isInHurry = false;
     connection.channel.send({ type: 'ping', nonce: this.#nonce, demand: this.#demand });
   }
 
@@ -199,15 +204,16 @@ class LinkClient implements RuntimeLink {
   #beat(connection: ClientConnection): void {
     const { clock } = this.#deps;
     const { pingMs, pingTimeoutMs } = this.#options.times;
-    const dueMs = Math.min(this.#pingedAtMs + pingMs, this.#heardAtMs + pingMs + pingTimeoutMs);
-    const atMs = Math.max(dueMs, clock.nowMs() + 1);
+    const everyMs = this.#isInHurry ? DEMAND_PING_MS : pingMs;
+    const dueMs = Math.min(this.#pingedAtMs + everyMs, this.#heardAtMs + pingMs + pingTimeoutMs);
+    const atMs = Math.max(dueMs, clock.nowMs());
     this.#pulse = clock.after(atMs - clock.nowMs(), () => {
       const nowMs = clock.nowMs();
       // We stood still ourselves: what the runtime sent meanwhile has not been read yet.
       if (nowMs - atMs > pingTimeoutMs / 2) this.#heardAtMs = Math.max(this.#heardAtMs, nowMs - pingMs);
       const silentMs = nowMs - this.#heardAtMs;
       if (silentMs >= pingMs + pingTimeoutMs) return this.#lose(connection, { reason: `the runtime is silent for ${Math.round(silentMs)} ms`, refused: false });
-      if (nowMs - this.#pingedAtMs >= pingMs) this.#ping(connection);
+      if (nowMs - this.#pingedAtMs >= everyMs) this.#ping(connection);
       this.#beat(connection);
     });
   }
