@@ -102,4 +102,3 @@ async function allKeys({ store, driver, source }: OperatorOptions): Promise<read
     ]),
   ];
 }
-

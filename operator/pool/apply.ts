@@ -34,12 +34,7 @@ export async function apply(
   if (failures.length > 0) throw failures[0];
 }
 
-async function act(
-  action: Action,
-  run: PoolRun,
-  hands: Hands,
-  signal: AbortSignal,
-): Promise<void> {
+async function act(action: Action, run: PoolRun, hands: Hands, signal: AbortSignal): Promise<void> {
   const { driver, store, clock, log } = hands;
   switch (action.do) {
     case 'create':

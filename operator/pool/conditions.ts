@@ -29,14 +29,16 @@ export interface Situation {
 
 type Verdict = Pick<Condition, 'status' | 'message'> & { readonly reason: ConditionReason };
 
-const say = (
-  status: Condition['status'],
-  reason: ConditionReason,
-  message: string,
-): Verdict => ({ status, reason, message });
+const say = (status: Condition['status'], reason: ConditionReason, message: string): Verdict => ({
+  status,
+  reason,
+  message,
+});
 
 /** In the order in which they are shown. */
-export function judge(situation: Situation): readonly (Verdict & { readonly type: ConditionType })[] {
+export function judge(
+  situation: Situation,
+): readonly (Verdict & { readonly type: ConditionType })[] {
   return [
     { type: 'Ready', ...ready(situation) },
     { type: 'Available', ...available(situation) },
@@ -125,13 +127,18 @@ function failureOf({
     const reason = rollout.why === 'ProgressDeadline' ? 'RolloutStalled' : rollout.why;
     return { reason, message: rollout.message };
   }
-  const failures = [observed.failuresByRevision.get(update ?? ''), ...observed.failuresByProject.values()]
+  const failures = [
+    observed.failuresByRevision.get(update ?? ''),
+    ...observed.failuresByProject.values(),
+  ]
     .filter((one): one is Failures => one !== undefined)
     .toSorted((a, b) => b.count - a.count);
   const invalid = failures.find((one) => one.reason === 'AgentModuleInvalid');
   if (invalid !== undefined) return { reason: 'AgentModuleInvalid', message: invalid.message };
   const worst = failures.find((one) => one.count >= limits.crashLoopFailures);
-  return worst && { reason: 'RuntimeCrashLooping', message: `${worst.count} in a row: ${worst.message}` };
+  return (
+    worst && { reason: 'RuntimeCrashLooping', message: `${worst.count} in a row: ${worst.message}` }
+  );
 }
 
 function isReplacing(rollout: Rollout): rollout is Extract<Rollout, { at: 'rolling' }> {
@@ -145,6 +152,7 @@ function suspended(status: Condition['status']): Verdict {
 function counts(tally: Tally): string {
   const parts = [`${tally.sharedReady}/${tally.sharedWanted} shared runtimes ready`];
   if (tally.hotWanted > 0) parts.push(`${tally.hotReady}/${tally.hotWanted} HOT projects`);
-  if (tally.standbysWanted > 0) parts.push(`${tally.standbysReady}/${tally.standbysWanted} standbys`);
+  if (tally.standbysWanted > 0)
+    parts.push(`${tally.standbysReady}/${tally.standbysWanted} standbys`);
   return parts.join(', ');
 }

@@ -65,7 +65,11 @@ interface Placement {
 }
 
 /** Per project: it has its runtime, waits for one, or its old one is being replaced. */
-function place(spec: AgentPoolSpec, observed: Observed, { live, selected, drain }: Part): Placement {
+function place(
+  spec: AgentPoolSpec,
+  observed: Observed,
+  { live, selected, drain }: Part,
+): Placement {
   const { maxSurge, maxUnavailable } = spec.updateStrategy;
   const homes = selected.map((project) => homeOf(project, live, observed));
   let surgeLeft = maxSurge - homes.filter((home) => home.fresh && home.old.length > 0).length;

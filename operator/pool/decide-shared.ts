@@ -3,7 +3,14 @@ import type { AgentPoolSpec } from '../../api/agent-pool.ts';
 import type { Observed, SeenRuntime } from './observed.ts';
 import type { Action, DrainReason, PartialPlan } from './plan.ts';
 import type { PoolLimits } from './pool-limits.ts';
-import { byWorth, drainTimeoutMs, isCurrent, isLive, isReady, revisionToCreate } from './runtimes.ts';
+import {
+  byWorth,
+  drainTimeoutMs,
+  isCurrent,
+  isLive,
+  isReady,
+  revisionToCreate,
+} from './runtimes.ts';
 
 /** New ones first: an old one goes when enough others are ready. */
 export function decideShared(
@@ -14,19 +21,18 @@ export function decideShared(
   const live = observed.runtimes.filter((one) => one.role === 'shared' && isLive(one));
   const current = live.filter((one) => isCurrent(one, observed));
   const old = live.filter((one) => !isCurrent(one, observed));
-  const drain = (why: DrainReason) => (one: SeenRuntime): Action => ({
-    do: 'drain',
-    name: one.name,
-    withinMs: drainTimeoutMs(spec, limits),
-    why,
-  });
+  const drain =
+    (why: DrainReason) =>
+    (one: SeenRuntime): Action => ({
+      do: 'drain',
+      name: one.name,
+      withinMs: drainTimeoutMs(spec, limits),
+      why,
+    });
   const oldGoing = oldToDrain(spec, live, old);
   const surplus = [...current].sort(byWorth).slice(0, Math.max(0, current.length - spec.replicas));
   return {
-    actions: [
-      ...oldGoing.map(drain('Replaced')),
-      ...surplus.map(drain('ScaledDown')),
-    ],
+    actions: [...oldGoing.map(drain('Replaced')), ...surplus.map(drain('ScaledDown'))],
     creates: creates(spec, observed, current.length, live.length - oldGoing.length),
     wakeAtMs: [],
   };
@@ -41,7 +47,9 @@ function oldToDrain(
   const readyCount = live.filter(isReady).length;
   const isDispensable = (one: SeenRuntime): boolean => {
     const { at } = one.state;
-    return at === 'starting' || at === 'expected' || (at === 'unready' && readyCount >= spec.replicas);
+    return (
+      at === 'starting' || at === 'expected' || (at === 'unready' && readyCount >= spec.replicas)
+    );
   };
   const ready = old.filter(isReady).sort(byWorth);
   const spare = readyCount - (spec.replicas - spec.updateStrategy.maxUnavailable);

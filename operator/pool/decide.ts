@@ -13,7 +13,12 @@ export interface Wanted {
   readonly isDeleted: boolean;
 }
 
-export function decide(wanted: Wanted, observed: Observed, limits: PoolLimits, nowMs: number): Plan {
+export function decide(
+  wanted: Wanted,
+  observed: Observed,
+  limits: PoolLimits,
+  nowMs: number,
+): Plan {
   const { spec } = wanted;
   const removals = observed.runtimes.flatMap((one) => removal(one, spec, limits, nowMs));
   const removed = new Set(removals.map((action) => ('name' in action ? action.name : '')));
@@ -108,4 +113,3 @@ function progressDeadlineMs(spec: AgentPoolSpec, { rollout }: Observed): number[
   if (rollout.at !== 'rolling') return [];
   return [rollout.progressMs + spec.updateStrategy.progressDeadlineSeconds * 1_000];
 }
-

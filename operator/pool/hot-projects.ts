@@ -1,6 +1,11 @@
 /** Which projects are HOT now, from the spec and from what the store tells. Pure. */
 import type { AgentPoolSpec } from '../../api/agent-pool.ts';
-import { type PoolRef, type ProjectKey, parseInstanceId, projectKeyOf } from '../../core/identifiers.ts';
+import {
+  type PoolRef,
+  type ProjectKey,
+  parseInstanceId,
+  projectKeyOf,
+} from '../../core/identifiers.ts';
 import { chooseTier, type TierOverride } from '../../core/tier.ts';
 import type { ResourceClass } from './driver.ts';
 import type { HotProject } from './observed.ts';
@@ -45,7 +50,14 @@ export function hotProjects(facts: TierFacts): readonly HotProject[] {
     // A name in the manifest without a tier is a project only once it was used.
     if (tier !== 'HOT' || (source === 'Default' && usedMs === undefined)) return [];
     const memoryMb = entry?.quota?.memoryMb ?? spec.tiers.hot.quota.memoryMb;
-    return [{ project: key, source, resources: classOf(memoryMb, facts), ...timesOf(sinceMs, usedMs, wallMs) }];
+    return [
+      {
+        project: key,
+        source,
+        resources: classOf(memoryMb, facts),
+        ...timesOf(sinceMs, usedMs, wallMs),
+      },
+    ];
   });
 }
 

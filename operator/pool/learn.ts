@@ -97,8 +97,7 @@ function moveOn(memory: Memory, look: Look, update: string, nowMs: number): Memo
   return {
     ...memory,
     rollout,
-    served:
-      revisionToFallBackTo(rollout) ?? servedRevision(memory.served, live, update, look.spec),
+    served: revisionToFallBackTo(rollout) ?? servedRevision(memory.served, live, update, look.spec),
     ...(rollout.at === 'settled' ? { complete: rollout.revision } : {}),
   };
 }

@@ -5,7 +5,12 @@ import { revisionInput } from '../../api/names.ts';
 import type { ProjectKey } from '../../core/identifiers.ts';
 import type { ProjectRecord, Store } from '../../platform/store/store.ts';
 import type { Driver, DrivenRuntime, RuntimeTemplate } from './driver.ts';
-import { hotProjects, nextTierChangeInMs, standbyResources, type TierFacts } from './hot-projects.ts';
+import {
+  hotProjects,
+  nextTierChangeInMs,
+  standbyResources,
+  type TierFacts,
+} from './hot-projects.ts';
 import type { Observed, SeenRuntime } from './observed.ts';
 import type { PoolLimits } from './pool-limits.ts';
 import type { PoolRun } from './pool-run.ts';

@@ -58,4 +58,3 @@ export interface PartialPlan {
   /** Monotonic ms. */
   readonly wakeAtMs: readonly number[];
 }
-

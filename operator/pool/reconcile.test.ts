@@ -25,10 +25,24 @@ describe('the operator', () => {
     expect(world.condition('Progressing')).toBe('True RolloutComplete');
     expect(world.condition('Degraded')).toBe('False AsExpected');
     expect(world.condition('StoreDurable')).toBe('False StoreInMemory');
-    expect(world.status).toMatchObject({ replicas: 2, readyReplicas: 2, desiredReplicas: 2, updatedReplicas: 2, endpoint: '127.0.0.1:9090' });
+    expect(world.status).toMatchObject({
+      replicas: 2,
+      readyReplicas: 2,
+      desiredReplicas: 2,
+      updatedReplicas: 2,
+      endpoint: '127.0.0.1:9090',
+    });
     const [record] = await world.store.listPools();
-    expect(record).toMatchObject({ key, generation: 1, revision: world.status.updateRevision, status: world.status });
-    expect(record?.report).toMatchObject({ driver: 'fake', notEnforced: [{ field: 'spec.tiers.hot.quota.memoryMb' }] });
+    expect(record).toMatchObject({
+      key,
+      generation: 1,
+      revision: world.status.updateRevision,
+      status: world.status,
+    });
+    expect(record?.report).toMatchObject({
+      driver: 'fake',
+      notEnforced: [{ field: 'spec.tiers.hot.quota.memoryMb' }],
+    });
   });
 
   it('is silent when nothing happens', async () => {
@@ -88,7 +102,10 @@ describe('the operator', () => {
     world.driver.fates.set(revisionOf('one'), 'AgentModuleInvalid');
     await world.start();
     const ready = world.operator.waitUntilReady(new AbortController().signal);
-    const failed = expect(ready).rejects.toMatchObject({ reason: 'AgentModuleInvalid', message: 'pool default/pool does not start: fate: AgentModuleInvalid' });
+    const failed = expect(ready).rejects.toMatchObject({
+      reason: 'AgentModuleInvalid',
+      message: 'pool default/pool does not start: agents.ts:3:1: AgentModuleInvalid',
+    });
     await world.pass(5_000);
     await failed;
     expect(world.driver.creates).toBe(1);
@@ -113,13 +130,20 @@ describe('the operator', () => {
     const ready: number[] = [];
     for (let i = 0; i < 100; i++) {
       await world.pass(100);
-      ready.push((await world.store.listRuntimes()).filter((one) => one.ready && !one.draining).length);
-      expect(world.driver.runtimes.filter((one) => one.isAlive && one.phase.at !== 'ending').length).toBeLessThanOrEqual(3);
+      ready.push(
+        (await world.store.listRuntimes()).filter((one) => one.ready && !one.draining).length,
+      );
+      expect(
+        world.driver.runtimes.filter((one) => one.isAlive && one.phase.at !== 'ending').length,
+      ).toBeLessThanOrEqual(3);
     }
     expect(Math.min(...ready)).toBe(2);
     expect(world.running()).toHaveLength(2);
     expect(world.running().filter((name) => before.includes(name))).toEqual([]);
-    expect(world.status).toMatchObject({ currentRevision: revisionOf('two'), updateRevision: revisionOf('two') });
+    expect(world.status).toMatchObject({
+      currentRevision: revisionOf('two'),
+      updateRevision: revisionOf('two'),
+    });
     expect(world.events()).toEqual(expect.arrayContaining(['RolloutStarted', 'RolloutCompleted']));
   });
 
@@ -150,7 +174,9 @@ describe('the operator', () => {
     expect(world.condition('Degraded')).toBe('True AgentModuleInvalid');
     world.driver.runtime(old).exit('Crashed', 'was ended by SIGKILL');
     await world.pass(2_000);
-    expect(world.driver.runtimes.map((one) => one.request.template.revision)).toEqual([revisionOf('one')]);
+    expect(world.driver.runtimes.map((one) => one.request.template.revision)).toEqual([
+      revisionOf('one'),
+    ]);
     expect(world.condition('Available')).toBe('True MinimumAvailable');
     expect((await world.store.listPools())[0]?.revision).toBe(revisionOf('one'));
     world.put({ replicas: 1 }, loaded('three'));
@@ -177,7 +203,10 @@ describe('the operator', () => {
     await world.start();
     await world.pass(10_000);
     const before = world.running();
-    world.put({ replicas: 1 }, { at: 'broken', message: 'agents.ts:1:5: unexpected "}"', last: { digest: 'one', path: '' } });
+    world.put(
+      { replicas: 1 },
+      { at: 'broken', message: 'agents.ts:1:5: unexpected "}"', last: { digest: 'one', path: '' } },
+    );
     await world.pass(5_000);
     expect(world.running()).toEqual(before);
     expect(world.condition('Ready')).toBe('True AllReady');
@@ -190,11 +219,19 @@ describe('the operator', () => {
     await world.start();
     await world.pass(10_000);
     const before = world.running();
-    world.put({ replicas: 1, limits: { taskTimeoutSeconds: 5 }, tiers: { warm: { quota: { requestsPerMinute: 7 } } } });
+    world.put({
+      replicas: 1,
+      limits: { taskTimeoutSeconds: 5 },
+      tiers: { warm: { quota: { requestsPerMinute: 7 } } },
+    });
     await world.pass(10_000);
     expect(world.running()).toEqual(before);
     const [record] = await world.store.listPools();
-    expect(record).toMatchObject({ generation: 2, spec: { limits: { taskTimeoutSeconds: 5 } }, status: { observedGeneration: 2 } });
+    expect(record).toMatchObject({
+      generation: 2,
+      spec: { limits: { taskTimeoutSeconds: 5 } },
+      status: { observedGeneration: 2 },
+    });
   });
 
   it.each([
@@ -240,20 +277,31 @@ describe('the operator', () => {
     expect(world.events()).toEqual(expect.arrayContaining(['Suspended', 'Resumed']));
   });
 
-  it.each(['Retain', 'Delete'] as const)('a pool that is gone takes its runtimes along; its projects: %s', async (deletionPolicy) => {
-    const key = world.put({ replicas: 1, deletionPolicy });
-    await world.start();
-    await world.pass(5_000);
-    await world.setTier(PROJECT, 'WARM');
-    await world.store.claim({ key: PROJECT, incarnation: world.running()[0] ?? '', claimId: 'c' });
-    world.source.take(key);
-    await world.pass(10_000);
-    expect(world.driver.runtimes).toEqual([]);
-    expect(await world.store.listPools()).toEqual([]);
-    expect(world.operator.pools()).toEqual([]);
-    expect(await world.store.listProjects(key, { limit: 10 })).toHaveLength(deletionPolicy === 'Retain' ? 1 : 0);
-    expect(await world.store.listTierOverrides(key)).toHaveLength(deletionPolicy === 'Retain' ? 1 : 0);
-  });
+  it.each(['Retain', 'Delete'] as const)(
+    'a pool that is gone takes its runtimes along; its projects: %s',
+    async (deletionPolicy) => {
+      const key = world.put({ replicas: 1, deletionPolicy });
+      await world.start();
+      await world.pass(5_000);
+      await world.setTier(PROJECT, 'WARM');
+      await world.store.claim({
+        key: PROJECT,
+        incarnation: world.running()[0] ?? '',
+        claimId: 'c',
+      });
+      world.source.take(key);
+      await world.pass(10_000);
+      expect(world.driver.runtimes).toEqual([]);
+      expect(await world.store.listPools()).toEqual([]);
+      expect(world.operator.pools()).toEqual([]);
+      expect(await world.store.listProjects(key, { limit: 10 })).toHaveLength(
+        deletionPolicy === 'Retain' ? 1 : 0,
+      );
+      expect(await world.store.listTierOverrides(key)).toHaveLength(
+        deletionPolicy === 'Retain' ? 1 : 0,
+      );
+    },
+  );
 
   it('refuses tasks of a pool that is going, until it is gone', async () => {
     const key = world.put({ replicas: 1 });
@@ -288,7 +336,13 @@ describe('the operator', () => {
       expect((await world.store.readOwner(PROJECT))?.incarnation).toBe(standby);
       await world.pass(2_000);
       expect(world.running('dedicated')).toHaveLength(2);
-      expect(world.status.tiers[0]).toEqual({ name: 'HOT', desired: 1, ready: 1, allocated: 1, idle: 1 });
+      expect(world.status.tiers[0]).toEqual({
+        name: 'HOT',
+        desired: 1,
+        ready: 1,
+        allocated: 1,
+        idle: 1,
+      });
       expect(world.events()).toEqual(expect.arrayContaining(['Bound', 'Promoted']));
     });
 
@@ -321,7 +375,11 @@ describe('the operator', () => {
       await world.start();
       await world.setTier(PROJECT, 'HOT');
       const wallMs = world.clock.wallMs();
-      await world.store.setTierOverride(PROJECT, { tier: 'HOT', sinceMs: wallMs, expiresAtMs: wallMs + 20_000 }, 1);
+      await world.store.setTierOverride(
+        PROJECT,
+        { tier: 'HOT', sinceMs: wallMs, expiresAtMs: wallMs + 20_000 },
+        1,
+      );
       await world.pass(19_000);
       expect(world.running('dedicated')).toHaveLength(1);
       world.driver.isHot.delete(PROJECT);
@@ -346,9 +404,15 @@ describe('the operator', () => {
       await world.setTier(PROJECT, 'HOT');
       await world.pass(10_000);
       world.driver.isHot.add(pinned);
-      world.put({ replicas: 1, tiers: { hot: { maxInstances: 1 } }, projects: [{ tenant: 'acme', project: 'pinned', tier: 'HOT' }] });
+      world.put({
+        replicas: 1,
+        tiers: { hot: { maxInstances: 1 } },
+        projects: [{ tenant: 'acme', project: 'pinned', tier: 'HOT' }],
+      });
       await world.pass(10_000);
-      expect(world.driver.runtimes.map((one) => one.binding?.project).filter(Boolean)).toEqual([pinned]);
+      expect(world.driver.runtimes.map((one) => one.binding?.project).filter(Boolean)).toEqual([
+        pinned,
+      ]);
       expect(world.condition('Degraded')).toBe('True HotCapacityReached');
       expect(world.events()).toContain('HotCapacityReached');
     });
@@ -359,7 +423,11 @@ describe('the operator', () => {
       await world.pass(5_000);
       expect(world.running('dedicated')).toEqual([]);
       world.driver.isHot.add(PROJECT);
-      await world.store.claim({ key: PROJECT, incarnation: world.running()[0] ?? '', claimId: 'c' });
+      await world.store.claim({
+        key: PROJECT,
+        incarnation: world.running()[0] ?? '',
+        claimId: 'c',
+      });
       await world.pass(5_000);
       expect(world.driver.runtimes.map((one) => one.binding?.project)).toContain(PROJECT);
     });
@@ -373,7 +441,9 @@ describe('the operator', () => {
       world.put({ replicas: 1 }, loaded('two'));
       for (let i = 0; i < 60; i++) {
         await world.pass(100);
-        const ready = (await world.store.listRuntimes()).filter((one) => one.bound === PROJECT && one.ready);
+        const ready = (await world.store.listRuntimes()).filter(
+          (one) => one.bound === PROJECT && one.ready,
+        );
         expect(ready.length).toBeGreaterThan(0);
       }
       expect(world.running('dedicated')).toHaveLength(1);
@@ -387,7 +457,9 @@ describe('the operator', () => {
       world.driver.faults.failBinds = 1;
       await world.setTier(PROJECT, 'HOT');
       await world.pass(5_000);
-      expect(world.driver.runtimes.filter((one) => one.binding?.project === PROJECT)).toHaveLength(1);
+      expect(world.driver.runtimes.filter((one) => one.binding?.project === PROJECT)).toHaveLength(
+        1,
+      );
       expect(world.status.tiers[0]).toMatchObject({ ready: 1, idle: 1 });
     });
   });

@@ -19,15 +19,17 @@ export interface RolloutView {
  *                                 rolling ──failed, or no progress in time──► stalled ──progress──► rolling
  *   rolling, stalled ──revision changed──► rolling
  */
-export function moveRollout(
-  state: Rollout | undefined,
-  view: RolloutView,
-  nowMs: number,
-): Rollout {
+export function moveRollout(state: Rollout | undefined, view: RolloutView, nowMs: number): Rollout {
   const { update, readyCount } = view;
   const start = (from: string | undefined): Rollout =>
     moveRolling(
-      { at: 'rolling', ...(from === undefined ? {} : { from }), to: update, progressMs: nowMs, readyCount },
+      {
+        at: 'rolling',
+        ...(from === undefined ? {} : { from }),
+        to: update,
+        progressMs: nowMs,
+        readyCount,
+      },
       view,
       nowMs,
     );

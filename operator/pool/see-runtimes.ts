@@ -41,15 +41,13 @@ export function seeRuntimes(facts: Facts): readonly SeenRuntime[] {
   const names = new Set(facts.driven.map(({ name }) => name));
   const expected = facts.orders.created
     .filter(({ name }) => !names.has(name))
-    .map(
-      (one): SeenRuntime => ({
-        ...one,
-        incarnation: one.name,
-        state: { at: 'expected' },
-        isServing: false,
-        instances: 0,
-      }),
-    );
+    .map((one): SeenRuntime => ({
+      ...one,
+      incarnation: one.name,
+      state: { at: 'expected' },
+      isServing: false,
+      instances: 0,
+    }));
   return [...listed, ...expected];
 }
 

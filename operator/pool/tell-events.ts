@@ -49,7 +49,9 @@ function rolloutEvents(before: Rollout | undefined, after: Rollout | undefined):
   switch (after.at) {
     case 'settled':
       if (before?.at === 'settled') return [];
-      return [{ reason: 'RolloutCompleted', message: `all runtimes have revision ${after.revision}` }];
+      return [
+        { reason: 'RolloutCompleted', message: `all runtimes have revision ${after.revision}` },
+      ];
     case 'rolling':
       return [{ reason: 'RolloutStarted', message: `revision ${after.to} rolls out` }];
     case 'stalled':
@@ -103,7 +105,10 @@ function hotEvents({ observedBefore, observed, spec, specBefore }: Pass): NewEve
   const housed = new Set(observedBefore?.runtimes.map((one) => one.binding?.project));
   for (const [name, project] of boundReady(observed))
     if (!readyBefore.has(name) && housed.has(project) && observedBefore !== undefined)
-      events.push({ reason: 'Promoted', message: `${projectLabel(project)} has a runtime of its own` });
+      events.push({
+        reason: 'Promoted',
+        message: `${projectLabel(project)} has a runtime of its own`,
+      });
   return events;
 }
 
@@ -118,7 +123,9 @@ function actionEvents(action: Action, { observed, specBefore, spec }: Pass): New
   const of = (name: string) => observed.runtimes.find((one) => one.name === name);
   switch (action.do) {
     case 'create':
-      return specBefore !== undefined && spec.replicas > specBefore.replicas && action.role === 'shared'
+      return specBefore !== undefined &&
+        spec.replicas > specBefore.replicas &&
+        action.role === 'shared'
         ? [{ reason: 'ScaledUp', message: `spec.replicas is ${spec.replicas}` }]
         : [];
     case 'bind':

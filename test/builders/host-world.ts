@@ -1,5 +1,9 @@
 /** A runtime host in a world of fakes: a clock that stands still, the memory store, workers that the test plays. */
-import { agentPoolSpecSchema, type AgentPoolSpec, type AgentPoolSpecInput } from '../../api/agent-pool.ts';
+import {
+  agentPoolSpecSchema,
+  type AgentPoolSpec,
+  type AgentPoolSpecInput,
+} from '../../api/agent-pool.ts';
 import { RuntimeHost } from '../../agent-runtime/host/runtime-host.ts';
 import { silentLog } from '../../platform/log.ts';
 import { createMetrics } from '../../platform/metrics/registry.ts';
@@ -26,7 +30,11 @@ export class HostWorld {
   readonly workers = new FakeWorkers();
   readonly moved: Moved[] = [];
   readonly host: RuntimeHost;
-  readonly peers = { answer: 'silent' as 'alive' | 'refused' | 'silent', released: false, asked: [] as string[] };
+  readonly peers = {
+    answer: 'silent' as 'alive' | 'refused' | 'silent',
+    released: false,
+    asked: [] as string[],
+  };
   draining = false;
   rssBytes = 0;
 
@@ -73,7 +81,14 @@ export class HostWorld {
         },
         processMemory: () => ({ rssBytes: this.rssBytes, limitBytes: options.limitBytes }),
       },
-      { incarnation, pool: POOL, address: `unix:/${incarnation}`, role, revision: 'rev1', modulePath: '/agents.mjs' },
+      {
+        incarnation,
+        pool: POOL,
+        address: `unix:/${incarnation}`,
+        role,
+        revision: 'rev1',
+        modulePath: '/agents.mjs',
+      },
     );
   }
 
@@ -87,19 +102,32 @@ export class HostWorld {
 
   async publish(spec: AgentPoolSpecInput = {}, revision = 'rev1'): Promise<void> {
     const effective = agentPoolSpecSchema.parse(spec) as AgentPoolSpec;
-    await this.truth.putPool({ key: POOL, generation: 1, spec: effective, status: undefined, revision });
+    await this.truth.putPool({
+      key: POOL,
+      generation: 1,
+      spec: effective,
+      status: undefined,
+      revision,
+    });
     await settle();
   }
 
   /** Sends a task and lets everything that needs no time happen. */
-  async send(requestId: string, header: Partial<TaskHeader> = {}, input = 'hello'): Promise<FakeTask> {
+  async send(
+    requestId: string,
+    header: Partial<TaskHeader> = {},
+    input = 'hello',
+  ): Promise<FakeTask> {
     const task = new FakeTask(this.clock, { project: PROJECT, requestId, ...header }, input);
     this.host.task(task);
     await settle();
     return task;
   }
 
-  async finish(requestId: string, ...rest: [] | [Parameters<FakeWorkers['finish']>[1]]): Promise<void> {
+  async finish(
+    requestId: string,
+    ...rest: [] | [Parameters<FakeWorkers['finish']>[1]]
+  ): Promise<void> {
     this.workers.finish(requestId, ...rest);
     await settle();
   }

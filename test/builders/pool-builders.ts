@@ -1,5 +1,9 @@
 /** Specs, runtimes and observations for the operator's tables: sensible ones, with what a row is about laid over them. */
-import { agentPoolSpecSchema, type AgentPoolSpec, type AgentPoolSpecInput } from '../../api/agent-pool.ts';
+import {
+  agentPoolSpecSchema,
+  type AgentPoolSpec,
+  type AgentPoolSpecInput,
+} from '../../api/agent-pool.ts';
 import type { Observed, RuntimeState, SeenRuntime } from '../../operator/pool/observed.ts';
 
 export const NOW_MS = 1_000_000;

@@ -132,7 +132,9 @@ export class FakeDriver implements Driver {
     const runtimes = this.runtimes
       .filter((one) => !this.#late.has(one.request.name))
       .map((one) => one.view());
-    this.#snapshots = [...this.#snapshots, { atMs: this.#clock.nowMs(), runtimes }].slice(-SNAPSHOTS_MAX);
+    this.#snapshots = [...this.#snapshots, { atMs: this.#clock.nowMs(), runtimes }].slice(
+      -SNAPSHOTS_MAX,
+    );
     if (this.faults.losesEvents) return;
     for (const watcher of this.#watchers) watcher(pool);
     // A list that lags shows what happened only later: a real watch tells then.

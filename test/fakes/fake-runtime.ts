@@ -1,7 +1,12 @@
 /** What a real runtime does as far as the operator can see it: starts, heartbeats, owns its project, drains, ends. No process. */
 import type { DrivenRuntime, RuntimePhase, RuntimeRequest } from '../../operator/pool/driver.ts';
 import type { Clock, Timer } from '../../platform/clock.ts';
-import { type Claim, LEASE_RENEW_MS, LEASE_TTL_MS, type Store } from '../../platform/store/store.ts';
+import {
+  type Claim,
+  LEASE_RENEW_MS,
+  LEASE_TTL_MS,
+  type Store,
+} from '../../platform/store/store.ts';
 
 export interface FakeTimes {
   startMs: number;
@@ -106,7 +111,7 @@ export class FakeRuntime {
     const { fate } = this.#parts;
     if (fate === 'Hangs') return;
     if (fate !== 'Serves') {
-      this.exit(fate, `fate: ${fate}`);
+      this.exit(fate, `agents.ts:3:1: ${fate}`);
       return;
     }
     this.#isReady = true;

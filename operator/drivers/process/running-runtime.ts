@@ -41,7 +41,8 @@ export class RunningRuntime {
   readonly #createdMs: number;
   readonly #gone = new AbortController();
   #phase: RuntimePhase = { at: 'running' };
-  #binding: { readonly project: ProjectKey; readonly id: string; readonly sinceMs: number } | undefined;
+  #binding:
+    { readonly project: ProjectKey; readonly id: string; readonly sinceMs: number } | undefined;
   #isRemoved = false;
 
   constructor(parts: RuntimeParts, events: RuntimeEvents, clock: Clock) {

@@ -1,0 +1,194 @@
+/** The conformance suite of the driver port: every driver, the fake included, passes all of it (driver.test.ts lists them). */
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Driver, DrivenRuntime, RuntimeRequest } from '../../operator/pool/driver.ts';
+
+export type Behaviour = 'serves' | 'invalid' | 'crashes' | 'stubborn';
+
+export interface DriverFixture {
+  readonly driver: Driver;
+  /** The path of a module with which a runtime behaves so. */
+  moduleOf(behaviour: Behaviour): string;
+  /** From outside, as by `kill -9` and `kill -STOP`. */
+  kill(name: string): Promise<void>;
+  freeze(name: string): Promise<void>;
+  /** The runtime can be called. */
+  listening(name: string): Promise<void>;
+  /** Whether anything of the runtime still runs. */
+  isAlive(name: string): boolean;
+  /** Lets time pass until it holds; throws when it does not come about. */
+  until(holds: () => Promise<boolean>): Promise<void>;
+  close(): Promise<void>;
+}
+
+const POOL = 'default~assistants';
+const NEVER = new AbortController().signal;
+
+export function describeDriver(title: string, make: () => Promise<DriverFixture>): void {
+  describe(`driver: ${title}`, () => {
+    let fixture: DriverFixture;
+    let driver: Driver;
+    let told: string[];
+    beforeEach(async () => {
+      fixture = await make();
+      driver = fixture.driver;
+      told = [];
+      driver.watch((pool) => told.push(pool));
+    });
+    afterEach(() => fixture.close());
+
+    const requestOf = (
+      name: string,
+      behaviour: Behaviour = 'serves',
+      pool = POOL,
+    ): RuntimeRequest => ({
+      name,
+      pool,
+      role: 'dedicated',
+      resources: { memoryMb: 512 },
+      template: {
+        revision: `rev-${behaviour}`,
+        module: { digest: behaviour, path: fixture.moduleOf(behaviour) },
+        env: [{ name: 'GREETING', value: 'hello' }],
+      },
+    });
+    const create = async (name: string, behaviour?: Behaviour, pool?: string): Promise<void> =>
+      driver.create(requestOf(name, behaviour, pool), NEVER);
+    const one = async (name: string): Promise<DrivenRuntime | undefined> =>
+      (await driver.list(POOL)).find((runtime) => runtime.name === name);
+    const reaches = (name: string, at: DrivenRuntime['phase']['at']): Promise<void> =>
+      fixture.until(async () => (await one(name))?.phase.at === at);
+
+    it('shows a created runtime as it was asked for', async () => {
+      await create('pool-a1');
+      expect(await one('pool-a1')).toMatchObject({
+        name: 'pool-a1',
+        pool: POOL,
+        role: 'dedicated',
+        revision: 'rev-serves',
+        resources: { memoryMb: 512 },
+        phase: { at: 'running' },
+      });
+      expect((await one('pool-a1'))?.binding).toBeUndefined();
+    });
+
+    it('takes the same name twice for one runtime', async () => {
+      await create('pool-a1');
+      await create('pool-a1');
+      expect(await driver.list(POOL)).toHaveLength(1);
+    });
+
+    it('keeps pools apart', async () => {
+      await create('pool-a1');
+      await create('other-b2', 'serves', 'default~other');
+      expect((await driver.list(POOL)).map((runtime) => runtime.name)).toEqual(['pool-a1']);
+      expect([...(await driver.listPools())].sort()).toEqual([POOL, 'default~other']);
+    });
+
+    it('tells of a new runtime, and of its end', async () => {
+      await create('pool-a1');
+      expect(told).toContain(POOL);
+      told.length = 0;
+      await fixture.kill('pool-a1');
+      await fixture.until(async () => told.length > 0);
+      await reaches('pool-a1', 'exited');
+    });
+
+    it('tells nobody who does not want to know any more', async () => {
+      let count = 0;
+      const end = driver.watch(() => count++);
+      end();
+      await create('pool-a1');
+      expect(count).toBe(0);
+    });
+
+    it('keeps one that was killed until it is removed', async () => {
+      await create('pool-a1');
+      await fixture.kill('pool-a1');
+      await reaches('pool-a1', 'exited');
+      expect((await one('pool-a1'))?.phase).toMatchObject({
+        reason: 'Crashed',
+        message: expect.stringContaining('SIGKILL'),
+      });
+      await driver.remove('pool-a1');
+      expect(await one('pool-a1')).toBeUndefined();
+    });
+
+    it('says that a runtime ended by itself', async () => {
+      await create('pool-a1', 'crashes');
+      await reaches('pool-a1', 'exited');
+      expect((await one('pool-a1'))?.phase).toMatchObject({ reason: 'Crashed' });
+    });
+
+    it('says why an agent module cannot be used', async () => {
+      await create('pool-a1', 'invalid');
+      await reaches('pool-a1', 'exited');
+      expect((await one('pool-a1'))?.phase).toMatchObject({
+        reason: 'AgentModuleInvalid',
+        message: expect.stringContaining('agents.ts:3:1'),
+      });
+    });
+
+    it('drains one: it is ending, then ended as ordered', async () => {
+      await create('pool-a1');
+      await fixture.listening('pool-a1');
+      await driver.drain('pool-a1', 20_000);
+      expect((await one('pool-a1'))?.phase.at).toBe('ending');
+      await reaches('pool-a1', 'exited');
+      expect((await one('pool-a1'))?.phase).toMatchObject({ reason: 'Ordered' });
+      expect(fixture.isAlive('pool-a1')).toBe(false);
+    });
+
+    it('ends one that does not drain in time', async () => {
+      await create('pool-a1', 'stubborn');
+      await fixture.listening('pool-a1');
+      await driver.drain('pool-a1', 200);
+      await reaches('pool-a1', 'exited');
+      expect(fixture.isAlive('pool-a1')).toBe(false);
+    });
+
+    it('removes one that runs: nothing of it is left', async () => {
+      await create('pool-a1');
+      await driver.remove('pool-a1');
+      await fixture.until(async () => (await one('pool-a1')) === undefined);
+      expect(fixture.isAlive('pool-a1')).toBe(false);
+    });
+
+    it('removes one that is frozen', async () => {
+      await create('pool-a1');
+      await fixture.listening('pool-a1');
+      await fixture.freeze('pool-a1');
+      await driver.remove('pool-a1');
+      await fixture.until(async () => (await one('pool-a1')) === undefined);
+      expect(fixture.isAlive('pool-a1')).toBe(false);
+    });
+
+    it('notices one that falls silent', async () => {
+      await create('pool-a1');
+      await fixture.listening('pool-a1');
+      await fixture.freeze('pool-a1');
+      await reaches('pool-a1', 'silent');
+    });
+
+    it('binds a standby once for life', async () => {
+      await create('pool-a1');
+      await fixture.listening('pool-a1');
+      const project = `${POOL}~acme~website`;
+      await driver.bind('pool-a1', { project, id: 'first' }, NEVER);
+      expect((await one('pool-a1'))?.binding?.project).toBe(project);
+      await driver.bind('pool-a1', { project, id: 'first' }, NEVER);
+      await expect(
+        driver.bind('pool-a1', { project: `${POOL}~acme~shop`, id: 'second' }, NEVER),
+      ).rejects.toThrow();
+      expect((await one('pool-a1'))?.binding?.project).toBe(project);
+    });
+
+    it('does not know what it did not make', async () => {
+      await expect(
+        driver.bind('pool-zz', { project: `${POOL}~a~b`, id: 'x' }, NEVER),
+      ).rejects.toThrow();
+      await driver.drain('pool-zz', 10);
+      await driver.remove('pool-zz');
+      expect(await driver.list(POOL)).toEqual([]);
+    });
+  });
+}
