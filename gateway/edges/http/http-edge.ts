@@ -12,7 +12,12 @@ import type { HttpMethod, Route } from './routes/route.ts';
 import { openCall, sendAnswer } from './serve-route.ts';
 import { allowAnyHost, createHostGuard } from './wire/host-guard.ts';
 import { HttpError, PROBLEM_CONTENT_TYPE, problemAnswer } from './wire/problem.ts';
-import { answerClientError, CONNECTIONS_MAX, HTTP_OPTIONS, PATH_PARAMETER_CHARACTERS_MAX } from './wire/server-options.ts';
+import {
+  answerClientError,
+  CONNECTIONS_MAX,
+  HTTP_OPTIONS,
+  PATH_PARAMETER_CHARACTERS_MAX,
+} from './wire/server-options.ts';
 
 export interface HttpEdgeOptions {
   readonly routes: readonly Route[];
@@ -30,7 +35,14 @@ export interface HttpEdgeOptions {
 }
 
 const DRAINING_RETRY_MS = 1_000;
-const ALL_METHODS: readonly (HttpMethod | 'PATCH' | 'OPTIONS')[] = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'];
+const ALL_METHODS: readonly (HttpMethod | 'PATCH' | 'OPTIONS')[] = [
+  'GET',
+  'POST',
+  'PUT',
+  'DELETE',
+  'PATCH',
+  'OPTIONS',
+];
 
 export class HttpEdge {
   readonly app: FastifyInstance;
@@ -50,15 +62,22 @@ export class HttpEdge {
       bodyLimit: Number.MAX_SAFE_INTEGER,
       requestIdHeader: false,
       genReqId: ({ headers }) => httpRequestId(headers['x-request-id'], options.random),
-      routerOptions: { maxParamLength: PATH_PARAMETER_CHARACTERS_MAX, querystringParser: () => ({}) },
+      routerOptions: {
+        maxParamLength: PATH_PARAMETER_CHARACTERS_MAX,
+        querystringParser: () => ({}),
+      },
       forceCloseConnections: 'idle',
       return503OnClosing: false,
       clientErrorHandler: answerClientError,
-      frameworkErrors: (error, request, reply) => sendProblem(options, request, { reply, thrown: error }),
+      frameworkErrors: (error, request, reply) =>
+        sendProblem(options, request, { reply, thrown: error }),
     });
     app.server.maxConnections = CONNECTIONS_MAX;
     const edge = new HttpEdge(options, app);
-    const { document, routes } = documentationOf(options.routes, { version: options.version, hasTokens: !options.access.isLocalOnly });
+    const { document, routes } = documentationOf(options.routes, {
+      version: options.version,
+      hasTokens: !options.access.isLocalOnly,
+    });
     edge.#addHooks();
     edge.#addRoutes(routes);
     await registerDocsPage(app, document);
@@ -87,14 +106,27 @@ export class HttpEdge {
     const { access, host } = this.#options;
     const guard = access.isLocalOnly ? createHostGuard(host) : allowAnyHost;
     this.app.addHook('onRequest', async (request, reply) => {
-      void reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
+      void reply.headers({
+        'x-request-id': request.id,
+        'x-content-type-options': 'nosniff',
+        'cache-control': 'no-store',
+      });
       guard(request.headers);
       if (!this.#isDraining) return;
-      throw new HttpError('DRAINING', 'the gateway stops', { retryAfterMs: DRAINING_RETRY_MS, headers: { connection: 'close' } });
+      throw new HttpError('DRAINING', 'the gateway stops', {
+        retryAfterMs: DRAINING_RETRY_MS,
+        headers: { connection: 'close' },
+      });
     });
-    this.app.setErrorHandler((thrown, request, reply) => sendProblem(this.#options, request, { reply, thrown }));
+    this.app.setErrorHandler((thrown, request, reply) =>
+      sendProblem(this.#options, request, { reply, thrown }),
+    );
     this.app.setNotFoundHandler((request, reply) => {
-      const thrown = new HttpError('UNIMPLEMENTED', `there is nothing at ${request.method} ${pathOf(request.url)}; /docs lists what there is`, { status: 404 });
+      const thrown = new HttpError(
+        'UNIMPLEMENTED',
+        `there is nothing at ${request.method} ${pathOf(request.url)}; /docs lists what there is`,
+        { status: 404 },
+      );
       return sendProblem(this.#options, request, { reply, thrown });
     });
     // Content types are judged where a body is read.
@@ -109,7 +141,11 @@ export class HttpEdge {
     for (const route of routes) {
       const url = fastifyPath(route.path);
       methodsByPath.set(url, [...(methodsByPath.get(url) ?? []), route.method]);
-      this.app.route({ method: route.method, url, handler: (request, reply) => this.#serve(route, request, reply) });
+      this.app.route({
+        method: route.method,
+        url,
+        handler: (request, reply) => this.#serve(route, request, reply),
+      });
     }
     for (const [url, methods] of methodsByPath) this.#refuseOthers(url, methods);
   }
@@ -121,14 +157,18 @@ export class HttpEdge {
       method: others,
       url,
       handler: async ({ method }) => {
-        throw new HttpError('UNIMPLEMENTED', `${method} is not for this path; it takes ${allow}`, { status: 405, headers: { allow } });
+        throw new HttpError('UNIMPLEMENTED', `${method} is not for this path; it takes ${allow}`, {
+          status: 405,
+          headers: { allow },
+        });
       },
     });
   }
 
   async #serve(route: Route, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const { access, clock, bodyBytesMax } = this.#options;
-    const principal = route.isOpen === true ? undefined : access.authenticate(request.headers.authorization);
+    const principal =
+      route.isOpen === true ? undefined : access.authenticate(request.headers.authorization);
     const call = openCall({ request, reply, principal, clock, bodyBytesMax: bodyBytesMax() });
     return sendAnswer(reply, await route.handle(call));
   }
@@ -153,19 +193,32 @@ interface Failure {
   readonly thrown: unknown;
 }
 
-function sendProblem({ log }: HttpEdgeOptions, request: FastifyRequest, { reply, thrown }: Failure): FastifyReply {
+function sendProblem(
+  { log }: HttpEdgeOptions,
+  request: FastifyRequest,
+  { reply, thrown }: Failure,
+): FastifyReply {
   const error = appErrorOf(thrown);
   const requestId = request.taskRequestId ?? request.id;
-  if (error.reason === 'INTERNAL') log.error('request failed inside the gateway', { err: thrown, request_id: requestId });
+  if (error.reason === 'INTERNAL')
+    log.error('request failed inside the gateway', { err: thrown, request_id: requestId });
   const { status, headers, problem } = problemAnswer(error, requestId);
-  return reply.code(status).headers(headers).header('content-type', PROBLEM_CONTENT_TYPE).send(JSON.stringify(problem));
+  return reply
+    .code(status)
+    .headers(headers)
+    .header('content-type', PROBLEM_CONTENT_TYPE)
+    .send(JSON.stringify(problem));
 }
 
 /** fastify's own errors are about the request when their status says so. */
 function appErrorOf(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
-  const { statusCode = 500, message } = thrown as { readonly statusCode?: number; readonly message: string };
+  const { statusCode = 500, message } = thrown as {
+    readonly statusCode?: number;
+    readonly message: string;
+  };
   if (statusCode < 400 || statusCode >= 500) return AppError.from(thrown);
-  if (statusCode === 404) return new HttpError('UNIMPLEMENTED', 'there is nothing at this path', { status: 404 });
+  if (statusCode === 404)
+    return new HttpError('UNIMPLEMENTED', 'there is nothing at this path', { status: 404 });
   return new HttpError('INVALID_FIELD', message, { status: statusCode });
 }

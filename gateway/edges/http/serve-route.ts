@@ -4,7 +4,7 @@ import { AppError } from '../../../core/errors.ts';
 import type { Clock } from '../../../platform/clock.ts';
 import type { Principal } from '../../access/principal.ts';
 import type { HttpAnswer, HttpCall } from './routes/route.ts';
-import { checkBodyHeaders, readBody } from './wire/read-body.ts';
+import { checkBodyHeaders, hasBody, readBody } from './wire/read-body.ts';
 import { SseWriter } from './wire/sse-writer.ts';
 
 declare module 'fastify' {
@@ -34,6 +34,7 @@ export function openCall({ request, reply, principal, clock, bodyBytesMax }: Cal
     path: request.params as Readonly<Record<string, string>>,
     authority: request.host,
     readBody: async () => {
+      if (!hasBody(request.raw)) return undefined;
       checkBodyHeaders(request.raw, bodyBytesMax);
       return readBody(request.raw, bodyBytesMax);
     },
@@ -56,7 +57,9 @@ function onGone({ raw }: FastifyReply, callback: () => void): void {
 }
 
 function openEvents(reply: FastifyReply, clock: Clock): SseWriter {
-  const headers = Object.fromEntries(Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]));
+  const headers = Object.fromEntries(
+    Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]),
+  );
   return new SseWriter({ response: reply.raw, clock, headers, onOpen: () => reply.hijack() });
 }
 
@@ -73,6 +76,10 @@ export function sendAnswer(reply: FastifyReply, answer: HttpAnswer): FastifyRepl
         .header('content-type', 'application/json; charset=utf-8')
         .send(JSON.stringify(answer.body));
     case 'raw':
-      return reply.code(answer.status).headers(answer.headers ?? {}).header('content-type', answer.contentType).send(answer.body);
+      return reply
+        .code(answer.status)
+        .headers(answer.headers ?? {})
+        .header('content-type', answer.contentType)
+        .send(answer.body);
   }
 }

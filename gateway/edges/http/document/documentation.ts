@@ -17,7 +17,10 @@ export interface Documentation {
 const CONTENT_SECURITY_POLICY =
   "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
 
-export function documentationOf(given: readonly Route[], options: { readonly version: string; readonly hasTokens: boolean }): Documentation {
+export function documentationOf(
+  given: readonly Route[],
+  options: { readonly version: string; readonly hasTokens: boolean },
+): Documentation {
   const routes = [...given, startPageRoute(), openApiRoute(() => text)];
   const document = openApiDocument(routes, options);
   const text = JSON.stringify(document, null, 2);
@@ -55,14 +58,22 @@ function openApiRoute(text: () => string): Route {
     isOpen: true,
     answers: { 200: { description: 'OpenAPI 3.1.', content: { 'application/json': {} } } },
     reasons: [],
-    handle: async () => ({ type: 'raw', status: 200, contentType: 'application/json; charset=utf-8', body: text() }),
+    handle: async () => ({
+      type: 'raw',
+      status: 200,
+      contentType: 'application/json; charset=utf-8',
+      body: text(),
+    }),
   });
 }
 
 /** The page of the document, for people. */
 export async function registerDocsPage(app: FastifyInstance, document: JsonObject): Promise<void> {
   // The plugin's type of a document is stricter than the standard; a test validates ours against that.
-  await app.register(fastifySwagger, { mode: 'static', specification: { document: document as never } });
+  await app.register(fastifySwagger, {
+    mode: 'static',
+    specification: { document: document as never },
+  });
   await app.register(fastifySwaggerUi, {
     routePrefix: '/docs',
     staticCSP: CONTENT_SECURITY_POLICY,

@@ -28,7 +28,10 @@ const TAGS: Readonly<Record<string, string>> = {
   Documentation: 'About this interface.',
 };
 
-export function openApiDocument(routes: readonly Route[], { version, hasTokens }: OpenApiOptions): JsonObject {
+export function openApiDocument(
+  routes: readonly Route[],
+  { version, hasTokens }: OpenApiOptions,
+): JsonObject {
   const components = new SchemaComponents();
   const paths: Record<string, JsonObject> = {};
   for (const route of routes) {
@@ -39,7 +42,12 @@ export function openApiDocument(routes: readonly Route[], { version, hasTokens }
   const used = new Set(routes.map(({ tag }) => tag));
   return {
     openapi: '3.1.0',
-    info: { title: 'AgentPool', version, description: DESCRIPTION, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+    info: {
+      title: 'AgentPool',
+      version,
+      description: DESCRIPTION,
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
     servers: [{ url: '/' }],
     tags: Object.entries(TAGS)
       .filter(([name]) => used.has(name))
@@ -47,7 +55,13 @@ export function openApiDocument(routes: readonly Route[], { version, hasTokens }
     paths,
     components: {
       schemas: components.all(),
-      ...(hasTokens ? { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'A token of the token file.' } } } : {}),
+      ...(hasTokens
+        ? {
+            securitySchemes: {
+              bearer: { type: 'http', scheme: 'bearer', description: 'A token of the token file.' },
+            },
+          }
+        : {}),
     },
   };
 }
@@ -65,15 +79,34 @@ function operation(route: Route, components: SchemaComponents, hasTokens: boolea
     summary,
     ...(description === undefined ? {} : { description }),
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(bodySchema === undefined ? {} : { requestBody: { required: true, content: { 'application/json': { schema: components.of(bodySchema), ...namedExamples(bodySchema.meta()?.['examples']) } } } }),
+    ...(bodySchema === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: !route.isBodyOptional,
+            content: {
+              'application/json': {
+                schema: components.of(bodySchema),
+                ...namedExamples(bodySchema.meta()?.['examples']),
+              },
+            },
+          },
+        }),
     responses: { ...answers(route, components), ...problems(route) },
     ...(hasTokens && route.isOpen !== true ? { security: [{ bearer: [] }] } : {}),
   };
 }
 
-function parametersIn(place: 'path' | 'query' | 'header', schema: z.ZodObject | undefined, components: SchemaComponents): JsonObject[] {
+function parametersIn(
+  place: 'path' | 'query' | 'header',
+  schema: z.ZodObject | undefined,
+  components: SchemaComponents,
+): JsonObject[] {
   if (schema === undefined) return [];
-  const { properties = {}, required = [] } = components.of(schema) as { properties?: Record<string, JsonObject>; required?: string[] };
+  const { properties = {}, required = [] } = components.of(schema) as {
+    properties?: Record<string, JsonObject>;
+    required?: string[];
+  };
   return Object.entries(properties).map(([name, { description, ...rest }]) => ({
     name,
     in: place,
@@ -84,21 +117,36 @@ function parametersIn(place: 'path' | 'query' | 'header', schema: z.ZodObject | 
 }
 
 function answers(route: Route, components: SchemaComponents): JsonObject {
-  return Object.fromEntries(Object.entries(route.answers).map(([status, answer]) => [status, answerObject(answer, components)]));
+  return Object.fromEntries(
+    Object.entries(route.answers).map(([status, answer]) => [
+      status,
+      answerObject(answer, components),
+    ]),
+  );
 }
 
-function answerObject({ description, content }: AnswerDoc, components: SchemaComponents): JsonObject {
+function answerObject(
+  { description, content }: AnswerDoc,
+  components: SchemaComponents,
+): JsonObject {
   if (content === undefined) return { description };
   const types = Object.entries(content).map(([type, { schema, examples }]) => [
     type,
-    { schema: schema === undefined ? { type: 'string' } : components.of(schema), ...namedExamples(examples ?? schema?.meta()?.['examples']) },
+    {
+      schema: schema === undefined ? { type: 'string' } : components.of(schema),
+      ...namedExamples(examples ?? schema?.meta()?.['examples']),
+    },
   ]);
   return { description, content: Object.fromEntries(types) };
 }
 
 function namedExamples(examples: unknown): JsonObject {
   if (!Array.isArray(examples) || examples.length === 0) return {};
-  return { examples: Object.fromEntries(examples.map((value: unknown, index) => [`example${index + 1}`, { value }])) };
+  return {
+    examples: Object.fromEntries(
+      examples.map((value: unknown, index) => [`example${index + 1}`, { value }]),
+    ),
+  };
 }
 
 /** Every error that the route can end in, by status, each reason with an example. */
@@ -109,11 +157,16 @@ function problems(route: Route): JsonObject {
     byStatus.set(http, [...(byStatus.get(http) ?? []), reason]);
   }
   const known = [...byStatus].map(([status, reasons]) => [status, problemObject(reasons)] as const);
-  return Object.fromEntries(route.bodySchema === undefined ? known : [...known, [415, problemObject(['INVALID_FIELD'])]]);
+  return Object.fromEntries(
+    route.bodySchema === undefined ? known : [...known, [415, problemObject(['INVALID_FIELD'])]],
+  );
 }
 
 function reasonsOf(route: Route): readonly Reason[] {
-  const hasInput = route.pathSchema !== undefined || route.querySchema !== undefined || route.bodySchema !== undefined;
+  const hasInput =
+    route.pathSchema !== undefined ||
+    route.querySchema !== undefined ||
+    route.bodySchema !== undefined;
   return [
     ...new Set<Reason>([
       ...(hasInput ? (['INVALID_FIELD'] as const) : []),
@@ -131,11 +184,19 @@ function reasonsOf(route: Route): readonly Reason[] {
 function problemObject(reasons: readonly Reason[]): JsonObject {
   const examples = reasons.map((reason) => {
     const { retryable } = ERROR_TABLE[reason];
-    const { problem } = problemAnswer(new AppError(reason, '…', retryable ? { retryAfterMs: 1_000 } : {}), 'r-1');
+    const { problem } = problemAnswer(
+      new AppError(reason, '…', retryable ? { retryAfterMs: 1_000 } : {}),
+      'r-1',
+    );
     return [reason, { value: problem }];
   });
   return {
     description: reasons.join(', '),
-    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' }, examples: Object.fromEntries(examples) } },
+    content: {
+      'application/problem+json': {
+        schema: { $ref: '#/components/schemas/Problem' },
+        examples: Object.fromEntries(examples),
+      },
+    },
   };
 }

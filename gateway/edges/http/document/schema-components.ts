@@ -16,8 +16,13 @@ export class SchemaComponents {
 
   /** The schema, or the reference to it. */
   of(schema: z.ZodType): JsonObject {
-    const { $defs = {}, $schema: _, ...root } = z.toJSONSchema(schema, { target: 'draft-2020-12', io: 'input' }) as JsonObject;
-    for (const [name, definition] of Object.entries($defs as Record<string, JsonObject>)) this.#add(name, definition);
+    const {
+      $defs = {},
+      $schema: _,
+      ...root
+    } = z.toJSONSchema(schema, { target: 'draft-2020-12', io: 'input' }) as JsonObject;
+    for (const [name, definition] of Object.entries($defs as Record<string, JsonObject>))
+      this.#add(name, definition);
     const { id, ...unnamed } = root;
     if (typeof id !== 'string') return rewritten(root) as JsonObject;
     this.#add(id, unnamed);
@@ -35,6 +40,11 @@ function rewritten(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(rewritten);
   if (typeof node !== 'object' || node === null) return node;
   return Object.fromEntries(
-    Object.entries(node).map(([key, value]) => [key, key === '$ref' && typeof value === 'string' ? value.replace('#/$defs/', COMPONENTS) : rewritten(value)]),
+    Object.entries(node).map(([key, value]) => [
+      key,
+      key === '$ref' && typeof value === 'string'
+        ? value.replace('#/$defs/', COMPONENTS)
+        : rewritten(value),
+    ]),
   );
 }

@@ -5,7 +5,8 @@ import { INSTANCE_STATES } from '../../../../core/instance-state.ts';
 import { TIERS } from '../../../../core/tier.ts';
 
 const UINT32_MAX = 2 ** 32 - 1;
-const POOL_NAME_PATTERN = /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const POOL_NAME_PATTERN =
+  /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const IDENTIFIER_MESSAGE = `must be 1 to ${IDENTIFIER_LENGTH_MAX} of A-Z a-z 0-9 . _ : @ -, and not . or ..`;
 
 const isNoPathStep = (text: string): boolean => text !== '.' && text !== '..';
@@ -23,7 +24,10 @@ export function identifier(description: string): z.ZodString {
 export function optionalIdentifier(description: string): z.ZodOptional<z.ZodString> {
   return z
     .string()
-    .refine((text) => text === '' || (IDENTIFIER_PATTERN.test(text) && isNoPathStep(text)), IDENTIFIER_MESSAGE)
+    .refine(
+      (text) => text === '' || (IDENTIFIER_PATTERN.test(text) && isNoPathStep(text)),
+      IDENTIFIER_MESSAGE,
+    )
     .meta({ description, maxLength: IDENTIFIER_LENGTH_MAX })
     .optional();
 }
@@ -39,27 +43,71 @@ export function uint32(description: string): z.ZodNumber {
 
 export const pool = z
   .string()
-  .refine((text) => text === '' || POOL_NAME_PATTERN.test(text), 'must be the name of a pool, or namespace/name')
-  .meta({ description: 'Name of the pool, or namespace/name. May be left out where the gateway serves one pool.', examples: ['getting-started'] })
+  .refine(
+    (text) => text === '' || POOL_NAME_PATTERN.test(text),
+    'must be the name of a pool, or namespace/name',
+  )
+  .meta({
+    description:
+      'Name of the pool, or namespace/name. May be left out where the gateway serves one pool.',
+    examples: ['getting-started'],
+  })
   .optional();
 
-export const tenant = identifier('Who the work is for.').meta({ description: 'Who the work is for.', examples: ['acme'] });
-export const project = identifier('A project of the tenant: the unit of state, tier and quota.').meta({
+export const tenant = identifier('Who the work is for.').meta({
+  description: 'Who the work is for.',
+  examples: ['acme'],
+});
+export const project = identifier(
+  'A project of the tenant: the unit of state, tier and quota.',
+).meta({
   description: 'A project of the tenant: the unit of state, tier and quota.',
   examples: ['website'],
 });
-export const tier = z.enum(TIERS).meta({ description: 'HOT: a runtime of its own; WARM: kept in a shared runtime; COLD: started for each use.' });
-export const instanceState = z.enum(INSTANCE_STATES).meta({ description: 'State of the instance.' });
+export const tier = z
+  .enum(TIERS)
+  .meta({
+    description:
+      'HOT: a runtime of its own; WARM: kept in a shared runtime; COLD: started for each use.',
+  });
+export const instanceState = z
+  .enum(INSTANCE_STATES)
+  .meta({ description: 'State of the instance.' });
 
-export const timestamp = z.string().meta({ format: 'date-time', description: 'RFC 3339, UTC.', examples: ['2026-11-21T10:00:00.000Z'] });
-export const count = (description: string): z.ZodNumber => z.number().int().min(0).meta({ description });
+export const timestamp = z
+  .string()
+  .meta({
+    format: 'date-time',
+    description: 'RFC 3339, UTC.',
+    examples: ['2026-11-21T10:00:00.000Z'],
+  });
+export const count = (description: string): z.ZodNumber =>
+  z.number().int().min(0).meta({ description });
 export const any = (description: string): z.ZodUnknown => z.unknown().meta({ description });
 
-export const pageSize = uint32('Most entries in the answer, cut to 1,000; left out or 0: 100.').optional();
-export const pageToken = z.string().max(4_096, 'is no page token').meta({ description: 'next_page_token of the page before.' }).optional();
-export const nextPageToken = z.string().meta({ description: 'Give it as page_token for the next page; empty: this is the last.' });
+export const pageSize = uint32(
+  'Most entries in the answer, cut to 1,000; left out or 0: 100.',
+).optional();
+export const pageToken = z
+  .string()
+  .max(4_096, 'is no page token')
+  .meta({ description: 'next_page_token of the page before.' })
+  .optional();
+export const nextPageToken = z
+  .string()
+  .meta({ description: 'Give it as page_token for the next page; empty: this is the last.' });
 
 /** Wall-clock milliseconds as RFC 3339. */
 export function timestampText(wallMs: number): string {
   return new Date(wallMs).toISOString();
+}
+
+/** A field with the time, or no field where there is none: undefined or 0. */
+export function timestampOrNone<Name extends string>(
+  name: Name,
+  wallMs: number | undefined,
+): Partial<Record<Name, string>> {
+  const field: Partial<Record<string, string>> =
+    wallMs === undefined || wallMs === 0 ? {} : { [name]: timestampText(wallMs) };
+  return field as Partial<Record<Name, string>>;
 }

@@ -1,20 +1,37 @@
 /** The messages of running a task. `input` and `output` are any JSON: they pass as text and are not looked at here. */
 import { z } from 'zod';
 import { PRIORITIES } from '../../../../platform/link/frames.ts';
-import { any, count, optionalIdentifier, pool, project, tenant, tier, timestamp, uint32 } from './common.ts';
+import {
+  any,
+  count,
+  optionalIdentifier,
+  pool,
+  project,
+  tenant,
+  tier,
+  timestamp,
+  uint32,
+} from './common.ts';
 
 const options = z
   .strictObject({
-    prefer_warm: z.boolean().meta({ description: 'Use a live instance rather than start one, where there is a choice.' }).optional(),
+    prefer_warm: z
+      .boolean()
+      .meta({ description: 'Use a live instance rather than start one, where there is a choice.' })
+      .optional(),
     max_wait_ms: uint32("Longest wait in the queue in milliseconds; 0: the pool's.").optional(),
-    timeout_ms: uint32("Longest time for the whole task in milliseconds; 0: the pool's.").optional(),
+    timeout_ms: uint32(
+      "Longest time for the whole task in milliseconds; 0: the pool's.",
+    ).optional(),
     retry: z
       .enum(['SAFE', 'NEVER'])
       .meta({ description: 'SAFE (the default): once on another runtime, while nothing was sent.' })
       .optional(),
     on_disconnect: z
       .enum(['CANCEL', 'CONTINUE'])
-      .meta({ description: 'What becomes of the task when the last caller leaves; CANCEL is the default.' })
+      .meta({
+        description: 'What becomes of the task when the last caller leaves; CANCEL is the default.',
+      })
       .optional(),
   })
   .meta({ id: 'Options', description: 'How the task is run.' });
@@ -25,18 +42,32 @@ export const executeRequest = z
     tenant,
     project,
     agent: optionalIdentifier("Name of the agent; empty: the pool's first."),
-    conversation_id: optionalIdentifier('The conversation to go on with; empty: a new one, whose id is in the answer.'),
+    conversation_id: optionalIdentifier(
+      'The conversation to go on with; empty: a new one, whose id is in the answer.',
+    ),
     request_id: optionalIdentifier(
       'Makes a repeat safe: the same id is run once, and its repeat gets the same answer. Empty: made by the gateway. Scope: pool, tenant, project.',
     ),
-    priority: z.enum(PRIORITIES).meta({ description: 'Among the tasks of one tenant; NORMAL is the default.' }).optional(),
+    priority: z
+      .enum(PRIORITIES)
+      .meta({ description: 'Among the tasks of one tenant; NORMAL is the default.' })
+      .optional(),
     options: options.optional(),
     metadata: z
       .record(z.string(), z.string())
-      .meta({ description: 'Passed to the agent; at most 64 entries and 16,384 characters. Keys with agentpool- are reserved.' })
+      .meta({
+        description:
+          'Passed to the agent; at most 64 entries and 16,384 characters. Keys with agentpool- are reserved.',
+      })
       .optional(),
-    input: any('What the agent gets: a string or any other JSON. Numbers keep the digits that were sent.'),
-    lease_id: z.string().max(2_048, 'is no lease').meta({ description: 'A lease of this project, kept alive for the task.' }).optional(),
+    input: any(
+      'What the agent gets: a string or any other JSON. Numbers keep the digits that were sent.',
+    ),
+    lease_id: z
+      .string()
+      .max(2_048, 'is no lease')
+      .meta({ description: 'A lease of this project, kept alive for the task.' })
+      .optional(),
   })
   .meta({
     id: 'ExecuteRequest',
@@ -63,8 +94,12 @@ export const executeResponse = z
     tier: tier.meta({ description: 'The tier that served this task.' }),
     output: any('What the agent returned: a string or any other JSON.'),
     timings,
-    connection_reused: z.boolean().meta({ description: 'False for the first task on a new link to a runtime only.' }),
-    replayed: z.boolean().meta({ description: 'The recorded answer of an earlier task with this request_id.' }),
+    connection_reused: z
+      .boolean()
+      .meta({ description: 'False for the first task on a new link to a runtime only.' }),
+    replayed: z
+      .boolean()
+      .meta({ description: 'The recorded answer of an earlier task with this request_id.' }),
   })
   .meta({
     id: 'ExecuteResponse',
@@ -90,7 +125,14 @@ const eventFields = {
 };
 
 export const startEvent = z
-  .object({ ...eventFields, conversation_id: z.string(), instance_id: z.string(), agent: z.string(), tier, time: timestamp })
+  .object({
+    ...eventFields,
+    conversation_id: z.string(),
+    instance_id: z.string(),
+    agent: z.string(),
+    tier,
+    time: timestamp,
+  })
   .meta({ id: 'StartEvent', description: 'event: start. The agent runs now.' });
 
 export const chunkEvent = z
@@ -115,4 +157,7 @@ export const errorEvent = z
     retry_after_ms: count('When a retry can help: after how long.').optional(),
     metadata: z.record(z.string(), z.string()).optional(),
   })
-  .meta({ id: 'ErrorEvent', description: 'event: error. The end: the task failed after its first event.' });
+  .meta({
+    id: 'ErrorEvent',
+    description: 'event: error. The end: the task failed after its first event.',
+  });

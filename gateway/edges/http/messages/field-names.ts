@@ -21,8 +21,12 @@ export function withSchemaNames(input: Fields, schema: z.ZodObject, path = ''): 
   const renamed = new Map<string, unknown>();
   for (const [name, value] of Object.entries(input)) {
     const key = keyIn(known, name);
-    if (renamed.has(key)) throw invalidField(path + name, `given twice, as ${key} and as ${camelCase(key)}`);
-    renamed.set(key, nested(Object.hasOwn(known, key) ? known[key] : undefined, value, `${path}${name}.`));
+    if (renamed.has(key))
+      throw invalidField(path + name, `given twice, as ${key} and as ${camelCase(key)}`);
+    renamed.set(
+      key,
+      nested(Object.hasOwn(known, key) ? known[key] : undefined, value, `${path}${name}.`),
+    );
   }
   return Object.fromEntries(renamed);
 }
@@ -35,7 +39,8 @@ function keyIn(known: Readonly<Record<string, unknown>>, name: string): string {
 
 /** zod passes over this one name in silence; nobody sends it by accident. */
 function refuseProto(input: Fields, path: string): void {
-  if (Object.hasOwn(input, '__proto__')) throw invalidField(`${path}__proto__`, 'is no field of a request');
+  if (Object.hasOwn(input, '__proto__'))
+    throw invalidField(`${path}__proto__`, 'is no field of a request');
 }
 
 function nested(schema: z.ZodType | undefined, value: unknown, path: string): unknown {
@@ -47,7 +52,9 @@ function nested(schema: z.ZodType | undefined, value: unknown, path: string): un
 }
 
 function withoutOptional(schema: z.ZodType): z.ZodType {
-  return schema.def.type === 'optional' ? withoutOptional((schema as z.ZodOptional<z.ZodType>).unwrap()) : schema;
+  return schema.def.type === 'optional'
+    ? withoutOptional((schema as z.ZodOptional<z.ZodType>).unwrap())
+    : schema;
 }
 
 /** The path as the caller wrote it. @param path in the schema's names. */

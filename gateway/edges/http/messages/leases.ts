@@ -2,16 +2,30 @@
 import { z } from 'zod';
 import { pool, project, tenant, tier, timestamp, uint32 } from './common.ts';
 
-const ttlMs = uint32('Milliseconds until the lease ends by itself; at most 600,000.');
+const ttlMs = uint32(
+  'Milliseconds until the lease ends by itself, at most 600,000; left out or 0: 60,000.',
+).optional();
 
 export const acquireRequest = z
   .strictObject({ pool, tenant, project, ttl_ms: ttlMs })
-  .meta({ id: 'AcquireRequest', examples: [{ tenant: 'acme', project: 'website', ttl_ms: 60_000 }] });
+  .meta({
+    id: 'AcquireRequest',
+    examples: [{ tenant: 'acme', project: 'website', ttl_ms: 60_000 }],
+  });
 
-export const renewRequest = z.strictObject({ ttl_ms: ttlMs }).meta({ id: 'RenewRequest', examples: [{ ttl_ms: 60_000 }] });
+export const renewRequest = z
+  .strictObject({ ttl_ms: ttlMs })
+  .meta({ id: 'RenewRequest', examples: [{ ttl_ms: 60_000 }] });
 
 export const leasePath = z.strictObject({
-  id: z.string().min(1).max(2_048, 'is no lease').meta({ description: 'lease_id of the lease.', examples: ['default~getting-started~acme~website~4fQ2'] }),
+  id: z
+    .string()
+    .min(1)
+    .max(2_048, 'is no lease')
+    .meta({
+      description: 'lease_id of the lease.',
+      examples: ['default~getting-started~acme~website~4fQ2'],
+    }),
 });
 
 export const lease = z
@@ -22,4 +36,7 @@ export const lease = z
     address: z.string().meta({ description: 'Address of the gateway that gave it.' }),
     expires: timestamp,
   })
-  .meta({ id: 'Lease', description: 'Not exclusive: several callers may have one on the same instance.' });
+  .meta({
+    id: 'Lease',
+    description: 'Not exclusive: several callers may have one on the same instance.',
+  });

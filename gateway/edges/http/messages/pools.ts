@@ -1,6 +1,18 @@
 /** The messages of pools, their agents, statistics, health and instances. */
 import { z } from 'zod';
-import { any, count, instanceState, nextPageToken, pageSize, pageToken, pool, project, tenant, tier, timestamp } from './common.ts';
+import {
+  any,
+  count,
+  instanceState,
+  nextPageToken,
+  pageSize,
+  pageToken,
+  pool,
+  project,
+  tenant,
+  tier,
+  timestamp,
+} from './common.ts';
 
 export const poolQuery = z.strictObject({ pool });
 
@@ -43,8 +55,15 @@ export const poolStats = z
       })
       .meta({ description: 'Live instances.' }),
     queue_depth: count('Tasks that wait in this gateway.'),
-    requests: z.object({ succeeded: count('Tasks with a result.'), failed: count('Tasks that ended otherwise.') }),
-    hit_rate: z.number().min(0).max(1).meta({ description: 'Share of tasks that found a live instance.' }),
+    requests: z.object({
+      succeeded: count('Tasks with a result.'),
+      failed: count('Tasks that ended otherwise.'),
+    }),
+    hit_rate: z
+      .number()
+      .min(0)
+      .max(1)
+      .meta({ description: 'Share of tasks that found a live instance.' }),
     connections: z.array(connection),
   })
   .meta({ id: 'PoolStats' });
@@ -58,8 +77,8 @@ export const instance = z
     tier,
     state: instanceState,
     runtime: z.string(),
-    created: timestamp,
-    last_used: timestamp,
+    created: timestamp.optional(),
+    last_used: timestamp.optional(),
     requests: count('Tasks of this instance.'),
     memory_bytes: count('Memory of its worker.'),
     cpu_percent: z.number().min(0).meta({ description: 'Of one core.' }),
@@ -69,7 +88,9 @@ export const instance = z
   .meta({ id: 'Instance', description: 'The live incarnation of one project.' });
 export type InstanceMessage = z.output<typeof instance>;
 
-export const instanceList = z.object({ instances: z.array(instance), next_page_token: nextPageToken }).meta({ id: 'ListInstancesResponse' });
+export const instanceList = z
+  .object({ instances: z.array(instance), next_page_token: nextPageToken })
+  .meta({ id: 'ListInstancesResponse' });
 
 export const instanceQuery = z.strictObject({
   pool,
@@ -82,21 +103,47 @@ export const instanceQuery = z.strictObject({
 });
 
 export const instancePath = z.strictObject({
-  id: z.string().min(1).max(1_024, 'is no instance').meta({ description: 'Id of the instance.', examples: ['default~getting-started~acme~website'] }),
+  id: z
+    .string()
+    .min(1)
+    .max(1_024, 'is no instance')
+    .meta({
+      description: 'Id of the instance.',
+      examples: ['default~getting-started~acme~website'],
+    }),
 });
 
 export const forceQuery = z.strictObject({
-  force: z.boolean().meta({ description: 'Fail running tasks at once, rather than wait for them.' }).optional(),
+  force: z
+    .boolean()
+    .meta({ description: 'Fail running tasks at once, rather than wait for them.' })
+    .optional(),
 });
 
 export const createInstanceRequest = z
-  .strictObject({ pool, tenant, project, tier: tier.optional() })
+  .strictObject({
+    pool,
+    tenant,
+    project,
+    tier: tier
+      .meta({
+        description: "Has no effect here: the project's tier decides. It is set by PUT …/tier.",
+      })
+      .optional(),
+  })
   .meta({ id: 'CreateInstanceRequest', examples: [{ tenant: 'acme', project: 'website' }] });
 
 export const poolHealth = z
   .object({
     status: z.enum(['ok', 'unavailable']),
-    pools: z.array(z.looseObject({ name: z.string(), ready: z.boolean() })),
-    checks: z.array(z.looseObject({ name: z.string(), ok: z.boolean() })),
+    pools: z.array(
+      z.object({
+        name: z.string(),
+        status: z.enum(['ok', 'unavailable', 'suspended']),
+        ready_runtimes: count('Runtimes that could take a task now.'),
+      }),
+    ),
+    checks: z.array(z.object({ name: z.string(), ok: z.boolean(), message: z.string() })),
   })
   .meta({ id: 'PoolHealth' });
+export type PoolHealthMessage = z.output<typeof poolHealth>;

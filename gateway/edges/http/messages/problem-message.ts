@@ -14,7 +14,9 @@ export const problemMessage = z
       .array(z.object({ field: z.string(), detail: z.string() }))
       .meta({ description: 'Each wrong field of the request, as it was written.' })
       .optional(),
-    request_id: z.string().meta({ description: "The task's request_id, else the id of this HTTP request." }),
+    request_id: z
+      .string()
+      .meta({ description: "The task's request_id, else the id of this HTTP request." }),
     retry_after_ms: count('When a retry can help: after how long.').optional(),
     metadata: z.record(z.string(), z.string()).optional(),
   })

@@ -1,16 +1,38 @@
 /** The messages of projects, their tiers and their conversations. */
 import { z } from 'zod';
-import { TIERS } from '../../../../core/tier.ts';
-import { any, count, identifier, nextPageToken, pageSize, pageToken, pool, project, tenant, tier, timestamp, uint32 } from './common.ts';
+import {
+  any,
+  count,
+  identifier,
+  nextPageToken,
+  pageSize,
+  pageToken,
+  pool,
+  project,
+  tenant,
+  tier,
+  timestamp,
+  uint32,
+} from './common.ts';
 
 export const projectPath = z.strictObject({ tenant, project });
 export const poolQuery = z.strictObject({ pool });
-export const projectQuery = z.strictObject({ pool, tenant: tenant.optional(), page_size: pageSize, page_token: pageToken });
+export const projectQuery = z.strictObject({
+  pool,
+  tenant: tenant.optional(),
+  page_size: pageSize,
+  page_token: pageToken,
+});
 
 export const projectTier = z
   .object({
     desired: tier.meta({ description: 'The tier that the rules give it.' }),
-    current: z.enum([...TIERS, 'NONE']).meta({ description: 'The tier of the live instance; NONE: there is none.' }),
+    current: tier
+      .meta({
+        description:
+          'The tier of the live instance, where there is one and it was asked; lists do not ask.',
+      })
+      .optional(),
     source: z.string().meta({ description: 'Override, Project (of the manifest) or Default.' }),
     reason: z.string(),
     since: timestamp.optional(),
@@ -21,7 +43,9 @@ export const projectTier = z
 export const tierRequest = z
   .strictObject({
     tier,
-    ttl_seconds: uint32('How long the override lasts; 0 or left out: 3,600 where the manifest names the project, else until it is ended.').optional(),
+    ttl_seconds: uint32(
+      'How long the override lasts; 0 or left out: 3,600 where the manifest names the project, else until it is ended.',
+    ).optional(),
   })
   .meta({ id: 'SetProjectTierRequest', examples: [{ tier: 'HOT', ttl_seconds: 3_600 }] });
 
@@ -35,14 +59,30 @@ export const projectMessage = z
     paused: z.boolean(),
   })
   .meta({ id: 'Project' });
-export const projectList = z.object({ projects: z.array(projectMessage), next_page_token: nextPageToken }).meta({ id: 'ListProjectsResponse' });
+export const projectList = z
+  .object({ projects: z.array(projectMessage), next_page_token: nextPageToken })
+  .meta({ id: 'ListProjectsResponse' });
 
-export const conversationPath = projectPath.extend({ id: identifier('Id of the conversation.').meta({ description: 'Id of the conversation.', examples: ['c-1'] }) });
-export const conversationListQuery = z.strictObject({ pool, page_size: pageSize, page_token: pageToken });
+export const conversationPath = projectPath.extend({
+  id: identifier('Id of the conversation.').meta({
+    description: 'Id of the conversation.',
+    examples: ['c-1'],
+  }),
+});
+export const conversationListQuery = z.strictObject({
+  pool,
+  page_size: pageSize,
+  page_token: pageToken,
+});
 export const conversationQuery = z.strictObject({
   pool,
   turns: uint32('How many turns; left out or 0: 100.').optional(),
-  before: z.number().int().min(0).meta({ description: 'Only turns with a smaller index; left out: the newest.' }).optional(),
+  before: z
+    .number()
+    .int()
+    .min(0)
+    .meta({ description: 'Only turns with a smaller index; left out: the newest.' })
+    .optional(),
 });
 
 const turn = z
@@ -55,6 +95,17 @@ const turn = z
   })
   .meta({ id: 'Turn' });
 
-export const conversationSummary = z.object({ id: z.string(), agent: z.string(), turn_count: count('Turns ever said; the oldest may be gone.'), updated: timestamp }).meta({ id: 'ConversationSummary' });
-export const conversation = conversationSummary.extend({ turns: z.array(turn) }).meta({ id: 'Conversation' });
-export const conversationList = z.object({ conversations: z.array(conversationSummary), next_page_token: nextPageToken }).meta({ id: 'ListConversationsResponse' });
+export const conversationSummary = z
+  .object({
+    id: z.string(),
+    agent: z.string(),
+    turn_count: count('Turns ever said; the oldest may be gone.'),
+    updated: timestamp,
+  })
+  .meta({ id: 'ConversationSummary' });
+export const conversation = conversationSummary
+  .extend({ turns: z.array(turn) })
+  .meta({ id: 'Conversation' });
+export const conversationList = z
+  .object({ conversations: z.array(conversationSummary), next_page_token: nextPageToken })
+  .meta({ id: 'ListConversationsResponse' });

@@ -7,15 +7,23 @@ import { camelCase, type Fields, pathInInput, withSchemaNames } from './field-na
 const PROBLEMS_MAX = 20;
 
 /** Bodies: JSON values. */
-export function readMessage<Schema extends z.ZodObject>(schema: Schema, input: Fields): z.output<Schema> {
+export function readMessage<Schema extends z.ZodObject>(
+  schema: Schema,
+  input: Fields,
+): z.output<Schema> {
   const found = schema.safeParse(withSchemaNames(input, schema));
   if (found.success) return found.data;
   throw wrongFields(found.error.issues.flatMap((issue) => describe(issue, schema, input)));
 }
 
 /** Paths and queries: every value is text, and becomes what the schema wants where it looks like that. */
-export function readTexts<Schema extends z.ZodObject>(schema: Schema, input: Readonly<Record<string, string>>): z.output<Schema> {
-  const values = Object.entries(input).map(([name, text]) => [name, valueOf(fieldNamed(schema, name), text)] as const);
+export function readTexts<Schema extends z.ZodObject>(
+  schema: Schema,
+  input: Readonly<Record<string, string>>,
+): z.output<Schema> {
+  const values = Object.entries(input).map(
+    ([name, text]) => [name, valueOf(fieldNamed(schema, name), text)] as const,
+  );
   return readMessage(schema, Object.fromEntries(values));
 }
 
@@ -26,9 +34,11 @@ function fieldNamed(schema: z.ZodObject, name: string): z.ZodType | undefined {
 }
 
 function valueOf(schema: z.ZodType | undefined, text: string): unknown {
-  if (schema?.def.type === 'optional') return valueOf((schema as z.ZodOptional<z.ZodType>).unwrap(), text);
+  if (schema?.def.type === 'optional')
+    return valueOf((schema as z.ZodOptional<z.ZodType>).unwrap(), text);
   if (schema?.def.type === 'number' && /^\d{1,16}$/.test(text)) return Number(text);
-  if (schema?.def.type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
+  if (schema?.def.type === 'boolean' && (text === 'true' || text === 'false'))
+    return text === 'true';
   return text;
 }
 
@@ -36,31 +46,42 @@ function wrongFields(problems: readonly FieldProblem[]): HttpError {
   const errors = problems.slice(0, PROBLEMS_MAX);
   const message = errors.map(({ field, detail }) => `${field}: ${detail}`).join('; ');
   const [first] = errors;
-  return new HttpError('INVALID_FIELD', message, { errors, ...(first === undefined ? {} : { field: first.field }) });
+  return new HttpError('INVALID_FIELD', message, {
+    errors,
+    ...(first === undefined ? {} : { field: first.field }),
+  });
 }
 
 function describe(issue: z.core.$ZodIssue, schema: z.ZodObject, input: Fields): FieldProblem[] {
   const path = pathInInput(input, issue.path);
-  if (issue.code !== 'unrecognized_keys') return [{ field: path, detail: wrongValue(issue, valueAt(input, path)) }];
+  if (issue.code !== 'unrecognized_keys')
+    return [{ field: path, detail: wrongValue(issue, valueAt(input, path)) }];
   const known = Object.keys(messageAt(schema, issue.path).shape);
-  return issue.keys.map((key) => ({ field: path === '' ? key : `${path}.${key}`, detail: unknownField(key, known) }));
+  return issue.keys.map((key) => ({
+    field: path === '' ? key : `${path}.${key}`,
+    detail: unknownField(key, known),
+  }));
 }
 
 function unknownField(key: string, known: readonly string[]): string {
   const meant = didYouMean(key, known);
   const fields = known.length === 0 ? 'there are none here' : `there are ${known.join(', ')}`;
-  return meant === undefined ? `unknown field; ${fields}` : `unknown field; did you mean ${JSON.stringify(meant)}?`;
+  return meant === undefined
+    ? `unknown field; ${fields}`
+    : `unknown field; did you mean ${JSON.stringify(meant)}?`;
 }
 
 function wrongValue(issue: z.core.$ZodIssue, value: unknown): string {
   if (value === undefined) return 'must be given';
   if (issue.code === 'invalid_value') return oneOf(issue.values.map(String), value);
-  if (issue.code === 'invalid_type') return `must be ${article(issue.expected)}, but is ${kindOf(value)}`;
+  if (issue.code === 'invalid_type')
+    return `must be ${article(issue.expected)}, but is ${kindOf(value)}`;
   return issue.message;
 }
 
 function oneOf(allowed: readonly string[], value: unknown): string {
-  const meant = typeof value === 'string' ? didYouMean(withoutPrefix(value, allowed), allowed) : undefined;
+  const meant =
+    typeof value === 'string' ? didYouMean(withoutPrefix(value, allowed), allowed) : undefined;
   return `must be one of ${allowed.join(', ')}${meant === undefined ? '' : `; did you mean ${meant}?`}`;
 }
 
@@ -85,7 +106,8 @@ function kindOf(value: unknown): string {
 function messageAt(schema: z.ZodObject, path: readonly PropertyKey[]): z.ZodObject {
   let at: z.ZodType = schema;
   for (const key of path) {
-    at = ((at as z.ZodObject).shape as Readonly<Record<PropertyKey, z.ZodType>>)[key] ?? z.object({});
+    at =
+      ((at as z.ZodObject).shape as Readonly<Record<PropertyKey, z.ZodType>>)[key] ?? z.object({});
     while (at.def.type === 'optional') at = (at as z.ZodOptional<z.ZodType>).unwrap();
   }
   return at as z.ZodObject;

@@ -6,7 +6,14 @@ import type { Payload } from '../../../../platform/store/store.ts';
 import type { Tasks } from '../../../service/tasks.ts';
 import type { CallOptions, TaskRequest } from '../../../stages/call.ts';
 import { optionalIdentifier } from '../messages/common.ts';
-import { chunkEvent, errorEvent, executeRequest, executeResponse, resultEvent, startEvent } from '../messages/execute.ts';
+import {
+  chunkEvent,
+  errorEvent,
+  executeRequest,
+  executeResponse,
+  resultEvent,
+  startEvent,
+} from '../messages/execute.ts';
 import { readTexts } from '../messages/read-message.ts';
 import { HttpError, invalidField } from '../wire/problem.ts';
 import { responseJson } from './execute-response.ts';
@@ -37,10 +44,16 @@ export function executeRoute(options: ExecuteRouteOptions): Route {
 
   async function stream(call: HttpCall, start: CallOptions): Promise<HttpAnswer> {
     if (streams >= streamsMax)
-      throw new HttpError('QUEUE_FULL', `this gateway has ${streamsMax} open event streams`, { retryAfterMs: STREAMS_RETRY_MS });
+      throw new HttpError('QUEUE_FULL', `this gateway has ${streamsMax} open event streams`, {
+        retryAfterMs: STREAMS_RETRY_MS,
+      });
     streams += 1;
     try {
-      await new TaskEvents({ writer: call.openEvents(), clock, requestId: start.request.requestId }).run((sink) => {
+      await new TaskEvents({
+        writer: call.openEvents(),
+        clock,
+        requestId: start.request.requestId,
+      }).run((sink) => {
         const handle = tasks.start({ ...start, sink });
         call.onGone(handle.leave);
         return handle.answer;
@@ -54,7 +67,12 @@ export function executeRoute(options: ExecuteRouteOptions): Route {
   async function answer(call: HttpCall, start: CallOptions): Promise<HttpAnswer> {
     const handle = tasks.start(start);
     call.onGone(handle.leave);
-    return { type: 'raw', status: 200, contentType: 'application/json; charset=utf-8', body: responseJson(await handle.answer) };
+    return {
+      type: 'raw',
+      status: 200,
+      contentType: 'application/json; charset=utf-8',
+      body: responseJson(await handle.answer),
+    };
   }
 
   return defineRoute({
@@ -70,34 +88,76 @@ export function executeRoute(options: ExecuteRouteOptions): Route {
     answers: {
       200: {
         description: 'The result, or the events.',
-        content: { 'application/json': { schema: executeResponse }, 'text/event-stream': { schema: EVENTS, examples: [EXAMPLE_EVENTS] } },
+        content: {
+          'application/json': { schema: executeResponse },
+          'text/event-stream': { schema: EVENTS, examples: [EXAMPLE_EVENTS] },
+        },
       },
     },
     reasons: [
-      ...['PAYLOAD_TOO_LARGE', 'UNKNOWN_POOL', 'UNKNOWN_AGENT', 'PAUSED', 'LEASE_UNKNOWN', 'REQUEST_ID_REUSED'] as const,
-      ...['STATE_CONFLICT', 'RATE_LIMITED', 'QUEUE_FULL', 'QUEUE_TIMEOUT', 'MEMORY_LIMIT', 'SLOW_CONSUMER'] as const,
-      ...['CIRCUIT_OPEN', 'RUNTIME_LOST', 'OWNER_UNREACHABLE', 'SUSPENDED', 'DEADLINE', 'CANCELLED'] as const,
-      ...['AGENT_ERROR', 'AGENT_EXITED'] as const,
+      ...([
+        'PAYLOAD_TOO_LARGE',
+        'UNKNOWN_POOL',
+        'UNKNOWN_AGENT',
+        'PAUSED',
+        'LEASE_UNKNOWN',
+        'REQUEST_ID_REUSED',
+      ] as const),
+      ...([
+        'STATE_CONFLICT',
+        'RATE_LIMITED',
+        'QUEUE_FULL',
+        'QUEUE_TIMEOUT',
+        'MEMORY_LIMIT',
+        'SLOW_CONSUMER',
+      ] as const),
+      ...([
+        'CIRCUIT_OPEN',
+        'RUNTIME_LOST',
+        'OWNER_UNREACHABLE',
+        'SUSPENDED',
+        'DEADLINE',
+        'CANCELLED',
+      ] as const),
+      ...(['AGENT_ERROR', 'AGENT_EXITED'] as const),
     ],
     async handle({ body, textOf }, call) {
-      const requestId = requestIdOf(body.request_id ?? '', call.headers['idempotency-key']) || random.id();
+      const input = inputOf(body.input, textOf('input'));
+      const requestId =
+        requestIdOf(body.request_id ?? '', call.headers['idempotency-key']) || random.id();
       call.setRequestId(requestId);
-      const request = taskRequest(body, { requestId, input: inputOf(body.input, textOf('input')), traceparent: call.headers['traceparent'] });
+      const request = taskRequest(body, {
+        requestId,
+        input,
+        traceparent: call.headers['traceparent'],
+      });
       const start: CallOptions = { principal: call.principal, request, remainingMs: Infinity };
       return wantsEvents(call.headers.accept) ? stream(call, start) : answer(call, start);
     },
   });
 }
 
-const EVENTS = z.union([startEvent, chunkEvent, resultEvent, errorEvent]).meta({ description: 'The data of one event; its name is in the event field, its sequence in the id field.' });
-const EXAMPLE_EVENTS = 'event: chunk\nid: 2\ndata: {"request_id":"r-1","sequence":2,"text":"hel","kind":"TEXT"}\n\n';
+const EVENTS = z
+  .union([startEvent, chunkEvent, resultEvent, errorEvent])
+  .meta({
+    description:
+      'The data of one event; its name is in the event field, its sequence in the id field.',
+  });
+const EXAMPLE_EVENTS =
+  'event: chunk\nid: 2\ndata: {"request_id":"r-1","sequence":2,"text":"hel","kind":"TEXT"}\n\n';
 
 /** Both names of it mean the same, so they must say the same. */
 function requestIdOf(inBody: string, header: string | string[] | undefined): string {
   if (header === undefined) return inBody;
-  const key = readTexts(HEADERS.pick({ 'idempotency-key': true }), { 'idempotency-key': String(header) })['idempotency-key'] ?? '';
+  const key =
+    readTexts(HEADERS.pick({ 'idempotency-key': true }), { 'idempotency-key': String(header) })[
+      'idempotency-key'
+    ] ?? '';
   if (inBody !== '' && inBody !== key)
-    throw invalidField('request_id', `is ${JSON.stringify(inBody)}, but the header Idempotency-Key is ${JSON.stringify(key)}; send one of them, or the same`);
+    throw invalidField(
+      'request_id',
+      `is ${JSON.stringify(inBody)}, but the header Idempotency-Key is ${JSON.stringify(key)}; send one of them, or the same`,
+    );
   return key;
 }
 
@@ -105,13 +165,19 @@ function requestIdOf(inBody: string, header: string | string[] | undefined): str
 function inputOf(value: unknown, text: string | undefined): Payload | undefined {
   if (text === undefined) return undefined;
   if (typeof value !== 'string') return { arm: 'json_utf8', body: Buffer.from(text) };
-  if (!value.isWellFormed()) throw invalidField('input', 'has half of a surrogate pair, which is no Unicode text');
+  if (!value.isWellFormed())
+    throw invalidField('input', 'has half of a surrogate pair, which is no Unicode text');
   return { arm: 'text', body: Buffer.from(value) };
 }
 
-type Given = Pick<TaskRequest, 'requestId' | 'input'> & { readonly traceparent: string | string[] | undefined };
+type Given = Pick<TaskRequest, 'requestId' | 'input'> & {
+  readonly traceparent: string | string[] | undefined;
+};
 
-function taskRequest(body: z.output<typeof executeRequest>, { requestId, input, traceparent }: Given): TaskRequest {
+function taskRequest(
+  body: z.output<typeof executeRequest>,
+  { requestId, input, traceparent }: Given,
+): TaskRequest {
   const { options = {} } = body;
   return {
     pool: body.pool ?? '',
@@ -134,7 +200,11 @@ function taskRequest(body: z.output<typeof executeRequest>, { requestId, input, 
 
 /** A broken one is as good as none (W3C Trace Context). */
 function isTraceparent(header: string | string[] | undefined): header is string {
-  return typeof header === 'string' && header.length <= TRACEPARENT_CHARACTERS_MAX && TRACEPARENT.test(header);
+  return (
+    typeof header === 'string' &&
+    header.length <= TRACEPARENT_CHARACTERS_MAX &&
+    TRACEPARENT.test(header)
+  );
 }
 
 const SSE_RANGE = /(^|,) *text\/event-stream *(;(?! *q=0(\.0*)? *(,|$))[^,]*)?(,|$)/i;

@@ -20,7 +20,8 @@ export interface HttpCall {
   readonly path: Readonly<Record<string, string>>;
   /** The `host` that the caller used. */
   readonly authority: string;
-  readBody(): Promise<string>;
+  /** Undefined: the request has none. */
+  readBody(): Promise<string | undefined>;
   /** What problems of this request name from now on. */
   setRequestId(requestId: string): void;
   /** At most once, when the caller went away before its answer was complete. */
@@ -30,8 +31,19 @@ export interface HttpCall {
 }
 
 export type HttpAnswer =
-  | { readonly type: 'json'; readonly status: number; readonly body: unknown; readonly headers?: Readonly<Record<string, string>> }
-  | { readonly type: 'raw'; readonly status: number; readonly contentType: string; readonly body: string | Buffer; readonly headers?: Readonly<Record<string, string>> }
+  | {
+      readonly type: 'json';
+      readonly status: number;
+      readonly body: unknown;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
+  | {
+      readonly type: 'raw';
+      readonly status: number;
+      readonly contentType: string;
+      readonly body: string | Buffer;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   | { readonly type: 'empty' }
   /** Everything was said on `openEvents()`. */
   | { readonly type: 'streamed' };
@@ -39,7 +51,9 @@ export type HttpAnswer =
 export interface AnswerDoc {
   readonly description: string;
   /** By content type. Undefined schema: text. */
-  readonly content?: Readonly<Record<string, { readonly schema?: z.ZodType; readonly examples?: readonly unknown[] }>>;
+  readonly content?: Readonly<
+    Record<string, { readonly schema?: z.ZodType; readonly examples?: readonly unknown[] }>
+  >;
 }
 
 export interface RouteDoc {
@@ -63,6 +77,7 @@ export interface Route extends RouteDoc {
   readonly pathSchema: z.ZodObject | undefined;
   readonly querySchema: z.ZodObject | undefined;
   readonly bodySchema: z.ZodObject | undefined;
+  readonly isBodyOptional: boolean;
   readonly handle: (call: HttpCall) => Promise<HttpAnswer>;
 }
 
@@ -85,7 +100,12 @@ export interface RouteSpec<
   readonly pathSchema?: Path;
   readonly querySchema?: Query;
   readonly bodySchema?: Body;
-  readonly handle: (input: Input<Output<Path>, Output<Query>, Output<Body>>, call: HttpCall) => Promise<HttpAnswer>;
+  /** No body is the same as `{}`. */
+  readonly isBodyOptional?: boolean;
+  readonly handle: (
+    input: Input<Output<Path>, Output<Query>, Output<Body>>,
+    call: HttpCall,
+  ) => Promise<HttpAnswer>;
 }
 
 /** A row of the table; its handler sees checked input only. */
@@ -94,18 +114,25 @@ export function defineRoute<
   Query extends z.ZodObject | undefined = undefined,
   Body extends z.ZodObject | undefined = undefined,
 >(spec: RouteSpec<Path, Query, Body>): Route {
-  const { pathSchema, querySchema, bodySchema } = spec;
+  const { pathSchema, querySchema, bodySchema, isBodyOptional = false } = spec;
   return {
     ...spec,
     pathSchema,
     querySchema,
     bodySchema,
+    isBodyOptional,
     async handle(call) {
       const path = pathSchema === undefined ? undefined : readTexts(pathSchema, call.path);
       const query = readQuery(querySchema, call.url);
-      const { body, textOf } = bodySchema === undefined ? NO_BODY : await readJson(bodySchema, call);
+      const { body, textOf } =
+        bodySchema === undefined
+          ? NO_BODY
+          : readJson(bodySchema, (await call.readBody()) ?? (isBodyOptional ? '{}' : ''));
       // The conditional types say what the three schemas say; TypeScript cannot follow that here.
-      return spec.handle({ path, query, body, textOf } as Input<Output<Path>, Output<Query>, Output<Body>>, call);
+      return spec.handle(
+        { path, query, body, textOf } as Input<Output<Path>, Output<Query>, Output<Body>>,
+        call,
+      );
     },
   };
 }
@@ -117,18 +144,32 @@ function readQuery(schema: z.ZodObject | undefined, url: string): unknown {
   return schema === undefined ? undefined : readTexts(schema, parseQuery(url));
 }
 
-async function readJson(schema: z.ZodObject, call: HttpCall): Promise<Pick<Input<unknown, unknown, unknown>, 'body' | 'textOf'>> {
-  const { value, textOf } = parseJsonBody(await call.readBody());
+function readJson(
+  schema: z.ZodObject,
+  text: string,
+): Pick<Input<unknown, unknown, unknown>, 'body' | 'textOf'> {
+  const { value, textOf } = parseJsonBody(text);
   return { body: readMessage(schema, value), textOf };
 }
 
-export function json(status: number, body: unknown, headers?: Readonly<Record<string, string>>): HttpAnswer {
+export function json(
+  status: number,
+  body: unknown,
+  headers?: Readonly<Record<string, string>>,
+): HttpAnswer {
   return { type: 'json', status, body, ...(headers === undefined ? {} : { headers }) };
 }
 
 export const NO_CONTENT: HttpAnswer = { type: 'empty' };
 
 /** An answer in JSON, for the document. */
-export function jsonAnswer(description: string, schema: z.ZodType, examples?: readonly unknown[]): AnswerDoc {
-  return { description, content: { 'application/json': { schema, ...(examples === undefined ? {} : { examples }) } } };
+export function jsonAnswer(
+  description: string,
+  schema: z.ZodType,
+  examples?: readonly unknown[],
+): AnswerDoc {
+  return {
+    description,
+    content: { 'application/json': { schema, ...(examples === undefined ? {} : { examples }) } },
+  };
 }

@@ -40,7 +40,13 @@ export class TaskEvents implements TaskSink {
 
   started(start: TaskStart): void {
     const { conversationId, instanceId, agent, tier, wallMs } = start;
-    const fields = { conversation_id: conversationId, instance_id: instanceId, agent, tier, time: timestampText(wallMs) };
+    const fields = {
+      conversation_id: conversationId,
+      instance_id: instanceId,
+      agent,
+      tier,
+      time: timestampText(wallMs),
+    };
     this.#send('start', fields);
   }
 
@@ -56,7 +62,11 @@ export class TaskEvents implements TaskSink {
     const id = this.#next();
     const head = JSON.stringify({ request_id: this.#options.requestId, sequence: id }).slice(0, -1);
     const field = arm === 'text' ? 'text' : 'json';
-    const data = Buffer.concat([Buffer.from(`${head},"${field}":`), payload, Buffer.from(`,"kind":"${kind}"}`)]);
+    const data = Buffer.concat([
+      Buffer.from(`${head},"${field}":`),
+      payload,
+      Buffer.from(`,"kind":"${kind}"}`),
+    ]);
     this.#options.writer.send({ event: 'chunk', id, data }, consumed);
   }
 

@@ -17,10 +17,18 @@ export function createHostGuard(listenHost: string): HostGuard {
   return ({ host = '', origin }) => {
     const name = host.replace(/:\d*$/, '').toLowerCase();
     if (!LOOPBACK.test(name) && name !== own)
-      throw new HttpError('FORBIDDEN', `this gateway has no tokens and serves its own machine only; the host ${JSON.stringify(host)} is not its name`, {
-        field: 'host',
-      });
+      throw new HttpError(
+        'FORBIDDEN',
+        `this gateway has no tokens and serves its own machine only; the host ${JSON.stringify(host)} is not its name`,
+        {
+          field: 'host',
+        },
+      );
     if (origin !== undefined && origin.toLowerCase() !== `http://${host.toLowerCase()}`)
-      throw new HttpError('FORBIDDEN', 'this gateway has no tokens and takes no requests of pages from elsewhere', { field: 'origin' });
+      throw new HttpError(
+        'FORBIDDEN',
+        'this gateway has no tokens and takes no requests of pages from elsewhere',
+        { field: 'origin' },
+      );
   };
 }

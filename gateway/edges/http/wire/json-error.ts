@@ -23,7 +23,8 @@ export function describeJsonError(text: string): string {
   const before = text.slice(0, at);
   const line = before.split('\n').length;
   const column = at - before.lastIndexOf('\n');
-  const found = at >= text.length ? 'the text ends here' : `found ${JSON.stringify(text.slice(at, at + 1))}`;
+  const found =
+    at >= text.length ? 'the text ends here' : `found ${JSON.stringify(text.slice(at, at + 1))}`;
   return `line ${line}, column ${column} (character ${at + 1}): expected ${EXPECTED[state]}, but ${found}`;
 }
 
@@ -58,7 +59,9 @@ class Walk {
       case 'colon':
         return next === ':' && this.#move('value');
       case 'commaOrEnd':
-        return next === ',' ? this.#move(this.#open.at(-1) === '{' ? 'key' : 'value') : this.#close(next);
+        return next === ','
+          ? this.#move(this.#open.at(-1) === '{' ? 'key' : 'value')
+          : this.#close(next);
       case 'end':
         return false;
     }

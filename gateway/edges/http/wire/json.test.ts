@@ -8,7 +8,11 @@ const spacing = fc.constantFrom('', ' ', '\n\t', '  \r\n');
 
 describe('the members of a JSON object', () => {
   it.each([
-    ['{"input": {"a": [1, "}", {"b": "]"}]}, "tenant":"t"}', 'input', '{"a": [1, "}", {"b": "]"}]}'],
+    [
+      '{"input": {"a": [1, "}", {"b": "]"}]}, "tenant":"t"}',
+      'input',
+      '{"a": [1, "}", {"b": "]"}]}',
+    ],
     ['{"input":"a\\"b\\\\"}', 'input', '"a\\"b\\\\"'],
     ['{"input": 12345678901234567890 }', 'input', '12345678901234567890'],
     ['{"a":null,"input":1.50,"b":[]}', 'input', '1.50'],
@@ -23,10 +27,18 @@ describe('the members of a JSON object', () => {
     const objects = fc.dictionary(fc.string(), fc.jsonValue(), { maxKeys: 8 });
     fc.assert(
       fc.property(objects, spacing, (object, space) => {
-        const members = Object.entries(object).map(([key, value]) => `${space}${JSON.stringify(key)}${space}:${space}${JSON.stringify(value, null, 1)}${space}`);
+        const members = Object.entries(object).map(
+          ([key, value]) =>
+            `${space}${JSON.stringify(key)}${space}:${space}${JSON.stringify(value, null, 1)}${space}`,
+        );
         const text = `${space}{${members.join(',') || space}}${space}`;
-        const found = jsonMembers(text, 100).map(({ key, start, end }) => [key, text.slice(start, end)]);
-        expect(found).toEqual(Object.entries(object).map(([key, value]) => [key, JSON.stringify(value, null, 1)]));
+        const found = jsonMembers(text, 100).map(({ key, start, end }) => [
+          key,
+          text.slice(start, end),
+        ]);
+        expect(found).toEqual(
+          Object.entries(object).map(([key, value]) => [key, JSON.stringify(value, null, 1)]),
+        );
       }),
     );
   });
@@ -42,14 +54,29 @@ describe('a broken body', () => {
   it.each([
     ['{"a":}', 'line 1, column 6 (character 6): expected a value, but found "}"'],
     ['{"a":1}x', 'line 1, column 8 (character 8): expected the end of the text, but found "x"'],
-    ['{"a":1} {"b":2}', 'line 1, column 9 (character 9): expected the end of the text, but found "{"'],
+    [
+      '{"a":1} {"b":2}',
+      'line 1, column 9 (character 9): expected the end of the text, but found "{"',
+    ],
     ['{"a":1,}', 'line 1, column 8 (character 8): expected a name in double quotes, but found "}"'],
-    ['{\n  "a": 1\n  "b": 2\n}', 'line 3, column 3 (character 14): expected "," or the end of the list or object, but found "\\""'],
-    ["{'a':1}", 'line 1, column 2 (character 2): expected a name in double quotes or "}", but found "\'"'],
-    ['{"a":[1,2}', 'line 1, column 10 (character 10): expected "," or the end of the list or object, but found "}"'],
+    [
+      '{\n  "a": 1\n  "b": 2\n}',
+      'line 3, column 3 (character 14): expected "," or the end of the list or object, but found "\\""',
+    ],
+    [
+      "{'a':1}",
+      'line 1, column 2 (character 2): expected a name in double quotes or "}", but found "\'"',
+    ],
+    [
+      '{"a":[1,2}',
+      'line 1, column 10 (character 10): expected "," or the end of the list or object, but found "}"',
+    ],
     ['{"a"', 'line 1, column 5 (character 5): expected ":", but the text ends here'],
     ['[1,]', 'line 1, column 4 (character 4): expected a value, but found "]"'],
-    ['{"a":01}', 'line 1, column 7 (character 7): expected "," or the end of the list or object, but found "1"'],
+    [
+      '{"a":01}',
+      'line 1, column 7 (character 7): expected "," or the end of the list or object, but found "1"',
+    ],
     ['{"a":NaN}', 'line 1, column 6 (character 6): expected a value, but found "N"'],
     ['nul', 'line 1, column 1 (character 1): expected a value, but found "n"'],
   ])('is told where %s breaks', (text, message) => {
@@ -57,10 +84,12 @@ describe('a broken body', () => {
   });
 
   it('is one for the walk exactly when it is one for JSON.parse', () => {
-    const almostJson = fc.tuple(fc.json(), fc.nat(), fc.constantFrom('', ',', '}', '"', ':', '\\', '\u0000', '1')).map(([text, at, noise]) => {
-      const index = at % (text.length + 1);
-      return text.slice(0, index) + noise + text.slice(index + 1);
-    });
+    const almostJson = fc
+      .tuple(fc.json(), fc.nat(), fc.constantFrom('', ',', '}', '"', ':', '\\', '\u0000', '1'))
+      .map(([text, at, noise]) => {
+        const index = at % (text.length + 1);
+        return text.slice(0, index) + noise + text.slice(index + 1);
+      });
     fc.assert(
       fc.property(almostJson, (text) => {
         const walked = describeJsonError(text);
@@ -70,7 +99,9 @@ describe('a broken body', () => {
         } catch {
           isJson = false;
         }
-        expect(walked.endsWith('expected the end of the text, but the text ends here')).toBe(isJson);
+        expect(walked.endsWith('expected the end of the text, but the text ends here')).toBe(
+          isJson,
+        );
       }),
     );
   });

@@ -18,7 +18,10 @@ export function parseJsonBody(text: string): JsonBody {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new HttpError('INVALID_FIELD', 'the body must be a JSON object', { field: 'body' });
   const members = jsonMembers(text, MEMBERS_MAX);
-  if (members.length > MEMBERS_MAX) throw new HttpError('INVALID_FIELD', `the body has more than ${MEMBERS_MAX} fields`, { field: 'body' });
+  if (members.length > MEMBERS_MAX)
+    throw new HttpError('INVALID_FIELD', `the body has more than ${MEMBERS_MAX} fields`, {
+      field: 'body',
+    });
   const byKey = new Map<string, Member>();
   for (const member of members) {
     if (byKey.has(member.key)) throw invalidField(member.key, 'given twice');
@@ -37,7 +40,10 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    const what = text.trim() === '' ? 'the body is empty, but must be a JSON object' : `the body is not JSON: ${describeJsonError(text)}`;
+    const what =
+      text.trim() === ''
+        ? 'the body is empty, but must be a JSON object'
+        : `the body is not JSON: ${describeJsonError(text)}`;
     throw new HttpError('INVALID_FIELD', what, { field: 'body' });
   }
 }

@@ -6,8 +6,17 @@ const PARAMETERS_MAX = 32;
 /** @param url as in the request line. */
 export function parseQuery(url: string): Readonly<Record<string, string>> {
   const start = url.indexOf('?');
-  const pairs = start < 0 ? [] : url.slice(start + 1).split('&', PARAMETERS_MAX + 1).filter((pair) => pair !== '');
-  if (pairs.length > PARAMETERS_MAX) throw new HttpError('INVALID_FIELD', `the query has more than ${PARAMETERS_MAX} parameters`, { field: 'query' });
+  const pairs =
+    start < 0
+      ? []
+      : url
+          .slice(start + 1)
+          .split('&', PARAMETERS_MAX + 1)
+          .filter((pair) => pair !== '');
+  if (pairs.length > PARAMETERS_MAX)
+    throw new HttpError('INVALID_FIELD', `the query has more than ${PARAMETERS_MAX} parameters`, {
+      field: 'query',
+    });
   const query = new Map<string, string>();
   for (const pair of pairs) {
     const equals = pair.indexOf('=');
@@ -23,6 +32,8 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {
-    throw new HttpError('INVALID_FIELD', 'the query is not percent-encoded UTF-8', { field: 'query' });
+    throw new HttpError('INVALID_FIELD', 'the query is not percent-encoded UTF-8', {
+      field: 'query',
+    });
   }
 }

@@ -27,7 +27,9 @@ function asBuffer(bytes: Uint8Array): Buffer {
 
 function inOneLine(text: Buffer): Buffer {
   if (!text.includes(LINE_FEED) && !text.includes(CARRIAGE_RETURN)) return text;
-  return Buffer.from(text.map((byte) => (byte === LINE_FEED || byte === CARRIAGE_RETURN ? SPACE : byte)));
+  return Buffer.from(
+    text.map((byte) => (byte === LINE_FEED || byte === CARRIAGE_RETURN ? SPACE : byte)),
+  );
 }
 
 function partJson(part: Part): unknown {

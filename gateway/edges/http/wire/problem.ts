@@ -54,7 +54,10 @@ export class HttpError extends AppError {
 
 /** A wrong field of the request: 400 INVALID_FIELD. */
 export function invalidField(field: string, detail: string): HttpError {
-  return new HttpError('INVALID_FIELD', `${field}: ${detail}`, { field, errors: [{ field, detail }] });
+  return new HttpError('INVALID_FIELD', `${field}: ${detail}`, {
+    field,
+    errors: [{ field, detail }],
+  });
 }
 
 export interface ProblemAnswer {
@@ -67,7 +70,11 @@ export interface ProblemAnswer {
 export function problemAnswer(error: AppError, requestId: string): ProblemAnswer {
   const status = error instanceof HttpError ? error.status : httpStatusOf(error);
   const own = error instanceof HttpError ? error.headers : {};
-  return { status, headers: { ...own, ...challengeOf(status), ...retryAfterOf(error) }, problem: problemOf(error, status, requestId) };
+  return {
+    status,
+    headers: { ...own, ...challengeOf(status), ...retryAfterOf(error) },
+    problem: problemOf(error, status, requestId),
+  };
 }
 
 function problemOf(error: AppError, status: number, requestId: string): Problem {
@@ -94,7 +101,9 @@ function fieldProblemsOf(error: AppError): readonly FieldProblem[] | undefined {
 
 /** Whole seconds, rounded up: a client that waits so long is never too early. */
 function retryAfterOf({ retryAfterMs }: AppError): Record<string, string> {
-  return retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) };
+  return retryAfterMs === undefined
+    ? {}
+    : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) };
 }
 
 /** RFC 9110 wants it with each 401. */

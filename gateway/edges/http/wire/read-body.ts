@@ -6,6 +6,11 @@ import { HttpError } from './problem.ts';
 const JSON_TYPE = /^application\/(json|[a-z0-9.+-]+\+json) *(;|$)/i;
 const CHARSET = /; *charset *= *"?([^";]*)"?/i;
 
+/** RFC 9112, 6.3: a request has a body when it says how long it is, or that it comes in chunks. */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+}
+
 /** Refused before anything is read: 413 by the announced length, or 415. */
 export function checkBodyHeaders(request: IncomingMessage, bytesMax: number): void {
   const { headers } = request;
@@ -14,17 +19,25 @@ export function checkBodyHeaders(request: IncomingMessage, bytesMax: number): vo
   if (!JSON_TYPE.test(type) || (charset !== 'utf-8' && charset !== 'utf8')) throw wrongType(type);
   const encoding = headers['content-encoding'] ?? 'identity';
   if (encoding !== 'identity')
-    throw new HttpError('INVALID_FIELD', `content-encoding ${encoding} is not understood: send the body as it is`, { status: 415, field: 'content-encoding' });
+    throw new HttpError(
+      'INVALID_FIELD',
+      `content-encoding ${encoding} is not understood: send the body as it is`,
+      { status: 415, field: 'content-encoding' },
+    );
   if (Number(headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax);
 }
 
 function wrongType(type: string): HttpError {
   const sent = type === '' ? 'there is no content-type' : `this is ${JSON.stringify(type)}`;
-  return new HttpError('INVALID_FIELD', `the body must be sent as content-type: application/json (UTF-8), but ${sent}`, {
-    status: 415,
-    field: 'content-type',
-    headers: { accept: 'application/json' },
-  });
+  return new HttpError(
+    'INVALID_FIELD',
+    `the body must be sent as content-type: application/json (UTF-8), but ${sent}`,
+    {
+      status: 415,
+      field: 'content-type',
+      headers: { accept: 'application/json' },
+    },
+  );
 }
 
 function tooLarge(bytesMax: number): HttpError {
@@ -37,7 +50,9 @@ function tooLarge(bytesMax: number): HttpError {
  */
 export async function readBody(request: IncomingMessage, bytesMax: number): Promise<string> {
   const chunks = await collect(request, bytesMax);
-  return decoded(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
+  return decoded(
+    chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks),
+  );
 }
 
 function collect(request: IncomingMessage, bytesMax: number): Promise<Buffer[]> {

@@ -23,8 +23,13 @@ export const HTTP_OPTIONS = {
   requireHostHeader: true,
 } as const;
 
-const CLIENT_ERRORS: Readonly<Record<string, { readonly status: number; readonly detail: string }>> = {
-  HPE_HEADER_OVERFLOW: { status: 431, detail: `the headers are larger than ${HEADER_BYTES_MAX} bytes` },
+const CLIENT_ERRORS: Readonly<
+  Record<string, { readonly status: number; readonly detail: string }>
+> = {
+  HPE_HEADER_OVERFLOW: {
+    status: 431,
+    detail: `the headers are larger than ${HEADER_BYTES_MAX} bytes`,
+  },
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, detail: 'the request did not arrive in time' },
 };
 const STATUS_TEXT: Readonly<Record<number, string>> = {
@@ -39,7 +44,10 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
     socket.destroy();
     return;
   }
-  const { status, detail } = CLIENT_ERRORS[error.code ?? ''] ?? { status: 400, detail: 'this is no HTTP/1.1 request' };
+  const { status, detail } = CLIENT_ERRORS[error.code ?? ''] ?? {
+    status: 400,
+    detail: 'this is no HTTP/1.1 request',
+  };
   const { problem } = problemAnswer(new HttpError('INVALID_FIELD', detail, { status }), '');
   const body = JSON.stringify(problem);
   const head = `HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? 'Bad Request'}\r\ncontent-type: ${PROBLEM_CONTENT_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n`;
@@ -47,6 +55,8 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
 }
 
 /** node:http hangs the response that is being written on its socket: a second head would be read as part of it. */
-function hasAnswerUnderway(socket: Socket & { readonly _httpMessage?: ServerResponse | null }): boolean {
+function hasAnswerUnderway(
+  socket: Socket & { readonly _httpMessage?: ServerResponse | null },
+): boolean {
   return socket._httpMessage?.headersSent === true;
 }

@@ -1,0 +1,113 @@
+/** Conversations of a project: list, read, erase. */
+import type { z } from 'zod';
+import type { ConversationSummary, Turn } from '../../../../platform/store/store.ts';
+import type { Conversations } from '../../../service/conversations.ts';
+import { timestampText } from '../messages/common.ts';
+import {
+  conversation,
+  conversationList,
+  conversationListQuery,
+  conversationPath,
+  conversationQuery,
+  type conversationSummary,
+  poolQuery,
+  projectPath,
+} from '../messages/projects.ts';
+import { defineRoute, json, jsonAnswer, NO_CONTENT, type Route } from './route.ts';
+
+const PATH = '/api/v1/projects/{tenant}/{project}/conversations';
+const ONE = `${PATH}/{id}`;
+
+export function conversationRoutes(
+  conversations: Pick<Conversations, 'list' | 'get' | 'delete'>,
+): readonly Route[] {
+  return [
+    defineRoute({
+      method: 'GET',
+      path: PATH,
+      operationId: 'listConversations',
+      tag: 'Projects',
+      summary: 'Conversations of a project',
+      pathSchema: projectPath,
+      querySchema: conversationListQuery,
+      answers: { 200: jsonAnswer('In the order of ids, without turns.', conversationList) },
+      reasons: ['UNKNOWN_POOL'],
+      handle: async ({ path, query }, { principal }) => {
+        const { pool = '', page_size = 0, page_token = '' } = query;
+        const page = await conversations.list(
+          principal,
+          { ...path, pool },
+          { pageSize: page_size, pageToken: page_token },
+        );
+        return json(200, {
+          conversations: page.items.map(summaryMessage),
+          next_page_token: page.nextPageToken,
+        });
+      },
+    }),
+    defineRoute({
+      method: 'GET',
+      path: ONE,
+      operationId: 'getConversation',
+      tag: 'Projects',
+      summary: 'What was said',
+      pathSchema: conversationPath,
+      querySchema: conversationQuery,
+      answers: { 200: jsonAnswer('The newest turns, oldest first.', conversation) },
+      reasons: ['UNKNOWN_POOL', 'UNKNOWN_CONVERSATION'],
+      handle: async ({ path: { id, ...ref }, query }, { principal }) => {
+        const { pool = '', turns = 0, before = 0 } = query;
+        const found = await conversations.get(
+          principal,
+          { ...ref, pool, conversationId: id },
+          { turns, before },
+        );
+        return json(200, { ...summaryMessage(found), turns: found.turns.map(turnMessage) });
+      },
+    }),
+    defineRoute({
+      method: 'DELETE',
+      path: ONE,
+      operationId: 'deleteConversation',
+      tag: 'Projects',
+      summary: 'Erase a conversation with its state',
+      pathSchema: conversationPath,
+      querySchema: poolQuery,
+      answers: { 204: { description: 'It is gone.' } },
+      reasons: ['UNKNOWN_POOL', 'UNKNOWN_CONVERSATION', 'SUSPENDED', 'OWNER_UNREACHABLE'],
+      handle: async ({ path: { id, ...ref }, query }, { principal }) => {
+        await conversations.delete(principal, {
+          ...ref,
+          pool: query.pool ?? '',
+          conversationId: id,
+        });
+        return NO_CONTENT;
+      },
+    }),
+  ];
+}
+
+function summaryMessage({
+  id,
+  agent,
+  turnCount,
+  updatedMs,
+}: ConversationSummary): z.output<typeof conversationSummary> {
+  return { id, agent, turn_count: turnCount, updated: timestampText(updatedMs) };
+}
+
+function turnMessage({
+  index,
+  role,
+  json: content,
+  timeMs,
+  requestId,
+}: Turn): z.output<typeof conversation>['turns'][number] {
+  return {
+    index,
+    role,
+    content: JSON.parse(content) as unknown,
+    time: timestampText(timeMs),
+    request_id: requestId,
+  };
+}
