@@ -33,7 +33,7 @@ interface Waiter {
   readonly call: Call;
   readonly pool: PoolView;
   decision: Decision | undefined;
-  settle(end: Grant | AppError): void;
+  settle: (end: Grant | AppError) => void;
 }
 
 const FULL_RETRY_MS = 1_000;

@@ -81,13 +81,8 @@ export class Router {
   elsewhere(project: ProjectKey, from: Runtime, owner: Owner | undefined, epoch: number): void {
     const route = this.#routes.get(project);
     const isOwnWord = route?.incarnation === undefined || route.incarnation === from.incarnation;
-    if (owner === undefined) {
-      if (isOwnWord || epoch > route.epoch) this.#routes.set(project, { epoch });
-      return;
-    }
-    const isSame = owner.incarnation === route?.incarnation;
-    if (!isOwnWord && !isSame && owner.epoch <= route.epoch) return;
-    this.#routes.set(project, { incarnation: owner.incarnation, epoch: owner.epoch, isConfirmed: isSame && route.isConfirmed === true });
+    if (owner !== undefined) this.#learnOwner(project, owner, isOwnWord);
+    else if (isOwnWord || epoch > route.epoch) this.#routes.set(project, { epoch });
   }
 
   /** Pushed by the owner that let go. */
@@ -106,6 +101,13 @@ export class Router {
   /** The project's state is gone, so is what was known of it. */
   forget(project: ProjectKey): void {
     this.#routes.delete(project);
+  }
+
+  #learnOwner(project: ProjectKey, { incarnation, epoch }: Owner, isTrusted: boolean): void {
+    const route = this.#routes.get(project);
+    const isSame = route?.incarnation === incarnation;
+    if (!isTrusted && !isSame && route !== undefined && epoch <= route.epoch) return;
+    this.#routes.set(project, { incarnation, epoch, isConfirmed: isSame && route.isConfirmed === true });
   }
 
   #takeoverFrom(incarnation: string, epoch: number): Takeover {
