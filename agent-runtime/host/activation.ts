@@ -50,7 +50,11 @@ interface Opening {
 }
 
 /** @param instance in CREATED, or in ERROR with its claim kept. */
-export async function activate(ports: ActivationPorts, instance: Instance, wish: ActivationWish): Promise<Activated> {
+export async function activate(
+  ports: ActivationPorts,
+  instance: Instance,
+  wish: ActivationWish,
+): Promise<Activated> {
   const { clock, random } = ports;
   const startedMs = clock.nowMs();
   const claimId = instance.claimed ? instance.committer.claim.claimId : random.id();
@@ -81,23 +85,40 @@ export async function activate(ports: ActivationPorts, instance: Instance, wish:
 /** What may have changed while the store was asked. */
 function checkClaim(
   ports: ActivationPorts,
-  { instance, wish, activation }: { readonly instance: Instance; readonly wish: ActivationWish; readonly activation: Activation },
+  {
+    instance,
+    wish,
+    activation,
+  }: {
+    readonly instance: Instance;
+    readonly wish: ActivationWish;
+    readonly activation: Activation;
+  },
 ): AppError | undefined {
   if (!wish.current()) return runtimeLost('the instance was ended while it was activated');
   if (!ports.lease.held) return storeLost();
-  if (activation.paused && !wish.evenPaused) return new AppError('PAUSED', 'the project is paused: resume it first');
-  if (!instance.takeClaim(activation)) return runtimeLost('the project changed hands while its instance failed');
+  if (activation.paused && !wish.evenPaused)
+    return new AppError('PAUSED', 'the project is paused: resume it first');
+  if (!instance.takeClaim(activation))
+    return runtimeLost('the project changed hands while its instance failed');
   return undefined;
 }
 
-async function openSession(ports: ActivationPorts, instance: Instance): Promise<Opening | AppError> {
+async function openSession(
+  ports: ActivationPorts,
+  instance: Instance,
+): Promise<Opening | AppError> {
   const prepared = ports.takePrepared(instance.key);
   if (prepared?.alive === true) return { session: prepared, source: 'bound' };
   const startedMs = ports.clock.nowMs();
-  const { worker, source } = await ports.workers.take(instance.tier, heapClassMb(instance.quota.memoryMb));
+  const { worker, source } = await ports.workers.take(
+    instance.tier,
+    heapClassMb(instance.quota.memoryMb),
+  );
   const ready = await worker.ready;
   if (ready.type === 'ended') return errorOfWorkerEnd(ready.end, true);
-  if (ready.type === 'broken') return new AppError('AGENT_ERROR', `the agent module cannot be used: ${ready.message}`);
+  if (ready.type === 'broken')
+    return new AppError('AGENT_ERROR', `the agent module cannot be used: ${ready.message}`);
   const readyMs = ports.clock.nowMs();
   ports.metrics.activation('worker', source, instance.tier, readyMs - startedMs);
   const session = new Session(worker);
@@ -118,9 +139,14 @@ export async function initialize(
   if (opened !== 'late' && opened.type === 'opened') return undefined;
   if (opened !== 'late' && opened.type === 'ended') return errorOfWorkerEnd(opened.end, true);
   workers.drop(session);
-  if (opened === 'late') return new AppError('AGENT_ERROR', `initialize did not end within ${seconds} s`);
+  if (opened === 'late')
+    return new AppError('AGENT_ERROR', `initialize did not end within ${seconds} s`);
   const { agent, message, stack } = opened;
-  ports.log.warn('agent not initialized', { instance_id: instance.key, agent, detail: { message, stack } });
+  ports.log.warn('agent not initialized', {
+    instance_id: instance.key,
+    agent,
+    detail: { message, stack },
+  });
   return new AppError('AGENT_ERROR', `initialize of agent ${agent} failed: ${message}`);
 }
 
@@ -129,6 +155,7 @@ function sessionStart(
   { key, tier }: { readonly key: string; readonly tier: SessionStart['tier'] },
 ): SessionStart {
   const ref = parseInstanceId(key);
-  if (ref === undefined) throw new AppError('INVALID_FIELD', 'not a project key', { field: 'project' });
+  if (ref === undefined)
+    throw new AppError('INVALID_FIELD', 'not a project key', { field: 'project' });
   return { ...ref, tier, config: view.configOf(key), instanceId: key };
 }

@@ -17,7 +17,12 @@ export type BindingPorts = Pick<ActivationPorts, 'clock' | 'view' | 'workers' | 
 
 type BindingState =
   | { readonly type: 'unbound' }
-  | { readonly type: 'bound'; readonly project: ProjectKey; readonly bindingId: string; readonly ready: boolean };
+  | {
+      readonly type: 'bound';
+      readonly project: ProjectKey;
+      readonly bindingId: string;
+      readonly ready: boolean;
+    };
 
 export class Binding {
   readonly #ports: BindingPorts;
@@ -41,7 +46,9 @@ export class Binding {
   bind(project: ProjectKey, bindingId: string): void {
     if (this.#state.type === 'bound') {
       if (this.#state.project === project && this.#state.bindingId === bindingId) return;
-      throw new AppError('INTERNAL', 'this runtime is bound to a project already', { metadata: { project: this.#state.project } });
+      throw new AppError('INTERNAL', 'this runtime is bound to a project already', {
+        metadata: { project: this.#state.project },
+      });
     }
     this.#state = { type: 'bound', project, bindingId, ready: false };
     this.#ports.publish();

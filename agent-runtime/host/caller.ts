@@ -143,7 +143,9 @@ export class Caller {
 }
 
 export function queueTimeout(): AppError {
-  return new AppError('QUEUE_TIMEOUT', 'the task waited too long in the queue', { retryAfterMs: 1000 });
+  return new AppError('QUEUE_TIMEOUT', 'the task waited too long in the queue', {
+    retryAfterMs: 1000,
+  });
 }
 
 function abortReason(signal: AbortSignal): AppError {

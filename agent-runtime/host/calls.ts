@@ -19,7 +19,10 @@ const ATTEMPTS_MAX = 3;
 /** After the grace of cancelled tasks: for their worker to end. */
 const KILL_SLACK_MS = 1_000;
 
-type CallOf<Method extends RuntimeCall['method']> = Extract<RuntimeCall, { readonly method: Method }>;
+type CallOf<Method extends RuntimeCall['method']> = Extract<
+  RuntimeCall,
+  { readonly method: Method }
+>;
 
 interface Found {
   readonly project: Project;
@@ -60,7 +63,9 @@ export class Calls {
       case 'discard':
         return this.#discard(request.project);
       case 'yieldProject':
-        return this.yieldProject(request.project, request.withinMs).then((released) => ({ released }));
+        return this.yieldProject(request.project, request.withinMs).then((released) => ({
+          released,
+        }));
       case 'forgetConversation':
         return this.#forget(request);
       default:
@@ -82,7 +87,8 @@ export class Calls {
   }
 
   #list(tenant: string | undefined): unknown {
-    const ofTenant = ({ key }: Project): boolean => tenant === undefined || parseInstanceId(key)?.tenant === tenant;
+    const ofTenant = ({ key }: Project): boolean =>
+      tenant === undefined || parseInstanceId(key)?.tenant === tenant;
     return this.#projects.all.filter(ofTenant).flatMap((project) => {
       const { instance, queued } = project;
       return instance?.claimed === true ? viewOf(instance, queued) : [];
@@ -126,9 +132,11 @@ export class Calls {
     const letGo = project.hold();
     try {
       const error = new AppError('CANCELLED', 'the instance was deleted');
-      const stopped = project.state === 'live' && (await this.#stop(project, { instance, force, error }));
+      const stopped =
+        project.state === 'live' && (await this.#stop(project, { instance, force, error }));
       if (stopped && instance.leases.length > 0) await this.#commit(instance, { leases: [] });
-      if (!stopped || !(await project.leave('removed', { tell: false }))) await project.kill(error, { release: true });
+      if (!stopped || !(await project.leave('removed', { tell: false })))
+        await project.kill(error, { release: true });
       return {};
     } finally {
       letGo();
@@ -144,10 +152,15 @@ export class Calls {
   /** Waits for what runs, then cancels it. True: it is quiescent and lives. */
   async #stop(
     project: Project,
-    { instance, force, error }: { readonly instance: Instance; readonly force: boolean; readonly error: AppError },
+    {
+      instance,
+      force,
+      error,
+    }: { readonly instance: Instance; readonly force: boolean; readonly error: AppError },
   ): Promise<boolean> {
     const { drainSeconds, cancelGraceSeconds } = this.#ports.view.spec.limits;
-    if (await project.whenQuiescent(force ? 0 : drainSeconds * 1000)) return instance.state !== 'ERROR';
+    if (await project.whenQuiescent(force ? 0 : drainSeconds * 1000))
+      return instance.state !== 'ERROR';
     instance.tasks.cancelRunning(error);
     const quiescent = await project.whenQuiescent(cancelGraceSeconds * 1000 + KILL_SLACK_MS);
     return quiescent && instance.state !== 'ERROR';
@@ -180,10 +193,18 @@ export class Calls {
     if (request.method === 'acquire' && instance.paused) throw paused();
     const { clock, random } = this.#ports;
     const id = request.method === 'acquire' ? `${request.project}~${random.id()}` : request.leaseId;
-    const lease: ClientLease = { id, expiresAtMs: clock.wallMs() + Math.min(request.ttlMs, LEASE_MS_MAX) };
+    const lease: ClientLease = {
+      id,
+      expiresAtMs: clock.wallMs() + Math.min(request.ttlMs, LEASE_MS_MAX),
+    };
     const change = request.method === 'acquire' ? addLease : renewLease;
     await this.#commit(instance, { leases: change(instance.leases, lease) });
-    const view: LeaseView = { leaseId: id, instanceId: request.project, tier: instance.tier, expiresAtMs: lease.expiresAtMs };
+    const view: LeaseView = {
+      leaseId: id,
+      instanceId: request.project,
+      tier: instance.tier,
+      expiresAtMs: lease.expiresAtMs,
+    };
     return { ...view, created: !wasLive };
   }
 
@@ -216,7 +237,9 @@ export class Calls {
       const instance = await project.whenLive();
       if (instance !== undefined) return { project, instance, wasLive };
     }
-    throw new AppError('OWNER_UNREACHABLE', 'this runtime does not take the project', { retryAfterMs: 100 });
+    throw new AppError('OWNER_UNREACHABLE', 'this runtime does not take the project', {
+      retryAfterMs: 100,
+    });
   }
 
   /** The store thinks that we own it, and we know nothing of it: a release of ours was lost. */
@@ -225,7 +248,13 @@ export class Calls {
     const { owner, epoch = 0, seq = 0 } = record ?? {};
     if (owner?.incarnation !== this.#ports.incarnation) return owner === undefined;
     if (this.#projects.find(key) !== undefined) return false;
-    await releaseClaim(this.#ports, { key, incarnation: owner.incarnation, claimId: owner.claimId, epoch, seq });
+    await releaseClaim(this.#ports, {
+      key,
+      incarnation: owner.incarnation,
+      claimId: owner.claimId,
+      epoch,
+      seq,
+    });
     return true;
   }
 }

@@ -7,7 +7,13 @@ import type { ProjectKey } from '../../core/identifiers.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { TaskHeader } from '../../platform/link/frames.ts';
 import type { PeerClient } from '../../platform/link/task-link.ts';
-import type { Activation, ClaimAnswer, ClaimRequest, Owner, Store } from '../../platform/store/store.ts';
+import type {
+  Activation,
+  ClaimAnswer,
+  ClaimRequest,
+  Owner,
+  Store,
+} from '../../platform/store/store.ts';
 import type { Lease } from './lease.ts';
 import { storeLost } from './run-outcome.ts';
 
@@ -53,19 +59,32 @@ export async function claimProject(ports: ClaimPorts, wish: ClaimWish): Promise<
     return settled(await askStore(ports, request));
   }
   const { incarnation, epoch } = first.owner;
-  return takeOver(ports, wish, { ...request, takeover: { incarnation, epoch, refused: pinged === 'refused' } });
+  return takeOver(ports, wish, {
+    ...request,
+    takeover: { incarnation, epoch, refused: pinged === 'refused' },
+  });
 }
 
-type Answer = Exclude<ClaimAnswer, { readonly type: 'limited' }> | { readonly type: 'failed'; readonly error: AppError };
+type Answer =
+  | Exclude<ClaimAnswer, { readonly type: 'limited' }>
+  | { readonly type: 'failed'; readonly error: AppError };
 
-async function takeOver(ports: ClaimPorts, wish: ClaimWish, request: ClaimRequest): Promise<Claimed> {
+async function takeOver(
+  ports: ClaimPorts,
+  wish: ClaimWish,
+  request: ClaimRequest,
+): Promise<Claimed> {
   for (;;) {
     const answer = await askStore(ports, request);
     if (answer.type !== 'limited') return settled(answer);
     wish.limited();
-    const error = new AppError('OWNER_UNREACHABLE', 'the project was taken over a moment ago and must not move again yet', {
-      retryAfterMs: answer.retryAfterMs,
-    });
+    const error = new AppError(
+      'OWNER_UNREACHABLE',
+      'the project was taken over a moment ago and must not move again yet',
+      {
+        retryAfterMs: answer.retryAfterMs,
+      },
+    );
     if (!wish.wanted()) return { type: 'failed', error };
     await ports.clock.sleep(answer.retryAfterMs);
     if (!wish.wanted()) return { type: 'failed', error };

@@ -6,18 +6,29 @@ import type { ClientLease } from '../../platform/store/store.ts';
 export const LEASES_PER_PROJECT_MAX = 100;
 export const LEASE_MS_MAX = 600_000;
 
-export function aliveLeases(leases: readonly ClientLease[], wallMs: number): readonly ClientLease[] {
+export function aliveLeases(
+  leases: readonly ClientLease[],
+  wallMs: number,
+): readonly ClientLease[] {
   return leases.filter(({ expiresAtMs }) => expiresAtMs > wallMs);
 }
 
-export function addLease(leases: readonly ClientLease[], lease: ClientLease): readonly ClientLease[] {
+export function addLease(
+  leases: readonly ClientLease[],
+  lease: ClientLease,
+): readonly ClientLease[] {
   if (leases.length >= LEASES_PER_PROJECT_MAX) {
-    throw new AppError('QUEUE_FULL', `the project has ${LEASES_PER_PROJECT_MAX} leases already`, { retryAfterMs: 1000 });
+    throw new AppError('QUEUE_FULL', `the project has ${LEASES_PER_PROJECT_MAX} leases already`, {
+      retryAfterMs: 1000,
+    });
   }
   return [...leases, lease];
 }
 
-export function renewLease(leases: readonly ClientLease[], lease: ClientLease): readonly ClientLease[] {
+export function renewLease(
+  leases: readonly ClientLease[],
+  lease: ClientLease,
+): readonly ClientLease[] {
   return leases.map((other) => (other.id === requireLease(leases, lease.id).id ? lease : other));
 }
 
@@ -29,6 +40,7 @@ export function removeLease(leases: readonly ClientLease[], id: string): readonl
 /** Throws LEASE_UNKNOWN. */
 export function requireLease(leases: readonly ClientLease[], id: string): ClientLease {
   const lease = leases.find((other) => other.id === id);
-  if (lease === undefined) throw new AppError('LEASE_UNKNOWN', 'the lease has ended or never was: acquire a new one');
+  if (lease === undefined)
+    throw new AppError('LEASE_UNKNOWN', 'the lease has ended or never was: acquire a new one');
   return lease;
 }

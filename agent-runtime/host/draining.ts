@@ -34,7 +34,11 @@ export async function drainProjects(ports: DrainPorts): Promise<void> {
   for (const project of projects.all) project.hold();
   projects.settleAll();
   if (await projects.whenEmpty(ports.taskTimeoutMs())) return;
-  const error = new AppError('DRAINING', 'the runtime is leaving and the task did not end in time', { retryAfterMs: 100 });
+  const error = new AppError(
+    'DRAINING',
+    'the runtime is leaving and the task did not end in time',
+    { retryAfterMs: 100 },
+  );
   log.warn('tasks did not end in time', { detail: { projects: projects.size } });
   for (const project of projects.all) void project.kill(error, { release: true });
   await projects.whenEmpty(KILL_MS);

@@ -16,7 +16,12 @@ export type CancelReason = 'CANCELLED' | 'DEADLINE' | 'SLOW_CONSUMER';
 
 export type TaskPhase =
   | { readonly type: 'queued' }
-  | { readonly type: 'running'; readonly run: RunNumber; readonly startedMs: number; readonly cancelled?: AppError }
+  | {
+      readonly type: 'running';
+      readonly run: RunNumber;
+      readonly startedMs: number;
+      readonly cancelled?: AppError;
+    }
   /** The agent succeeded; the commit decides. */
   | { readonly type: 'staged'; readonly startedMs: number; readonly runMs: number }
   | { readonly type: 'ended' };
@@ -57,7 +62,11 @@ export class HostTask implements Queued, Holder {
     clock: Clock,
     events: TaskEvents,
     first: Caller,
-    options: { readonly agent: string; readonly locks: readonly string[]; readonly chunkBytesUntakenMax: number },
+    options: {
+      readonly agent: string;
+      readonly locks: readonly string[];
+      readonly chunkBytesUntakenMax: number;
+    },
   ) {
     this.#clock = clock;
     this.#events = events;
@@ -142,7 +151,15 @@ export class HostTask implements Queued, Holder {
       };
       const { conversationId } = this.header;
       caller.finish(
-        { conversationId, ...served, agent: this.agent, arm: output.arm, timings, replayed: false, hit },
+        {
+          conversationId,
+          ...served,
+          agent: this.agent,
+          arm: output.arm,
+          timings,
+          replayed: false,
+          hit,
+        },
         output.body,
       );
     }
@@ -218,7 +235,10 @@ export class HostTask implements Queued, Holder {
   #watchDeadline(): void {
     this.#timer = this.#clock.after(this.remainingMs, () => {
       if (this.phase.type !== 'ended') {
-        this.#events.abandoned(this, new AppError('DEADLINE', 'the deadline of the task has passed'));
+        this.#events.abandoned(
+          this,
+          new AppError('DEADLINE', 'the deadline of the task has passed'),
+        );
       }
     });
   }

@@ -10,11 +10,17 @@ import type { RateBucket } from '../../core/rate.ts';
 import type { Tier } from '../../core/tier.ts';
 import type { Timer } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
-import type { Activation, ClientLease, ProjectRecord, ResultId } from '../../platform/store/store.ts';
+import type {
+  Activation,
+  ClientLease,
+  ProjectRecord,
+  ResultId,
+} from '../../platform/store/store.ts';
 import { aliveLeases } from './client-leases.ts';
 import type { Caller } from './caller.ts';
-import { Committer, type Change } from './committer.ts';
+import type { Change, Committer } from './committer.ts';
 import type { HostTask } from './host-task.ts';
+import { createInstanceCommitter } from './instance-committer.ts';
 import type { InstancePorts } from './instance-ports.ts';
 import { RecordedResults } from './recorded-results.ts';
 import { errorOfWorkerEnd, storeLost } from './run-outcome.ts';
@@ -139,13 +145,17 @@ export class Instance implements RunnerHost {
   /** Nothing runs, waits or is on its way to the store. */
   get quiescent(): boolean {
     const still = this.#state === 'READY' || this.#state === 'PAUSED' || this.#state === 'ERROR';
-    return still && this.tasks.active === 0 && this.tasks.queued === 0 && this.#committer?.idle !== false;
+    return (
+      still && this.tasks.active === 0 && this.tasks.queued === 0 && this.#committer?.idle !== false
+    );
   }
 
   get mayStart(): boolean {
     // Where it is paused, the queue holds errands only: tasks are refused at the intake.
     const open = this.#state === 'READY' || this.#state === 'BUSY' || this.#state === 'PAUSED';
-    return open && this.#session?.alive === true && !this.committer.inDoubt && this.#ports.lease.held;
+    return (
+      open && this.#session?.alive === true && !this.committer.inDoubt && this.#ports.lease.held
+    );
   }
 
   /** The only mover. False: the machine has no such edge; it is counted and nothing changes. */
@@ -289,40 +299,15 @@ export class Instance implements RunnerHost {
   }
 
   #createCommitter(activation: Activation): Committer {
-    const { view, metrics } = this.#ports;
-    return new Committer(
-      {
-        ...this.#ports,
-        log: this.#log,
-        retention: () => {
-          const { retention } = view.spec.checkpoint;
-          return {
-            resultMs: retention.resultSeconds * 1000,
-            resultsMax: retention.resultsPerProjectMax,
-            resultBytesMax: retention.resultBytesMaxPerProject,
-            turnsMaxPerConversation: retention.turnsMaxPerConversation,
-          };
-        },
-        flush: () => view.spec.checkpoint.durability === 'Machine',
-        rate: () => {
-          this.#rateDirty = false;
-          return this.#rate;
-        },
-        counted: (outcome, tasks) => {
-          metrics.committed(outcome, tasks);
-        },
-        onLost: () => {
-          this.#host.claimLost();
-        },
-        onIdle: () => {
-          this.changed();
-        },
-        onDoubt: (inDoubt) => {
-          this.#doubted(inDoubt);
-        },
+    return createInstanceCommitter({ ...this.#ports, log: this.#log }, activation.claim, {
+      rate: () => {
+        this.#rateDirty = false;
+        return this.#rate;
       },
-      activation.claim,
-    );
+      onLost: () => this.#host.claimLost(),
+      onIdle: () => this.changed(),
+      onDoubt: (inDoubt) => this.#doubted(inDoubt),
+    });
   }
 
   #doubted(inDoubt: boolean): void {

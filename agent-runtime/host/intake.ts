@@ -56,13 +56,19 @@ function admit(ports: IntakePorts, instance: Instance, caller: Caller): HostTask
   takeRate(ports, instance);
   const { conversationId } = header;
   const locks = locksOf(agent.concurrency, { agent: agent.name, conversationId });
-  return new HostTask(ports.clock, instance.tasks, caller, { agent: agent.name, locks, chunkBytesUntakenMax: CHUNK_BYTES_UNTAKEN_MAX });
+  return new HostTask(ports.clock, instance.tasks, caller, {
+    agent: agent.name,
+    locks,
+    chunkBytesUntakenMax: CHUNK_BYTES_UNTAKEN_MAX,
+  });
 }
 
 function findAgent(agents: readonly WorkerAgent[], name: string): WorkerAgent {
   const agent = name === '' ? agents[0] : agents.find((other) => other.name === name);
   if (agent !== undefined) return agent;
-  throw new AppError('UNKNOWN_AGENT', `the pool has no agent ${name}`, { metadata: { agent: name } });
+  throw new AppError('UNKNOWN_AGENT', `the pool has no agent ${name}`, {
+    metadata: { agent: name },
+  });
 }
 
 function takeRate(ports: IntakePorts, instance: Instance): void {
@@ -73,7 +79,9 @@ function takeRate(ports: IntakePorts, instance: Instance): void {
   }
   ports.metrics.quotaRejected('rate');
   const { retryAfterMs } = answer;
-  throw new AppError('RATE_LIMITED', 'the project has used up its requests per minute', { retryAfterMs });
+  throw new AppError('RATE_LIMITED', 'the project has used up its requests per minute', {
+    retryAfterMs,
+  });
 }
 
 async function replay(ports: IntakePorts, instance: Instance, caller: Caller): Promise<void> {
@@ -106,7 +114,10 @@ function answerAgain(instance: Instance, caller: Caller, result: StoredResult): 
 }
 
 function reused(): AppError {
-  return new AppError('REQUEST_ID_REUSED', 'this request_id was used for another task: choose a new one');
+  return new AppError(
+    'REQUEST_ID_REUSED',
+    'this request_id was used for another task: choose a new one',
+  );
 }
 
 export function paused(): AppError {

@@ -2,7 +2,11 @@
 import { INSTANCE_STATES, type InstanceState } from '../../core/instance-state.ts';
 import { poolRefOfKey, type PoolKey } from '../../core/identifiers.ts';
 import { TIERS, type Tier } from '../../core/tier.ts';
-import { DURATION_BUCKETS, type Metrics, type MetricSnapshot } from '../../platform/metrics/registry.ts';
+import {
+  DURATION_BUCKETS,
+  type Metrics,
+  type MetricSnapshot,
+} from '../../platform/metrics/registry.ts';
 
 export type ActivationStage = 'claim' | 'worker' | 'initialize' | 'total';
 /** Where the worker of an activation came from. */
@@ -113,7 +117,10 @@ export function createHostMetrics(
 
 function createGauges(
   metrics: Metrics,
-  labels: { readonly of: { readonly namespace: string; readonly pool: string }; readonly runtime: string },
+  labels: {
+    readonly of: { readonly namespace: string; readonly pool: string };
+    readonly runtime: string;
+  },
   figures: () => RuntimeFigures,
 ): void {
   const { of, runtime } = labels;
@@ -143,6 +150,14 @@ function createGauges(
     });
   };
   perRuntime('agent_pool_memory_bytes', 'Memory of the runtime process.', (now) => now.memoryBytes);
-  perRuntime('agent_pool_cpu_percent', 'CPU of all workers of the runtime, in per cent of one core.', (now) => now.cpuPercent);
-  perRuntime('agent_pool_runtime_queued_tasks', 'Tasks that wait in the runtime.', (now) => now.queued);
+  perRuntime(
+    'agent_pool_cpu_percent',
+    'CPU of all workers of the runtime, in per cent of one core.',
+    (now) => now.cpuPercent,
+  );
+  perRuntime(
+    'agent_pool_runtime_queued_tasks',
+    'Tasks that wait in the runtime.',
+    (now) => now.queued,
+  );
 }

@@ -23,7 +23,9 @@ export class Parking implements Holder {
 
   add(caller: Caller): void {
     if (this.#callers.length >= this.#max()) {
-      caller.fail(new AppError('QUEUE_FULL', 'too many tasks wait for this project', { retryAfterMs: 1000 }));
+      caller.fail(
+        new AppError('QUEUE_FULL', 'too many tasks wait for this project', { retryAfterMs: 1000 }),
+      );
       return;
     }
     this.#callers.push(caller);

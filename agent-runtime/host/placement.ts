@@ -26,7 +26,8 @@ export function decidePlacement(situation: PlacementSituation): Placement {
   const to = role === 'shared' && wanted === 'HOT' ? dedicated : undefined;
   if (draining) return { type: 'move', reason: 'drain', to };
   if (leased) return { type: 'stay' };
-  if (role === 'dedicated') return wanted === 'HOT' ? { type: 'stay' } : { type: 'move', reason: 'tier', to: undefined };
+  if (role === 'dedicated')
+    return wanted === 'HOT' ? { type: 'stay' } : { type: 'move', reason: 'tier', to: undefined };
   if (to !== undefined) return { type: 'move', reason: 'tier', to };
   return servedTier(role, wanted) === serving ? { type: 'stay' } : { type: 'reclass' };
 }

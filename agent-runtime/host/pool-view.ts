@@ -74,7 +74,8 @@ export class PoolView {
   }
 
   get spec(): AgentPoolSpec {
-    if (this.#spec === undefined) throw new Error('the pool is not known yet: start() has not resolved');
+    if (this.#spec === undefined)
+      throw new Error('the pool is not known yet: start() has not resolved');
     return this.#spec;
   }
 
@@ -117,7 +118,10 @@ export class PoolView {
 
   /** Runtimes that share the pool's WARM and COLD instances; at least one. */
   get sharedRuntimes(): number {
-    return Math.max(1, this.#count(({ role, ready, draining }) => role === 'shared' && ready && !draining));
+    return Math.max(
+      1,
+      this.#count(({ role, ready, draining }) => role === 'shared' && ready && !draining),
+    );
   }
 
   get hotProjects(): number {
@@ -166,7 +170,9 @@ export class PoolView {
     // The operator wrote it with all defaults applied; the store does not look into it.
     this.#spec = record.spec as AgentPoolSpec;
     this.#revision = record.revision;
-    this.#projects = new Map(this.#spec.projects.map((entry) => [`${entry.tenant}~${entry.project}`, entry]));
+    this.#projects = new Map(
+      this.#spec.projects.map((entry) => [`${entry.tenant}~${entry.project}`, entry]),
+    );
   }
 }
 

@@ -2,12 +2,11 @@
  * One project on this runtime: activates its instance once for all who wait, hands tasks to it, and lets it go at quiescence. Which
  * projects there are, and when one has to go, is decided elsewhere (projects.ts).
  */
-import { AppError } from '../../core/errors.ts';
+import type { AppError } from '../../core/errors.ts';
 import type { ProjectKey } from '../../core/identifiers.ts';
 import type { Owner, ProjectRecord } from '../../platform/store/store.ts';
-import { activate, type Activated, type ActivationPorts } from './activation.ts';
+import { attemptActivation, elsewhereError, type AttemptPorts } from './activation-attempt.ts';
 import type { Caller } from './caller.ts';
-import type { FailureHistory } from './failure-history.ts';
 import { Instance } from './instance.ts';
 import { acceptTask, type IntakePorts } from './intake.ts';
 import type { EvictionReason } from './metrics.ts';
@@ -16,8 +15,7 @@ import { releaseClaim } from './releasing.ts';
 import { runtimeLost, storeLost } from './run-outcome.ts';
 import { Signal } from './signal.ts';
 
-export interface ProjectPorts extends ActivationPorts, IntakePorts {
-  readonly failures: FailureHistory;
+export interface ProjectPorts extends AttemptPorts, IntakePorts {
   /** Waits for room among the live instances. False: nobody waits any more. */
   enterRoom(project: Project, wanted: () => boolean): Promise<boolean>;
   /** The project is not here any more. */
@@ -107,7 +105,8 @@ export class Project {
     this.#callsWaiting += 1;
     try {
       if (this.#state.type === 'failed') this.#startAgain(this.#state.instance);
-      while (this.#state.type === 'activating' || this.#state.type === 'leaving') await this.#signal.wait();
+      while (this.#state.type === 'activating' || this.#state.type === 'leaving')
+        await this.#signal.wait();
       if (this.#state.type === 'live') return this.#state.instance;
       if (this.#lastError !== undefined) throw this.#lastError;
       return undefined;
@@ -145,9 +144,13 @@ export class Project {
    * Lets go of an instance that has nothing to do: commits what is left, releases the claim, tells the gateways where it is served
    * next. False: it has something to do.
    */
-  async leave(reason: EvictionReason, options: { readonly tell: boolean; readonly to?: Target | undefined }): Promise<boolean> {
+  async leave(
+    reason: EvictionReason,
+    options: { readonly tell: boolean; readonly to?: Target | undefined },
+  ): Promise<boolean> {
     const state = this.#state;
-    if ((state.type !== 'live' && state.type !== 'failed') || !state.instance.quiescent) return false;
+    if ((state.type !== 'live' && state.type !== 'failed') || !state.instance.quiescent)
+      return false;
     const { instance } = state;
     this.#state = { type: 'leaving', instance };
     const age = this.#ports.clock.wallMs() - instance.createdMs;
@@ -195,7 +198,10 @@ export class Project {
   lost(): void {
     const { instance } = this;
     if (instance === undefined || this.#state.type === 'leaving') return;
-    this.#ports.log.info('project lost to another claim', { instance_id: this.key, epoch: instance.epoch });
+    this.#ports.log.info('project lost to another claim', {
+      instance_id: this.key,
+      epoch: instance.epoch,
+    });
     const waiting = instance.tasks.handOverQueued(runtimeLost('the project moved'));
     this.#endNow(instance, runtimeLost('the project moved to another runtime'));
     for (const caller of waiting) this.#parking.add(caller);
@@ -234,7 +240,13 @@ export class Project {
   async #activate(instance: Instance): Promise<void> {
     // Whoever made this object still has to hand it its first caller.
     await Promise.resolve();
-    const outcome = await this.#attempt(instance);
+    const outcome = await attemptActivation(this.#ports, {
+      instance,
+      parking: this.#parking,
+      calledFor: () => this.#callsWaiting > 0,
+      current: () => this.#isStill('activating', instance),
+      enterRoom: (wanted) => this.#ports.enterRoom(this, wanted),
+    });
     if (!this.#isStill('activating', instance)) return;
     switch (outcome.type) {
       case 'live':
@@ -253,30 +265,10 @@ export class Project {
     this.#ports.changed(this);
   }
 
-  async #attempt(instance: Instance): Promise<Activated> {
-    const { failures, clock, view } = this.#ports;
-    const openForMs = failures.openForMs(this.key, view.spec.recovery.maxFailuresPerHour, clock.nowMs());
-    if (openForMs > 0) return { type: 'failed', error: circuitOpen(openForMs), blamed: false };
-    const wanted = (): boolean => this.#parking.size > 0 || this.#callsWaiting > 0;
-    this.#parking.waitFor('queue');
-    if (!(await this.#ports.enterRoom(this, wanted))) {
-      return { type: 'failed', error: runtimeLost('nobody waits for the instance any more'), blamed: false };
-    }
-    this.#parking.waitFor('activation');
-    // What succeeded before the instance failed is still on its way to the store, and belongs to the state that is read now.
-    await instance.committerSettled();
-    return activate(this.#ports, instance, {
-      takeover: this.#parking.takeover,
-      wanted,
-      current: () => this.#isStill('activating', instance),
-      limited: () => {
-        this.#parking.waitFor('queue');
-      },
-      evenPaused: this.#callsWaiting > 0,
-    });
-  }
-
-  #failed(instance: Instance, { error, blamed }: { readonly error: AppError; readonly blamed: boolean }): void {
+  #failed(
+    instance: Instance,
+    { error, blamed }: { readonly error: AppError; readonly blamed: boolean },
+  ): void {
     this.#lastError = error;
     instance.message = error.message;
     if (blamed) {
@@ -340,13 +332,4 @@ export class Project {
   #isStill(type: ProjectState['type'], instance: Instance): boolean {
     return this.#state.type === type && this.instance === instance;
   }
-}
-
-function circuitOpen(retryAfterMs: number): AppError {
-  return new AppError('CIRCUIT_OPEN', 'the instance failed too often: it is not started again for a while', { retryAfterMs });
-}
-
-function elsewhereError(owner: Owner): AppError {
-  const metadata = { incarnation: owner.incarnation, address: owner.address, epoch: String(owner.epoch) };
-  return new AppError('OWNER_UNREACHABLE', 'another runtime owns the project', { metadata, retryAfterMs: 100 });
 }

@@ -4,7 +4,13 @@
  */
 import { parseInstanceId, type ProjectKey } from '../../core/identifiers.ts';
 import type { Caller } from './caller.ts';
-import { chooseVictim, isHibernationDue, roomOf, tenantRoomOf, type Candidate } from './instance-room.ts';
+import {
+  chooseVictim,
+  isHibernationDue,
+  roomOf,
+  tenantRoomOf,
+  type Candidate,
+} from './instance-room.ts';
 import type { EvictionReason } from './metrics.ts';
 import { decidePlacement } from './placement.ts';
 import { Project, type ProjectPorts } from './project.ts';
@@ -129,9 +135,14 @@ export class Projects {
   hibernate(options: { readonly memoryShort: boolean }): void {
     if (!this.#ports.lease.held) return;
     const { warm, cold } = this.#ports.view.spec.tiers;
-    const idleMsMax = { HOT: undefined, WARM: warm.idleSeconds * 1000, COLD: cold.idleSeconds * 1000 };
+    const idleMsMax = {
+      HOT: undefined,
+      WARM: warm.idleSeconds * 1000,
+      COLD: cold.idleSeconds * 1000,
+    };
     for (const place of this.#places()) {
-      if (isHibernationDue({ ...place, idleMsMax: idleMsMax[place.tier] })) void this.#evict(place, 'idle');
+      if (isHibernationDue({ ...place, idleMsMax: idleMsMax[place.tier] }))
+        void this.#evict(place, 'idle');
     }
     if (!options.memoryShort && !this.#memoryFull()) return;
     const victim = chooseVictim(this.#places());
@@ -177,12 +188,23 @@ export class Projects {
     if (this.#rules.role === 'dedicated') return 'no';
     const { sharedRuntimes, hotProjects } = view;
     const perReplicaMax = view.spec.tiers.warm.maxInstancesPerReplica;
-    const max = roomOf({ perReplicaMax, poolMax: view.spec.maxInstances, hotProjects, sharedRuntimes });
+    const max = roomOf({
+      perReplicaMax,
+      poolMax: view.spec.maxInstances,
+      hotProjects,
+      sharedRuntimes,
+    });
     const tenant = tenantOf(project);
     const tenantMax = view.tenantInstancesMax(tenant);
-    const ofTenant = tenantMax === undefined ? 0 : [...this.#inRoom].filter((other) => tenantOf(other) === tenant).length;
-    if (tenantMax !== undefined && ofTenant >= tenantRoomOf(tenantMax, sharedRuntimes)) return 'tenant';
-    return this.#inRoom.size >= max || (this.#inRoom.size > 0 && this.#memoryFull()) ? 'runtime' : 'no';
+    const ofTenant =
+      tenantMax === undefined
+        ? 0
+        : [...this.#inRoom].filter((other) => tenantOf(other) === tenant).length;
+    if (tenantMax !== undefined && ofTenant >= tenantRoomOf(tenantMax, sharedRuntimes))
+      return 'tenant';
+    return this.#inRoom.size >= max || (this.#inRoom.size > 0 && this.#memoryFull())
+      ? 'runtime'
+      : 'no';
   }
 
   #memoryFull(): boolean {
@@ -201,7 +223,13 @@ export class Projects {
       if (instance === undefined || !project.idle) return [];
       // Idle since this very moment counts as idle.
       const idleMs = Math.max(1, instance.idleMs);
-      return { project, tenant: tenantOf(project), tier: instance.tier, idleMs, leased: instance.leases.length > 0 };
+      return {
+        project,
+        tenant: tenantOf(project),
+        tier: instance.tier,
+        idleMs,
+        leased: instance.leases.length > 0,
+      };
     });
   }
 

@@ -21,8 +21,13 @@ export function errorOfOutcome(outcome: Extract<RunOutcome, { readonly type: 'er
  * must not be blamed and its gateway may try again.
  */
 export function errorOfWorkerEnd(end: WorkerEnd, alone: boolean): AppError {
-  if (!alone || end.type === 'ordered') return runtimeLost(`the worker of this task ended: ${end.message}`);
-  if (end.type === 'memory') return new AppError('MEMORY_LIMIT', `the agent used more memory than its quota: ${end.message}`);
+  if (!alone || end.type === 'ordered')
+    return runtimeLost(`the worker of this task ended: ${end.message}`);
+  if (end.type === 'memory')
+    return new AppError(
+      'MEMORY_LIMIT',
+      `the agent used more memory than its quota: ${end.message}`,
+    );
   return new AppError('AGENT_EXITED', `the agent ended its worker: ${end.message}`);
 }
 
@@ -32,7 +37,11 @@ export function runtimeLost(message: string): AppError {
 }
 
 export function storeLost(): AppError {
-  return new AppError('STORE_UNAVAILABLE', 'the store does not answer this runtime; nothing was acknowledged', {
-    retryAfterMs: 1000,
-  });
+  return new AppError(
+    'STORE_UNAVAILABLE',
+    'the store does not answer this runtime; nothing was acknowledged',
+    {
+      retryAfterMs: 1000,
+    },
+  );
 }

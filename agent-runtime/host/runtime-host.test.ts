@@ -22,6 +22,9 @@ describe('a task', () => {
     await world.send('q1');
     const second = await world.send('q2', { conversationId: 'c2' });
     expect(second.events).toEqual(['started']);
-    expect(second.end).toMatchObject({ type: 'finished', header: { hit: true, tier: 'WARM', instanceId: PROJECT } });
+    expect(second.end).toMatchObject({
+      type: 'finished',
+      header: { hit: true, tier: 'WARM', instanceId: PROJECT },
+    });
   });
 });

@@ -6,7 +6,12 @@ import { heapClassMb } from '../../core/heap-class.ts';
 import { poolKeyOfProject, type PoolKey, type ProjectKey } from '../../core/identifiers.ts';
 import type { Clock, Timer } from '../../platform/clock.ts';
 import { PROTOCOL_MAX, PROTOCOL_MIN, type RuntimeCall } from '../../platform/link/frames.ts';
-import type { IncomingTask, LinkHub, PeerClient, TaskHandler } from '../../platform/link/task-link.ts';
+import type {
+  IncomingTask,
+  LinkHub,
+  PeerClient,
+  TaskHandler,
+} from '../../platform/link/task-link.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Metrics } from '../../platform/metrics/registry.ts';
 import type { Random } from '../../platform/random.ts';
@@ -76,11 +81,20 @@ export class RuntimeHost implements TaskHandler {
     this.#ports = ports;
     this.#identity = identity;
     const { clock, store, log } = ports;
-    this.#view = new PoolView({ clock, store, log, onChange: () => this.#viewChanged() }, identity.pool);
+    this.#view = new PoolView(
+      { clock, store, log, onChange: () => this.#viewChanged() },
+      identity.pool,
+    );
     this.#lease = this.#createLease();
     this.#workers = this.#createWorkers();
     this.#metrics = createHostMetrics(ports.metrics, identity, () => this.#figures());
-    const shared = { ...ports, metrics: this.#metrics, lease: this.#lease, view: this.#view, workers: this.#workers };
+    const shared = {
+      ...ports,
+      metrics: this.#metrics,
+      lease: this.#lease,
+      view: this.#view,
+      workers: this.#workers,
+    };
     this.#binding = new Binding({ ...shared, publish: () => this.#lease.publish() });
     const base = {
       ...shared,
@@ -160,7 +174,12 @@ export class RuntimeHost implements TaskHandler {
     if (this.#phase === 'stopped' || this.#phase === 'draining') return;
     this.#phase = 'draining';
     const taskTimeoutMs = (): number => this.#view.spec.limits.taskTimeoutSeconds * 1000;
-    await drainProjects({ ...this.#ports, projects: this.#projects, taskTimeoutMs, publish: () => this.#lease.publish() });
+    await drainProjects({
+      ...this.#ports,
+      projects: this.#projects,
+      taskTimeoutMs,
+      publish: () => this.#lease.publish(),
+    });
     this.stop();
     try {
       await this.#ports.store.deregister(this.#identity.incarnation);
@@ -224,7 +243,13 @@ export class RuntimeHost implements TaskHandler {
     const { clock, log, startWorker } = this.#ports;
     const view = this.#view;
     return new Workers(
-      { clock, log, startWorker, modulePath: this.#identity.modulePath, limits: () => workerLimitsOf(view.spec) },
+      {
+        clock,
+        log,
+        startWorker,
+        modulePath: this.#identity.modulePath,
+        limits: () => workerLimitsOf(view.spec),
+      },
       {
         isolation: () => this.#isolation,
         blanksPerClass: () => this.#blanksWanted(),
@@ -280,7 +305,10 @@ export class RuntimeHost implements TaskHandler {
   }
 
   #usedBytes(): number {
-    return [...this.#workers.alive].reduce((sum, worker) => sum + (worker.use?.memoryBytes ?? 0), 0);
+    return [...this.#workers.alive].reduce(
+      (sum, worker) => sum + (worker.use?.memoryBytes ?? 0),
+      0,
+    );
   }
 
   #figures(): RuntimeFigures {
@@ -291,7 +319,10 @@ export class RuntimeHost implements TaskHandler {
     return {
       instances,
       memoryBytes: this.#ports.processMemory().rssBytes,
-      cpuPercent: [...this.#workers.alive].reduce((sum, worker) => sum + (worker.use?.cpuPercent ?? 0), 0),
+      cpuPercent: [...this.#workers.alive].reduce(
+        (sum, worker) => sum + (worker.use?.cpuPercent ?? 0),
+        0,
+      ),
       queued: projects.reduce((sum, { queued }) => sum + queued, 0),
     };
   }

@@ -23,7 +23,12 @@ export interface SessionEvents {
 
 export type Opened =
   | { readonly type: 'opened' }
-  | { readonly type: 'openFailed'; readonly agent: string; readonly message: string; readonly stack?: string }
+  | {
+      readonly type: 'openFailed';
+      readonly agent: string;
+      readonly message: string;
+      readonly stack?: string;
+    }
   | { readonly type: 'ended'; readonly end: WorkerEnd };
 
 /** Before somebody listens, only `opened`, `openFailed` and the worker's end can come. */

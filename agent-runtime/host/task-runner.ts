@@ -5,14 +5,15 @@
 import { AppError } from '../../core/errors.ts';
 import type { Timer } from '../../platform/clock.ts';
 import type { ChunkKind } from '../../platform/link/frames.ts';
-import type { Payload, ResultId, StoredResult } from '../../platform/store/store.ts';
+import type { Payload, ResultId } from '../../platform/store/store.ts';
 import type { RunNumber, RunOutcome } from '../worker/protocol.ts';
 import type { Caller } from './caller.ts';
 import type { Committer } from './committer.ts';
 import { cancelReasonOf, type HostTask, type Served, type TaskEvents } from './host-task.ts';
 import type { InstancePorts } from './instance-ports.ts';
-import { errorOfOutcome, runtimeLost, storeLost } from './run-outcome.ts';
+import { errorOfOutcome, storeLost } from './run-outcome.ts';
 import type { Session } from './session.ts';
+import { StagedTasks, type StagedHost } from './staged-tasks.ts';
 import { TaskQueue, type Queued } from './task-queue.ts';
 
 const TURNS_RETRY_MS = 200;
@@ -45,20 +46,21 @@ export interface RunnerHost {
 
 type Job = HostTask | Errand;
 
-export class TaskRunner implements TaskEvents {
+export class TaskRunner implements TaskEvents, StagedHost {
   readonly #ports: InstancePorts;
   readonly #host: RunnerHost;
   readonly #queue = new TaskQueue<Job>();
   /** All that is queued, running or staged, by request id. */
   readonly #tasks = new Map<string, HostTask>();
   readonly #running = new Map<RunNumber, HostTask>();
-  readonly #staged = new Set<HostTask>();
+  readonly #staged: StagedTasks;
   readonly #graces = new Map<HostTask, Timer>();
   #errands = 0;
 
   constructor(ports: InstancePorts, host: RunnerHost) {
     this.#ports = ports;
     this.#host = host;
+    this.#staged = new StagedTasks(ports, this);
   }
 
   /** Tasks that have started and not ended, staged ones included. */
@@ -83,7 +85,8 @@ export class TaskRunner implements TaskEvents {
     this.#queue.add(task);
     this.pump();
     if (task.phase.type !== 'queued') return;
-    if (this.#running.size >= this.#host.concurrencyMax) this.#ports.metrics.quotaRejected('concurrency');
+    if (this.#running.size >= this.#host.concurrencyMax)
+      this.#ports.metrics.quotaRejected('concurrency');
     for (const caller of task.callers) caller.waitInQueue();
   }
 
@@ -113,7 +116,7 @@ export class TaskRunner implements TaskEvents {
     const { held } = this.#ports.lease;
     this.#running.delete(run);
     this.#ungrace(task);
-    if (outcome.type === 'success') this.#stage(task, outcome);
+    if (outcome.type === 'success') this.#staged.add(task, outcome);
     else this.#end(task, () => task.failed(held ? this.#errorOf(task, outcome) : storeLost()));
     this.#queue.release(task);
     this.pump();
@@ -142,7 +145,7 @@ export class TaskRunner implements TaskEvents {
   /** The lease is lost: callers are told, runs are aborted; what was staged stays with the committer. */
   fence(): void {
     this.dropQueued(storeLost());
-    for (const task of this.#staged) task.failCallers(storeLost());
+    this.#staged.failCallers(storeLost());
     for (const task of this.#running.values()) {
       this.#cancel(task, storeLost());
       task.failCallers(storeLost());
@@ -152,7 +155,7 @@ export class TaskRunner implements TaskEvents {
 
   /** A commit has had no outcome for too long: callers are told, the committer goes on. */
   failStaged(error: AppError): void {
-    for (const task of this.#staged) task.failCallers(error);
+    this.#staged.failCallers(error);
   }
 
   dropQueued(error: AppError): void {
@@ -186,7 +189,9 @@ export class TaskRunner implements TaskEvents {
       const { phase } = task;
       this.#ungrace(task);
       this.#queue.release(task);
-      this.#end(task, () => task.failed((phase.type === 'running' ? phase.cancelled : undefined) ?? error));
+      this.#end(task, () =>
+        task.failed((phase.type === 'running' ? phase.cancelled : undefined) ?? error),
+      );
     }
     this.#running.clear();
     this.#host.changed();
@@ -203,10 +208,7 @@ export class TaskRunner implements TaskEvents {
         this.#cancel(task, reason);
         return;
       case 'staged':
-        // The agent has won; only a commit without an answer can still keep the caller waiting too long.
-        this.#grace(task, () => {
-          task.failCallers(reason);
-        });
+        this.#staged.abandoned(task, reason);
         return;
       case 'ended':
     }
@@ -232,10 +234,20 @@ export class TaskRunner implements TaskEvents {
       return;
     }
     const { header, input, agent, remainingMs } = task;
-    const { requestId, attempt, conversationId, metadata, priority, newConversation, traceparent } = header;
+    const { requestId, attempt, conversationId, metadata, priority, newConversation, traceparent } =
+      header;
     const trace = traceparent === undefined ? {} : { traceparent };
     const user = header.principal;
-    const about = { requestId, attempt, agent, conversationId, input, metadata, priority, newConversation };
+    const about = {
+      requestId,
+      attempt,
+      agent,
+      conversationId,
+      input,
+      metadata,
+      priority,
+      newConversation,
+    };
     const run = session.run({ ...about, remainingMs, user, ...trace });
     this.#running.set(run, task);
     task.started(run, this.#host.served);
@@ -282,7 +294,10 @@ export class TaskRunner implements TaskEvents {
     return cancelled ?? new AppError('CANCELLED', 'the task was cancelled');
   }
 
-  #logFailure(task: HostTask, outcome: { readonly message: string; readonly stack?: string }): void {
+  #logFailure(
+    task: HostTask,
+    outcome: { readonly message: string; readonly stack?: string },
+  ): void {
     const { agent, requestId } = task;
     const { conversationId } = task.header;
     this.#ports.log.info('agent failed', {
@@ -293,35 +308,21 @@ export class TaskRunner implements TaskEvents {
     });
   }
 
-  #stage(task: HostTask, outcome: Extract<RunOutcome, { readonly type: 'success' }>): void {
-    task.staged();
-    this.#staged.add(task);
-    const { output, writes, turns } = outcome;
-    const { requestId, digest, conversationId } = task.header;
-    const finishedAtMs = this.#ports.clock.wallMs();
-    const result: StoredResult = { requestId, digest, agent: task.agent, conversationId, output, finishedAtMs };
-    const bytes = output.body.length + writes.length * 64 + JSON.stringify([writes, turns]).length;
-    this.#host.committer.add({
-      task: { result, writes, turns },
-      bytes,
-      settled: (settled) => {
-        this.#settled(task, output, settled);
-      },
-    });
+  ended(task: HostTask, tell: () => readonly Caller[]): void {
+    this.#end(task, tell);
+    this.#host.changed();
   }
 
-  #settled(task: HostTask, output: Payload, outcome: 'committed' | 'lost'): void {
-    this.#staged.delete(task);
-    this.#ungrace(task);
-    if (outcome === 'lost') {
-      this.#end(task, () => task.failed(runtimeLost('the project moved to another runtime before the answer was safe')));
-    } else {
-      this.#host.recorded({ requestId: task.requestId, digest: task.header.digest });
-      // Asked once more: the answer may have come after the lease was lost, and then it must not be acknowledged.
-      const { held } = this.#ports.lease;
-      this.#end(task, () => (held ? task.succeeded(output, this.#host.served) : task.failed(storeLost())));
-    }
-    this.#host.changed();
+  get served(): Served {
+    return this.#host.served;
+  }
+
+  get committer(): Committer {
+    return this.#host.committer;
+  }
+
+  recorded(result: ResultId): void {
+    this.#host.recorded(result);
   }
 
   #end(task: HostTask, tell: () => readonly Caller[]): void {

@@ -54,9 +54,12 @@ export class Watchdog {
 
   look(): void {
     for (const worker of this.#ports.workers()) this.#see(worker);
-    if (this.#ports.hasHeapQuota()) for (const project of this.#ports.projects()) this.#weigh(project);
+    if (this.#ports.hasHeapQuota())
+      for (const project of this.#ports.projects()) this.#weigh(project);
     const { rssBytes, limitBytes } = this.#ports.processMemory();
-    this.#ports.looked({ short: limitBytes !== undefined && rssBytes > limitBytes * MEMORY_SHORT_SHARE });
+    this.#ports.looked({
+      short: limitBytes !== undefined && rssBytes > limitBytes * MEMORY_SHORT_SHARE,
+    });
   }
 
   #see(worker: WorkerHandle): void {
@@ -76,7 +79,10 @@ export class Watchdog {
     const memoryMb = heapClassMb(instance.quota.memoryMb);
     if (worker.use.memoryBytes <= memoryMb * BYTES_PER_MIB) return;
     const usedMb = Math.round(worker.use.memoryBytes / BYTES_PER_MIB);
-    this.#ports.log.warn('worker ended: over its memory quota', { instance_id: instance.key, detail: { usedMb, memoryMb } });
+    this.#ports.log.warn('worker ended: over its memory quota', {
+      instance_id: instance.key,
+      detail: { usedMb, memoryMb },
+    });
     worker.terminate({ type: 'memory', message: `${usedMb} MiB used of ${memoryMb} MiB` });
   }
 }

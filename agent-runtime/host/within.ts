@@ -2,7 +2,11 @@
 import type { Clock } from '../../platform/clock.ts';
 
 /** `late` when the time is over first; the promise goes on, and what it ends in is nobody's then. */
-export async function within<Value>(clock: Clock, ms: number, promise: Promise<Value>): Promise<Value | 'late'> {
+export async function within<Value>(
+  clock: Clock,
+  ms: number,
+  promise: Promise<Value>,
+): Promise<Value | 'late'> {
   const over = new AbortController();
   const late = clock.sleep(ms, over.signal).then(
     () => 'late' as const,

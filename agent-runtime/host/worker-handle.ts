@@ -167,7 +167,8 @@ export class WorkerHandle {
         this.#probed(message);
         return;
       case 'log':
-        if (this.#sessions.has(message.session)) this.#sessions.get(message.session)?.message(message);
+        if (this.#sessions.has(message.session))
+          this.#sessions.get(message.session)?.message(message);
         else this.#options.log(message);
         return;
       default:

@@ -92,8 +92,10 @@ export class Workers {
 
   /** A worker for one instance; it may still be starting, or may have ended: wait for its `ready`. */
   async take(tier: Tier, heapMb: number): Promise<TakenWorker> {
-    if (this.#rules.isolation() === 'Shared') return { worker: this.#sharedWorker(), source: 'shared' };
-    if (tier === 'COLD') return { worker: await this.#fresh(this.#coldGate, heapMb), source: 'fresh' };
+    if (this.#rules.isolation() === 'Shared')
+      return { worker: this.#sharedWorker(), source: 'shared' };
+    if (tier === 'COLD')
+      return { worker: await this.#fresh(this.#coldGate, heapMb), source: 'fresh' };
     this.#usedAtMs.set(heapMb, this.#ports.clock.nowMs());
     const blank = this.#blanksOf(heapMb).shift();
     this.refill();
@@ -105,7 +107,8 @@ export class Workers {
   async retire(session: Session): Promise<void> {
     await within(this.#ports.clock, this.#rules.disposeMs(), session.close());
     session.detach();
-    if (session.worker !== this.#shared) session.worker.terminate({ type: 'ordered', message: 'its instance was retired' });
+    if (session.worker !== this.#shared)
+      session.worker.terminate({ type: 'ordered', message: 'its instance was retired' });
   }
 
   /** Ends a session at once. */
@@ -136,7 +139,8 @@ export class Workers {
 
   stop(): void {
     this.#stopped = true;
-    for (const worker of [...this.#alive]) worker.terminate({ type: 'ordered', message: 'the runtime stops' });
+    for (const worker of [...this.#alive])
+      worker.terminate({ type: 'ordered', message: 'the runtime stops' });
   }
 
   async #refillAll(): Promise<void> {
@@ -161,7 +165,9 @@ export class Workers {
 
   #wanted(heapMb: number): number {
     const usedAtMs = this.#usedAtMs.get(heapMb) ?? -Infinity;
-    return this.#ports.clock.nowMs() - usedAtMs < CLASS_IN_USE_MS ? this.#rules.blanksPerClass() : 0;
+    return this.#ports.clock.nowMs() - usedAtMs < CLASS_IN_USE_MS
+      ? this.#rules.blanksPerClass()
+      : 0;
   }
 
   #blanksOf(heapMb: number): WorkerHandle[] {
@@ -196,7 +202,8 @@ export class Workers {
     });
     this.#alive.add(worker);
     const tooLong = clock.after(this.#rules.loadMs(), () => {
-      if (!worker.isReady) worker.terminate({ type: 'ordered', message: 'the agent module was not loaded in time' });
+      if (!worker.isReady)
+        worker.terminate({ type: 'ordered', message: 'the agent module was not loaded in time' });
     });
     void worker.ready.then(() => {
       tooLong.cancel();
@@ -206,7 +213,8 @@ export class Workers {
       const blanks = this.#blanksOf(heapMb);
       const at = blanks.indexOf(worker);
       if (at >= 0) blanks.splice(at, 1);
-      if (end.type !== 'ordered') log.warn('worker ended', { detail: { why: end.type, message: end.message } });
+      if (end.type !== 'ordered')
+        log.warn('worker ended', { detail: { why: end.type, message: end.message } });
     });
     return worker;
   }

@@ -22,7 +22,11 @@ export class FakeTask implements IncomingTask {
   readonly #abort = new AbortController();
   #onWindow: () => void = () => undefined;
 
-  constructor(clock: Clock, header: Partial<TaskHeader> & { readonly project: string; readonly requestId: string }, input = 'hello') {
+  constructor(
+    clock: Clock,
+    header: Partial<TaskHeader> & { readonly project: string; readonly requestId: string },
+    input = 'hello',
+  ) {
     this.header = {
       agent: 'echo',
       conversationId: 'c1',

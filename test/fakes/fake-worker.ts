@@ -17,13 +17,20 @@ export interface FakeRun {
   readonly task: TaskStart;
 }
 
-export const FAKE_AGENT: WorkerAgent = { name: 'echo', description: 'says it again', concurrency: 'conversation' };
+export const FAKE_AGENT: WorkerAgent = {
+  name: 'echo',
+  description: 'says it again',
+  concurrency: 'conversation',
+};
 
 export function text(body: string): { readonly arm: 'text'; readonly body: Uint8Array } {
   return { arm: 'text', body: new TextEncoder().encode(body) };
 }
 
-export function success(output = 'done', extra: Partial<Extract<RunOutcome, { type: 'success' }>> = {}): RunOutcome {
+export function success(
+  output = 'done',
+  extra: Partial<Extract<RunOutcome, { type: 'success' }>> = {},
+): RunOutcome {
   return { type: 'success', output: text(output), writes: [], turns: [], reran: false, ...extra };
 }
 
@@ -54,7 +61,9 @@ export class FakeWorker implements WorkerChannel {
   terminate(): void {
     if (this.terminated) return;
     this.terminated = true;
-    queueMicrotask(() => this.#listener?.exited({ type: 'terminated', message: 'ended by the runtime' }));
+    queueMicrotask(() =>
+      this.#listener?.exited({ type: 'terminated', message: 'ended by the runtime' }),
+    );
   }
 
   say(message: FromWorker): void {
@@ -120,13 +129,24 @@ export class FakeWorkers {
       }
       case 'cancel':
         if (!this.heedsCancel) return;
-        worker.say({ type: 'finished', session: message.session, run: message.run, outcome: { type: 'cancelled' } });
+        worker.say({
+          type: 'finished',
+          session: message.session,
+          run: message.run,
+          outcome: { type: 'cancelled' },
+        });
         return;
       case 'close':
         worker.say({ type: 'closed', session: message.session });
         return;
       case 'probe':
-        worker.say({ type: 'probed', nonce: message.nonce, heapUsedBytes: 1_000_000, externalBytes: 0, cpuMicros: 0 });
+        worker.say({
+          type: 'probed',
+          nonce: message.nonce,
+          heapUsedBytes: 1_000_000,
+          externalBytes: 0,
+          cpuMicros: 0,
+        });
         return;
       default:
     }

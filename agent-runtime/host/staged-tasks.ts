@@ -1,0 +1,97 @@
+/**
+ * Tasks whose agent has succeeded and whose commit is on its way: nobody is told before the store has it. What is waiting longer than
+ * its caller wants is given up for the caller only; the commit goes on.
+ */
+import type { AppError } from '../../core/errors.ts';
+import type { Timer } from '../../platform/clock.ts';
+import type { Payload, ResultId, StoredResult } from '../../platform/store/store.ts';
+import type { RunOutcome } from '../worker/protocol.ts';
+import type { Caller } from './caller.ts';
+import type { Committer } from './committer.ts';
+import type { HostTask, Served } from './host-task.ts';
+import type { InstancePorts } from './instance-ports.ts';
+import { runtimeLost, storeLost } from './run-outcome.ts';
+
+type Success = Extract<RunOutcome, { readonly type: 'success' }>;
+
+/** What a write or a turn costs beside its text. */
+const ENTRY_BYTES = 100;
+
+export interface StagedHost {
+  readonly committer: Committer;
+  readonly served: Served;
+  recorded(result: ResultId): void;
+  /** The task is over; `tell` answers its callers. */
+  ended(task: HostTask, tell: () => readonly Caller[]): void;
+}
+
+export class StagedTasks {
+  readonly #ports: InstancePorts;
+  readonly #host: StagedHost;
+  readonly #tasks = new Map<HostTask, Timer | undefined>();
+
+  constructor(ports: InstancePorts, host: StagedHost) {
+    this.#ports = ports;
+    this.#host = host;
+  }
+
+  get size(): number {
+    return this.#tasks.size;
+  }
+
+  add(task: HostTask, success: Success): void {
+    task.staged();
+    this.#tasks.set(task, undefined);
+    const { output, writes, turns } = success;
+    const { requestId, digest, conversationId } = task.header;
+    const finishedAtMs = this.#ports.clock.wallMs();
+    const about = { requestId, digest, agent: task.agent, conversationId };
+    const result: StoredResult = { ...about, output, finishedAtMs };
+    this.#host.committer.add({
+      task: { result, writes, turns },
+      bytes: sizeOf(success),
+      settled: (outcome) => {
+        this.#settled(task, output, outcome);
+      },
+    });
+  }
+
+  /** Their callers are answered; the commits go on. */
+  failCallers(error: AppError): void {
+    for (const task of this.#tasks.keys()) task.failCallers(error);
+  }
+
+  /** The agent has won against the caller's leaving; only a commit without an answer could keep the caller too long. */
+  abandoned(task: HostTask, reason: AppError): void {
+    const graceMs = this.#ports.view.spec.limits.cancelGraceSeconds * 1000;
+    this.#tasks.get(task)?.cancel();
+    const timer = this.#ports.clock.after(graceMs, () => {
+      task.failCallers(reason);
+    });
+    this.#tasks.set(task, timer);
+  }
+
+  #settled(task: HostTask, output: Payload, outcome: 'committed' | 'lost'): void {
+    this.#tasks.get(task)?.cancel();
+    this.#tasks.delete(task);
+    if (outcome === 'lost') {
+      const error = runtimeLost('the project left this runtime before the answer was safe');
+      this.#host.ended(task, () => task.failed(error));
+      return;
+    }
+    this.#host.recorded({ requestId: task.requestId, digest: task.header.digest });
+    // Asked once more: the answer may have come after the lease was lost, and then it must not be acknowledged.
+    const { held } = this.#ports.lease;
+    this.#host.ended(task, () =>
+      held ? task.succeeded(output, this.#host.served) : task.failed(storeLost()),
+    );
+  }
+}
+
+function sizeOf({ output, writes, turns }: Success): number {
+  const entries = [...writes, ...turns];
+  return entries.reduce(
+    (sum, { json = '' }) => sum + json.length + ENTRY_BYTES,
+    output.body.length + ENTRY_BYTES,
+  );
+}
