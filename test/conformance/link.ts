@@ -15,12 +15,16 @@ export interface LinkWorld {
   close(): Promise<void>;
 }
 
-export type OpenLinkWorld = (options: LinkServerOptions, handler: TaskHandler) => Promise<LinkWorld>;
+export type OpenLinkWorld = (
+  options: LinkServerOptions,
+  handler: TaskHandler,
+) => Promise<LinkWorld>;
 
 const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
 /** A pattern that shows a lost, doubled or swapped slice. */
-const pattern = (bytes: number): Uint8Array => Uint8Array.from({ length: bytes }, (_, index) => (index * 31 + (index >> 8)) & 0xff);
+const pattern = (bytes: number): Uint8Array =>
+  Uint8Array.from({ length: bytes }, (_, index) => (index * 31 + (index >> 8)) & 0xff);
 const isSame = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 
 class Watcher implements LinkEvents {
@@ -71,7 +75,10 @@ export function linkConformance(name: string, open: OpenLinkWorld): void {
 
     async function ready(options: Partial<LinkServerOptions> = {}, capacity = 10) {
       const handler = new RecordingHandler();
-      world = await open({ incarnation: 'runtime-1', revision: 'r1', maxConcurrentTasks: capacity, ...options }, handler);
+      world = await open(
+        { incarnation: 'runtime-1', revision: 'r1', maxConcurrentTasks: capacity, ...options },
+        handler,
+      );
       const events = new Watcher();
       const link = world.connect(events);
       await events.until(() => link.credit === capacity);
@@ -91,7 +98,9 @@ export function linkConformance(name: string, open: OpenLinkWorld): void {
       expect(task.events).toEqual(['started', 'chunk', 'chunk', 'finished']);
       expect(task.chunks.map(textOf)).toEqual(['a', 'b']);
       expect(task.end).toMatchObject({ header: RESULT_HEADER });
-      expect(textOf(task.end!.type === 'finished' ? task.end!.body : new Uint8Array())).toBe('done');
+      expect(textOf(task.end!.type === 'finished' ? task.end!.body : new Uint8Array())).toBe(
+        'done',
+      );
       expect(textOf(handler.tasks[0]!.input.body)).toBe('question');
       expect(link.credit).toBe(10);
       expect(world.server.unfinished).toBe(0);
@@ -104,7 +113,10 @@ export function linkConformance(name: string, open: OpenLinkWorld): void {
       await first.done;
       const second = record(link);
       await second.done;
-      expect([first.task?.firstOnConnection, second.task?.firstOnConnection]).toEqual([true, false]);
+      expect([first.task?.firstOnConnection, second.task?.firstOnConnection]).toEqual([
+        true,
+        false,
+      ]);
       expect(link.requests).toBe(2);
     });
 
@@ -143,12 +155,33 @@ export function linkConformance(name: string, open: OpenLinkWorld): void {
 
     it('carries an error with all that it says', async () => {
       const { handler, link } = await ready();
-      handler.onTask = (task) => task.fail(new AppError('AGENT_ERROR', 'no such page', { code: 'NOT_FOUND', field: 'page', retryAfterMs: 5, metadata: { a: 'b' } }));
+      handler.onTask = (task) =>
+        task.fail(
+          new AppError('AGENT_ERROR', 'no such page', {
+            code: 'NOT_FOUND',
+            field: 'page',
+            retryAfterMs: 5,
+            metadata: { a: 'b' },
+          }),
+        );
       const end = await record(link).done;
-      expect(end).toMatchObject({ type: 'failed', error: { reason: 'AGENT_ERROR', code: 'NOT_FOUND', message: 'no such page', field: 'page', retryAfterMs: 5, metadata: { a: 'b' } } });
+      expect(end).toMatchObject({
+        type: 'failed',
+        error: {
+          reason: 'AGENT_ERROR',
+          code: 'NOT_FOUND',
+          message: 'no such page',
+          field: 'page',
+          retryAfterMs: 5,
+          metadata: { a: 'b' },
+        },
+      });
     });
 
-    it.each([[{ incarnation: 'other', address: 'unix:/other', epoch: 4 }, 4] as const, [undefined, 7] as const])('says that the project is elsewhere (%j)', async (owner, epoch) => {
+    it.each([
+      [{ incarnation: 'other', address: 'unix:/other', epoch: 4 }, 4] as const,
+      [undefined, 7] as const,
+    ])('says that the project is elsewhere (%j)', async (owner, epoch) => {
       const { handler, link } = await ready();
       handler.onTask = (task) => task.elsewhere(owner, epoch);
       expect(await record(link).done).toEqual({ type: 'elsewhere', owner, epoch });
@@ -189,7 +222,8 @@ export function linkConformance(name: string, open: OpenLinkWorld): void {
     it('does not let a 16 MB answer delay small ones', async () => {
       const { handler, link } = await ready();
       const big = pattern(16 * 1024 * 1024);
-      handler.onTask = (task) => task.finish(RESULT_HEADER, textOf(task.input.body) === 'big' ? big : bytesOf('small'));
+      handler.onTask = (task) =>
+        task.finish(RESULT_HEADER, textOf(task.input.body) === 'big' ? big : bytesOf('small'));
       const large = record(link, bytesOf('big'));
       const small = Array.from({ length: 20 }, () => record(link, bytesOf('small')));
       await Promise.all(small.map((task) => task.done));
@@ -233,8 +267,14 @@ export function linkConformance(name: string, open: OpenLinkWorld): void {
     it('refuses an input above the bound and goes on', async () => {
       const { handler, link, world } = await ready({ inputBytesMax: 100_000 });
       handler.onTask = (task) => task.finish(RESULT_HEADER, bytesOf(''));
-      expect(await record(link, pattern(100_001)).done).toMatchObject({ type: 'failed', error: { reason: 'PAYLOAD_TOO_LARGE' } });
-      expect(await record(link, pattern(3_000_000)).done).toMatchObject({ type: 'failed', error: { reason: 'PAYLOAD_TOO_LARGE' } });
+      expect(await record(link, pattern(100_001)).done).toMatchObject({
+        type: 'failed',
+        error: { reason: 'PAYLOAD_TOO_LARGE' },
+      });
+      expect(await record(link, pattern(3_000_000)).done).toMatchObject({
+        type: 'failed',
+        error: { reason: 'PAYLOAD_TOO_LARGE' },
+      });
       expect(await record(link, pattern(100_000)).done).toMatchObject({ type: 'finished' });
       expect(handler.tasks).toHaveLength(1);
       expect(world.server.unfinished).toBe(0);
@@ -273,13 +313,21 @@ export function linkConformance(name: string, open: OpenLinkWorld): void {
 
     it('answers calls, carries their errors and gives up in time', async () => {
       const { handler, link } = await ready();
-      expect(await link.call({ method: 'listInstances', tenant: 't' }, 5_000)).toEqual({ asked: 'listInstances' });
+      expect(await link.call({ method: 'listInstances', tenant: 't' }, 5_000)).toEqual({
+        asked: 'listInstances',
+      });
       handler.answer = () => Promise.reject(new AppError('UNKNOWN_INSTANCE', 'no such instance'));
-      await expect(link.call({ method: 'getInstance', project: 'p' }, 5_000)).rejects.toMatchObject({ reason: 'UNKNOWN_INSTANCE', message: 'no such instance' });
+      await expect(link.call({ method: 'getInstance', project: 'p' }, 5_000)).rejects.toMatchObject(
+        { reason: 'UNKNOWN_INSTANCE', message: 'no such instance' },
+      );
       handler.answer = () => Promise.reject(new Error('secret'));
-      await expect(link.call({ method: 'getInstance', project: 'p' }, 5_000)).rejects.toMatchObject({ reason: 'INTERNAL', message: expect.not.stringContaining('secret') });
+      await expect(link.call({ method: 'getInstance', project: 'p' }, 5_000)).rejects.toMatchObject(
+        { reason: 'INTERNAL', message: expect.not.stringContaining('secret') },
+      );
       handler.answer = () => new Promise(() => undefined);
-      await expect(link.call({ method: 'metrics' }, 30)).rejects.toMatchObject({ reason: 'OWNER_UNREACHABLE' });
+      await expect(link.call({ method: 'metrics' }, 30)).rejects.toMatchObject({
+        reason: 'OWNER_UNREACHABLE',
+      });
     });
 
     it('pushes moves and draining to every gateway, and to those that come later', async () => {
@@ -332,7 +380,9 @@ export function linkConformance(name: string, open: OpenLinkWorld): void {
       running.fail(running.signal.reason as AppError);
       expect(link.state).toBe('closed');
       expect(await record(link).done).toMatchObject({ type: 'lost' });
-      await expect(link.call({ method: 'metrics' }, 1_000)).rejects.toMatchObject({ reason: 'OWNER_UNREACHABLE' });
+      await expect(link.call({ method: 'metrics' }, 1_000)).rejects.toMatchObject({
+        reason: 'OWNER_UNREACHABLE',
+      });
       expect(world.server.unfinished).toBe(0);
     });
   });
@@ -340,7 +390,9 @@ export function linkConformance(name: string, open: OpenLinkWorld): void {
 
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  return new Promise((resolve) =>
+    signal.addEventListener('abort', () => resolve(), { once: true }),
+  );
 }
 
 function recorderThatHoldsUp(): TaskRecorder {

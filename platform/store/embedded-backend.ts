@@ -1,0 +1,120 @@
+/** lmdb as the ledger's ordered map: reads in place, writes in groups on lmdb's own thread, so no commit makes this one wait for the disk. */
+import { open, type RootDatabase } from 'lmdb';
+import type { Backend, Entry, KeyRange, KeyValue, KeyValueReader } from './key-value.ts';
+import { GroupCommit, type GroupTarget } from './group-commit.ts';
+import { StoreError } from './store-error.ts';
+
+type Database = RootDatabase<unknown, string>;
+
+/** @throws what lmdb throws; toOpenError knows it. */
+export function openDatabase(path: string): Database {
+  return open<unknown, string>({
+    path,
+    encoding: 'msgpack',
+    // Plain maps: shared structures would be one more thing that has to survive.
+    encoder: { useRecords: false },
+    maxDbs: 1,
+    noSubdir: false,
+    // Committed means visible and safe from the death of this process; the disk follows, and a power loss never corrupts.
+    overlappingSync: true,
+    // Groups are made here; lmdb's own batches would leave a rejected promise that nobody holds when the disk is full.
+    eventTurnBatching: false,
+  });
+}
+
+export class EmbeddedBackend implements Backend, GroupTarget {
+  readonly kind = 'embedded';
+  readonly #database: Database;
+  readonly #groups: GroupCommit;
+  readonly #onClose: () => void;
+
+  /** @param onClose with the database still open. */
+  constructor(database: Database, onClose: () => void) {
+    this.#database = database;
+    this.#onClose = onClose;
+    this.#groups = new GroupCommit(this);
+  }
+
+  get(key: string): unknown {
+    return this.#database.get(key);
+  }
+
+  range(range: KeyRange): readonly Entry[] {
+    const { from, to, limit } = range;
+    if (limit === 0) return [];
+    const bounds = { start: from, end: to };
+    const found = this.#database.getRange(
+      limit === undefined || limit === Infinity ? bounds : { ...bounds, limit },
+    );
+    return [...found];
+  }
+
+  read<T>(run: (kv: KeyValueReader) => T): T {
+    try {
+      return run(this);
+    } catch (error) {
+      throw unreadable(error);
+    }
+  }
+
+  async write<T>(run: (kv: KeyValue) => T): Promise<T> {
+    try {
+      return await this.#groups.write(run);
+    } catch (error) {
+      throw unreadable(error);
+    }
+  }
+
+  async writeGroup(fill: (target: Pick<KeyValue, 'put' | 'remove'>) => void): Promise<void> {
+    const database = this.#database;
+    try {
+      await database.batch(() => {
+        fill({
+          put: (key, value) => void database.put(key, value),
+          remove: (key) => void database.remove(key),
+        });
+      });
+    } catch (error) {
+      throw await unwritable(error);
+    }
+  }
+
+  async flush(): Promise<void> {
+    await this.#database.flushed;
+  }
+
+  async close(): Promise<void> {
+    await this.#groups.idle();
+    this.#onClose();
+    await this.#database.close();
+  }
+
+  get keyCount(): number {
+    return this.#database.getKeysCount();
+  }
+}
+
+function unreadable(error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  return new StoreError(
+    `the store cannot be read (${text}); restore its folder from a backup if this lasts`,
+    'not-applied',
+    error,
+  );
+}
+
+/** lmdb rejects with "see commitError", a promise that rejects with what really happened. A short write on a full disk is reported as EIO. */
+async function unwritable(error: unknown): Promise<StoreError> {
+  const { commitError } = error as { readonly commitError?: Promise<unknown> };
+  const cause = await Promise.resolve(commitError).then(
+    () => error,
+    (reason: unknown) => reason,
+  );
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new StoreError(
+    `the store cannot write (${text}): is its disk full or failing?`,
+    'unknown',
+    cause,
+  );
+}
