@@ -11,7 +11,7 @@ import { createLinkServer, type LinkServer } from '../platform/link/link-server.
 import { createLog, type Log } from '../platform/log.ts';
 import { createMetrics } from '../platform/metrics/registry.ts';
 import { systemRandom } from '../platform/random.ts';
-import { connectStore } from '../platform/store/client-store.ts';
+import { StoreClient } from '../platform/store/store-client.ts';
 import type { Store } from '../platform/store/store.ts';
 import { RuntimeHost } from './host/runtime-host.ts';
 import type { WorkerReady } from './host/worker-handle.ts';
@@ -46,7 +46,7 @@ run(launch, log).catch((error: unknown) => {
 });
 
 async function run(config: LaunchConfig, log: Log): Promise<void> {
-  const store = await connectStore({ ...config.store, clock: systemClock });
+  const store = await StoreClient.connect({ ...config.store, clock: systemClock, random: systemRandom, log });
   const { host, links } = wire(config, store, log);
   const [ready, server] = await Promise.all([host.start(), listen(config, host, links)]);
   if (ready.type !== 'ready') fail(ready);

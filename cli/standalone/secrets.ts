@@ -1,17 +1,18 @@
 /** The data folder's secret, and the keys made of it: one per pool for its runtimes and its part of the store. Nothing else knows the secret. */
-import { createHmac } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PoolKey } from '../../core/identifiers.ts';
 import type { Random } from '../../platform/random.ts';
+import type { StoreScope } from '../../platform/store/store-methods.ts';
 
 export interface Secrets {
   /** What links to the pool's runtimes present. */
   runtimeKey(pool: PoolKey): string;
-  /** Opens the store for this pool only. */
-  poolStoreToken(pool: PoolKey): string;
-  /** Opens the whole store: for gateways. */
-  readonly storeToken: string;
+  /** Opens the store for this pool only, or (`*`) all of it: for gateways. */
+  storeToken(scope: StoreScope): string;
+  /** What a token of the store opens; undefined: nothing. */
+  scopeOf(token: string): StoreScope | undefined;
 }
 
 const FILE = 'secret';
@@ -19,10 +20,9 @@ const OWNER_ONLY = 0o600;
 
 /** Made once per data folder, so that more processes of the same user on it know the keys, too. */
 export async function openSecrets(dataFolder: string, random: Random): Promise<Secrets> {
-  const path = join(dataFolder, FILE);
   const fresh = `${random.id()}${random.id()}`;
   try {
-    await writeFile(path, fresh, { mode: OWNER_ONLY, flag: 'wx' });
+    await writeFile(join(dataFolder, FILE), fresh, { mode: OWNER_ONLY, flag: 'wx' });
     return secretsOf(fresh);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
@@ -35,12 +35,24 @@ export async function readSecrets(dataFolder: string): Promise<Secrets> {
   return secretsOf(await readFile(join(dataFolder, FILE), 'utf8'));
 }
 
+const SEPARATOR = ' ';
+
 function secretsOf(secret: string): Secrets {
   const derive = (purpose: string): string =>
     createHmac('sha256', secret).update(purpose).digest('base64url');
+  const storeToken = (scope: StoreScope): string =>
+    `${scope}${SEPARATOR}${derive(`store ${scope}`)}`;
   return {
     runtimeKey: (pool) => derive(`runtime ${pool}`),
-    poolStoreToken: (pool) => derive(`store ${pool}`),
-    storeToken: derive('store *'),
+    storeToken,
+    scopeOf(token) {
+      const [scope = ''] = token.split(SEPARATOR, 1);
+      return isEqual(token, storeToken(scope)) ? scope : undefined;
+    },
   };
+}
+
+function isEqual(given: string, right: string): boolean {
+  const [a, b] = [Buffer.from(given), Buffer.from(right)];
+  return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -1,0 +1,31 @@
+/** `agentpool dev`: serves one's own agents without a manifest; a pool is made up for the module. */
+import { resolve } from 'node:path';
+import { readEnvironment } from '../../platform/config/environment.ts';
+import type { Terminal } from '../terminal.ts';
+import { environmentOrFail } from './environment-or-fail.ts';
+import { checkListenAddresses } from './listen-addresses.ts';
+import { makePool } from './made-pool.ts';
+import { serve } from './serve.ts';
+import { DEFAULT_LOG_LEVEL, type ServerOptions, storageOf } from './standalone.ts';
+
+export async function dev(
+  terminal: Terminal,
+  module: string,
+  options: ServerOptions & { readonly watch?: boolean },
+): Promise<void> {
+  checkListenAddresses(options);
+  const environment = environmentOrFail(readEnvironment(terminal.environment));
+  const made = await makePool(module, environment.specDefaults);
+  const watchModules = options.watch === true;
+  await serve({
+    terminal,
+    environment,
+    listen: options,
+    dataFolder: resolve(options.data),
+    logLevel: options.logLevel ?? environment.logLevel ?? DEFAULT_LOG_LEVEL,
+    storage: storageOf([made.pool]),
+    wanted: { files: [], made: [made], watchModules },
+    withStacks: true,
+    editFiles: watchModules ? [resolve(module)] : [],
+  });
+}

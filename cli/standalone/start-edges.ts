@@ -1,0 +1,85 @@
+/** A gateway with both of its edges, gRPC and HTTP: in the standalone process, and as a process of its own. */
+import { LOCAL_ADMIN } from '../../gateway/access/principal.ts';
+import type { Access } from '../../gateway/access/access.ts';
+import { startHttpGateway } from '../../gateway/edges/http/http-gateway.ts';
+import { type Gateway, startGateway } from '../../gateway/main.ts';
+import { systemClock } from '../../platform/clock.ts';
+import type { Log } from '../../platform/log.ts';
+import { createMetrics } from '../../platform/metrics/registry.ts';
+import { systemRandom } from '../../platform/random.ts';
+import type { Store } from '../../platform/store/store.ts';
+import { packageVersion } from '../version.ts';
+import { hostAndPort, type ListenOptions } from './listen-addresses.ts';
+import type { Secrets } from './secrets.ts';
+
+export interface EdgesOptions {
+  readonly store: Store;
+  readonly access: Access;
+  readonly secrets: Secrets;
+  readonly listen: ListenOptions;
+  readonly log: Log;
+  /** In the logs of runtimes. */
+  readonly name: string;
+}
+
+export interface Edges {
+  /** `http://127.0.0.1:8080`. */
+  readonly http: string;
+  /** `127.0.0.1:9090`. */
+  readonly grpc: string;
+  readonly pools: Gateway['service']['pools'];
+  /** Tasks in flight have so long to end. */
+  stop(): Promise<void>;
+}
+
+/** A task may take this long after the server was told to stop; a second signal ends it sooner. */
+export const DRAIN_MS_MAX = 300_000;
+const NAMESPACE = 'default';
+const REQUEST_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Rejects when an address cannot be had; then nothing is left listening. */
+export async function startEdges(options: EdgesOptions): Promise<Edges> {
+  const { store, access, secrets, listen, log, name } = options;
+  const metrics = createMetrics(true);
+  const gateway = await startGateway({
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    metrics,
+    store,
+    access,
+    name,
+    grpcListen: hostAndPort(listen.host, listen.grpc),
+    defaultNamespace: NAMESPACE,
+    runtimeKey: secrets.runtimeKey,
+    drainMsMax: DRAIN_MS_MAX,
+  });
+  const http = await startHttpGateway({
+    service: gateway.service,
+    access,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    host: listen.host,
+    port: listen.http,
+    requestBytesMax: () => requestBytesMax(gateway),
+    version: packageVersion(),
+    metricsContentType: metrics.contentType,
+  }).catch(async (error: unknown) => {
+    await gateway.stop();
+    throw error;
+  });
+  return {
+    http: `http://${hostAndPort(listen.host, http.port)}`,
+    grpc: gateway.grpcAddress,
+    pools: gateway.service.pools,
+    async stop() {
+      await Promise.all([http.stop(DRAIN_MS_MAX), gateway.stop()]);
+    },
+  };
+}
+
+function requestBytesMax({ service }: Gateway): number {
+  const sizes = service.pools.list(LOCAL_ADMIN).map(({ spec }) => spec.limits.requestBytesMax);
+  return sizes.length === 0 ? REQUEST_BYTES_MAX : Math.max(...sizes);
+}

@@ -1,0 +1,102 @@
+/** The operator of the standalone server: manifest files as the source of pools, child processes as runtimes. */
+import type { PoolKey } from '../../core/identifiers.ts';
+import { LIVENESS_LIMITS } from '../../operator/drivers/process/liveness.ts';
+import {
+  type ProcessDriver,
+  startProcessDriver,
+} from '../../operator/drivers/process/process-driver.ts';
+import { type Operator, startOperator } from '../../operator/main.ts';
+import type { PoolSource } from '../../operator/pool/wanted-pool.ts';
+import {
+  type ManifestFilesOptions,
+  openManifestFiles,
+} from '../../operator/sources/manifest-files.ts';
+import { bundleAgentModule } from '../../platform/bundle/bundle-agent-module.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { connectRuntimeControl } from '../../platform/link/grpc-runtime-control.ts';
+import type { Log, LogLevel } from '../../platform/log.ts';
+import { systemRandom } from '../../platform/random.ts';
+import type { Store } from '../../platform/store/store.ts';
+import { join } from 'node:path';
+import type { Terminal } from '../terminal.ts';
+import { prepareBundles } from './prepare-bundles.ts';
+import type { DataFolder } from './data-folder.ts';
+
+export type WantedFiles = Pick<
+  ManifestFilesOptions,
+  'files' | 'made' | 'defaults' | 'watchModules'
+>;
+
+export interface SourceOptions extends WantedFiles {
+  readonly folder: DataFolder;
+  readonly terminal: Terminal;
+  readonly log: Log;
+}
+
+/** Rejects with a ManifestError when the manifests are wrong. */
+export async function openSource(options: SourceOptions): Promise<PoolSource> {
+  const { files, made, defaults, watchModules, folder, terminal, log } = options;
+  const known = (await folder.store.listPools()).map(
+    ({ key, generation, spec }): [PoolKey, { generation: number; spec: unknown }] => [
+      key,
+      { generation, spec },
+    ],
+  );
+  return openManifestFiles({
+    files,
+    ...(made === undefined ? {} : { made }),
+    defaults,
+    watchModules,
+    bundle: (module, from) =>
+      bundleAgentModule({ module, from, outFolder: join(folder.path, 'modules') }),
+    known: new Map(known),
+    onProblems: (lines) => {
+      if (lines.length === 0) terminal.error('The manifests are valid again and applied.');
+      else terminal.error([...lines, 'The pools stay as they were.'].join('\n'));
+    },
+    clock: systemClock,
+    log,
+  });
+}
+
+export interface DriverOptions {
+  readonly folder: DataFolder;
+  readonly logLevel: LogLevel;
+  readonly terminal: Terminal;
+  readonly log: Log;
+}
+
+export async function startDriver(options: DriverOptions): Promise<ProcessDriver> {
+  const { folder, logLevel, terminal, log } = options;
+  const { secrets, storePath } = folder;
+  const program = await prepareBundles(folder.path);
+  return startProcessDriver({
+    dataFolder: folder.path,
+    socketFolder: folder.socketFolder,
+    program: { path: program.path, nodeArgs: ['--enable-source-maps'] },
+    workerPath: program.workerPath,
+    access: (pool) => ({
+      key: secrets.runtimeKey(pool),
+      store: { path: storePath, token: secrets.storeToken(pool) },
+    }),
+    connect: (target) => connectRuntimeControl(target, systemClock),
+    environment: terminal.environment,
+    logLevel,
+    onLine: (line) => {
+      terminal.error(line);
+    },
+    liveness: LIVENESS_LIMITS,
+    clock: systemClock,
+    log,
+  });
+}
+
+export function operate(parts: {
+  readonly store: Store;
+  readonly driver: ProcessDriver;
+  readonly source: PoolSource;
+  readonly log: Log;
+  readonly endpoint: string;
+}): Promise<Operator> {
+  return startOperator({ ...parts, clock: systemClock, random: systemRandom });
+}
