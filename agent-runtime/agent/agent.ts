@@ -75,9 +75,9 @@ export interface AgentContext {
   /** Aborted when the task is cancelled or out of time (in `initialize`: when the activation is given up). */
   readonly signal: AbortSignal;
   /** At least 0, below 1. */
-  random(): number;
+  readonly random: () => number;
   /** Wall-clock ms since the epoch. */
-  now(): number;
+  readonly now: () => number;
 }
 
 /** What an agent has while it works on a task. */
@@ -91,7 +91,7 @@ export interface TaskContext extends AgentContext {
    * Sends a chunk to the caller: a string, any JSON value, or `{ reasoning: 'text' }`. Resolves when there is room for the
    * next; who emits on without awaiting ends in SLOW_CONSUMER once the caller is too far behind.
    */
-  emit(chunk: unknown): Promise<void>;
+  readonly emit: (chunk: unknown) => Promise<void>;
 }
 
 export interface Conversation {
@@ -123,23 +123,24 @@ export interface ConversationTurn {
  * returns is a copy.
  */
 export interface State {
-  get<T = Json>(key: string): Promise<T | undefined>;
-  set(key: string, value: unknown): Promise<void>;
+   
+  readonly get: <T = Json>(key: string) => Promise<T | undefined>;
+  readonly set: (key: string, value: unknown) => Promise<void>;
   /** Sets the key to what `change` makes of its value, and returns that. `change` is synchronous and can run again. */
   // `any`: without it `(count = 0) => count + 1` would not type, as nothing says what was stored.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
-  update<T = any>(key: string, change: (value: T | undefined) => T): Promise<T>;
-  delete(key: string): Promise<void>;
+  readonly update: <T = any>(key: string, change: (value: T | undefined) => T) => Promise<T>;
+  readonly delete: (key: string) => Promise<void>;
   /** In no particular order; changes of this list are not conflicts. */
-  keys(): Promise<string[]>;
+  readonly keys: () => Promise<string[]>;
 }
 
 /** Lines in the runtime's log, with project, agent and request named; at most 100 a second and project. */
 export interface AgentLog {
-  debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  readonly debug: (message: string, fields?: Readonly<Record<string, unknown>>) => void;
+  readonly info: (message: string, fields?: Readonly<Record<string, unknown>>) => void;
+  readonly warn: (message: string, fields?: Readonly<Record<string, unknown>>) => void;
+  readonly error: (message: string, fields?: Readonly<Record<string, unknown>>) => void;
 }
 
 /** Gives an agent that is written as an object its types; returns it as it is. */

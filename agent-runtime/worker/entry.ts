@@ -23,6 +23,8 @@ let host: WorkerHost | undefined;
 
 function post(message: FromWorker): void {
   port.postMessage(compactPayload(message));
+  // What the module has started already (timers, sockets) would keep the thread.
+  if (message.type === 'broken') process.exit(1);
 }
 
 function log(level: 'info' | 'warn' | 'error', message: string): void {

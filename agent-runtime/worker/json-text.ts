@@ -5,7 +5,8 @@ export const JSON_DEPTH_MAX = 100;
 
 /**
  * `exact`: what is read back equals what was written, so dates and other class instances are refused (state).
- * `loose`: `toJSON` is honoured and class instances become plain objects, as JSON.stringify does (answers, log fields).
+ * `loose`: `toJSON` is honoured, class instances become plain objects, undefined in a list null, as JSON.stringify does it
+ * (answers, log fields). What would vanish or become `{}` without a word is refused all the same.
  */
 export type JsonMode = 'exact' | 'loose';
 
@@ -54,10 +55,18 @@ function checkObject(value: object, place: string, walk: Walk): void {
   if (walk.above.has(value)) throw new NotJsonError(`${place} refers to itself, so it is no JSON`);
   if (walk.above.size >= JSON_DEPTH_MAX) throw new NotJsonError(`${place} is nested more than ${JSON_DEPTH_MAX} levels deep`);
   walk.above.add(value);
-  if (Array.isArray(value)) for (let index = 0; index < value.length; index += 1) check(value[index], `${place}[${index}]`, walk);
+  if (Array.isArray(value)) checkItems(value, place, walk);
   else if ('toJSON' in value && typeof value.toJSON === 'function') checkToJson(value, place, walk);
   else checkFields(value, place, walk);
   walk.above.delete(value);
+}
+
+function checkItems(items: readonly unknown[], place: string, walk: Walk): void {
+  // By index, as for…of and forEach differ on holes.
+  for (let index = 0; index < items.length; index += 1) {
+    const item = items[index];
+    if (item !== undefined || walk.mode === 'exact') check(item, `${place}[${index}]`, walk);
+  }
 }
 
 function checkToJson(value: object & { toJSON?: unknown }, place: string, walk: Walk): void {

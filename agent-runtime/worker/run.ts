@@ -39,6 +39,7 @@ export class Run {
   #chunkBytes = 0;
   #takeTurns: ((turns: readonly StoredTurn[]) => void) | undefined;
   #attempt: Attempt | undefined;
+  #rejected: Promise<never> | undefined;
   #ended = false;
   #warnedOfLateWrite = false;
 
@@ -150,7 +151,7 @@ export class Run {
 
   /** The promise never counts as an unhandled rejection: who does not await it has not asked. */
   #emit(value: unknown, overlay: StateOverlay): Promise<void> {
-    if (this.#ended || this.#attempt?.overlay !== overlay) return quietRejection(this.#abort.signal);
+    if (this.#ended || this.#attempt?.overlay !== overlay) return this.#rejectQuietly();
     const chunk = chunkOf(value, this.#task.input.arm);
     if (chunk === undefined) return Promise.resolve();
     const bytes = chunk.payload.body.length;
@@ -170,7 +171,17 @@ export class Run {
   #fail(failure: TaskFailure): Promise<void> {
     this.#end(failure);
     this.#abortAgent('SLOW_CONSUMER');
-    return quietRejection(this.#abort.signal);
+    return this.#rejectQuietly();
+  }
+
+  /** One for all, as an agent that does not look may emit on and on. */
+  #rejectQuietly(): Promise<never> {
+    if (this.#rejected === undefined) {
+      const reason: unknown = this.#abort.signal.reason;
+      this.#rejected = Promise.reject(reason instanceof Error ? reason : new DOMException('the task has ended', 'AbortError'));
+      this.#rejected.catch(() => undefined);
+    }
+    return this.#rejected;
   }
 
   /** Atomic from the last `await` on: nothing can be staged between the check and the writes. */
@@ -259,11 +270,4 @@ function conflictFailure(overlay: StateOverlay, streamed: boolean): TaskFailure 
   const keys = overlay.writes.map((write) => `"${write.key}"`).slice(0, 3).join(', ');
   const why = streamed ? 'it had streamed already, so it could not run again' : 'again in its second run';
   return { type: 'error', reason: 'STATE_CONFLICT', message: `another task changed what this one had read and written (${keys}); ${why}` };
-}
-
-function quietRejection(signal: AbortSignal): Promise<never> {
-  const reason: unknown = signal.reason;
-  const rejected: Promise<never> = Promise.reject(reason instanceof Error ? reason : new DOMException('the task has ended', 'AbortError'));
-  rejected.catch(() => undefined);
-  return rejected;
 }

@@ -1,5 +1,6 @@
 /** Worker channels over node:worker_threads: starts threads with a heap limit, tells how they ended. Knows nothing of sessions. */
 import { Worker } from 'node:worker_threads';
+import { describeThrown } from './agent-failure.ts';
 import { compactPayload } from './compact-payload.ts';
 import type { FromWorker, StartWorker, ToWorker, WorkerChannel, WorkerListener, WorkerStart } from './protocol.ts';
 import { captureOutput } from './thread-output.ts';
@@ -69,17 +70,25 @@ class ThreadChannel implements WorkerChannel {
   }
 
   #attach(worker: Worker): void {
-    worker.on('message', (message: FromWorker) => this.#listener?.message(message));
+    worker.on('message', (message: FromWorker) => this.#message(message));
     worker.on('messageerror', (error) => this.#failed(error));
     worker.on('error', (error) => this.#failed(error));
     worker.on('exit', (code) => this.#end(this.#cause ?? { type: 'exit', message: `an agent called process.exit(${code})` }));
     captureOutput(worker, (line) => this.#listener?.message({ type: 'log', session: 0, level: line.level, message: line.text, fields: {} }));
   }
 
+  #message(message: FromWorker): void {
+    // What an agent posts to its parent by itself is no message of ours.
+    if (typeof message !== 'object' || !('type' in message)) return;
+    if (message.type === 'broken') this.#cause ??= { type: 'error', message: message.message };
+    this.#listener?.message(message);
+  }
+
+  /** Anything can be thrown in a worker; errors come as copies. */
   #failed(error: unknown): void {
-    const { code, message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { code: undefined, message: String(error) };
-    const type = code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'memory' : 'error';
-    this.#cause ??= { type, message };
+    const { message } = describeThrown(error, (stack) => stack);
+    const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+    this.#cause ??= { type: code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'memory' : 'error', message };
   }
 
   #end(cause: ExitCause): void {

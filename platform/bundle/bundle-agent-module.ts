@@ -76,9 +76,11 @@ function entryOf(module: string, from: string): string {
   return module;
 }
 
+let drafts = 0;
+
 /** Renamed into place, so that nobody ever imports half of it. */
 async function writeWhole(file: string, contents: Uint8Array): Promise<void> {
-  const draft = `${file}.${process.pid}.tmp`;
+  const draft = `${file}.${process.pid}-${++drafts}.tmp`;
   await writeFile(draft, contents);
   await rename(draft, file);
 }

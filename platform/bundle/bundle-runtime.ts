@@ -3,7 +3,7 @@
  * starts quickly the second time. Knows neither: callers name the entries.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { version as esbuildVersion } from 'esbuild';
 import { runEsbuild } from './esbuild-run.ts';
@@ -69,8 +69,7 @@ async function makeBundles(request: RuntimeBundleRequest, key: string): Promise<
   const digest = createHash('sha256').update(key);
   for (const file of result.outputFiles) digest.update(file.contents);
   const folder = join(request.cacheFolder, digest.digest('hex').slice(0, 16));
-  const draft = `${folder}.${process.pid}.tmp`;
-  await mkdir(draft, { recursive: true });
+  const draft = await mkdtemp(`${folder}.`);
   await Promise.all(result.outputFiles.map((file) => writeFile(join(draft, nameOf(file.path)), file.contents)));
   await writeFile(join(draft, RECORD), JSON.stringify({ key, inputs } satisfies BundleRecord));
   await settleIn(draft, folder);
@@ -107,10 +106,10 @@ async function describe(path: string): Promise<BundleRecord['inputs'][number]> {
   return { path, size, changedMs: mtimeMs };
 }
 
-/** Oldest first. */
+/** Oldest first; what a crash left half made is among them, and goes with the others. */
 async function listFolders(cacheFolder: string): Promise<string[]> {
   await mkdir(cacheFolder, { recursive: true });
-  const entries = (await readdir(cacheFolder, { withFileTypes: true })).filter((entry) => entry.isDirectory() && !entry.name.endsWith('.tmp'));
+  const entries = (await readdir(cacheFolder, { withFileTypes: true })).filter((entry) => entry.isDirectory());
   const aged = await Promise.all(entries.map(async ({ name }) => ({ path: join(cacheFolder, name), ms: (await stat(join(cacheFolder, name))).mtimeMs })));
   return aged.sort((one, other) => one.ms - other.ms).map(({ path }) => path);
 }

@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { bundleRuntime, type RuntimeBundles } from './bundle-runtime.ts';
+
+let base = '';
+let root = '';
+let tests = 0;
+beforeAll(async () => {
+  base = await mkdtemp(join(tmpdir(), 'agentpool-runtime-'));
+});
+beforeEach(async () => {
+  root = join(base, String(++tests));
+  await mkdir(root, { recursive: true });
+});
+afterAll(() => rm(base, { recursive: true, force: true }));
+
+async function bundleOf(text: string, minify = false): Promise<RuntimeBundles> {
+  await writeFile(join(root, 'one.ts'), `import { shared } from './shared.ts'; export default shared + 1;`);
+  await writeFile(join(root, 'two.ts'), `import { shared } from './shared.ts'; import os from 'os'; export default [shared, typeof os.cpus];`);
+  if (text !== '') await writeFile(join(root, 'shared.ts'), text);
+  return bundle(minify);
+}
+const bundle = (minify = false): Promise<RuntimeBundles> => bundleRuntime({ root, entries: { first: 'one.ts', second: 'two.ts' }, minify, cacheFolder: join(root, 'cache') });
+const load = async (path: string | undefined): Promise<unknown> => ((await import(path ?? '')) as { default: unknown }).default;
+
+describe('bundles of our own files', () => {
+  it('are made once, and used again as long as nothing has changed', async () => {
+    const made = await bundleOf('export const shared = 41;');
+    expect([await load(made['first']), await load(made['second'])]).toEqual([42, [41, 'function']]);
+    expect(await bundle()).toEqual(made);
+    expect(await readdir(join(root, 'cache'))).toHaveLength(1);
+  });
+
+  it('are made again when an input has changed, or is wanted otherwise', async () => {
+    const made = await bundleOf('export const shared = 1;');
+    const changed = await bundleOf('export const shared = 100;');
+    const minified = await bundleOf('', true);
+    expect(new Set([made['first'], changed['first'], minified['first']]).size).toBe(3);
+    expect(await load(changed['first'])).toBe(101);
+  });
+
+  it('do not pile up', async () => {
+    for (let version = 0; version < 5; version += 1) await bundleOf(`export const shared = ${'1'.repeat(version + 1)};`);
+    expect(await readdir(join(root, 'cache'))).toHaveLength(2);
+  });
+
+  it('made by two at once are the same', async () => {
+    await bundleOf('export const shared = 7;');
+    await rm(join(root, 'cache'), { recursive: true });
+    const [one, other] = await Promise.all([bundle(), bundle()]);
+    expect(one).toEqual(other);
+    expect(await load(one['first'])).toBe(8);
+    expect(await readdir(join(root, 'cache'))).toHaveLength(1);
+  });
+});
