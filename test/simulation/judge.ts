@@ -2,15 +2,21 @@
  * Watches everything that reaches the store and every answer that reaches a client, and says which invariant broke. It keeps its
  * own model of ownership and results, so a fault in the product's rules cannot hide in the judge.
  */
-import type {
-  Claim,
-  ClaimAnswer,
-  Commit,
-  CommitAnswer,
-  Store,
-  StoredResult,
+import {
+  LEASE_TTL_MS,
+  type Claim,
+  type ClaimAnswer,
+  type Commit,
+  type CommitAnswer,
+  type RuntimeRecord,
+  type Store,
+  type StoredResult,
 } from '../../platform/store/store.ts';
 import type { StoreTap } from './sim-store.ts';
+import type { SimProcess, World } from './world.ts';
+
+/** What was on its way to a worker before its process was frozen may still start in the moment after it thaws. */
+const THAW_GRACE_MS = 50;
 
 export class InvariantBroken extends Error {
   override readonly name = 'InvariantBroken';
@@ -26,11 +32,28 @@ interface Ledger {
 const text = (result: StoredResult): string => Buffer.from(result.output.body).toString('utf8');
 
 export class Judge implements StoreTap {
+  readonly #world: World;
   readonly #ledgers = new Map<string, Ledger>();
+  /** Incarnation → simulated time at which the store took its last heartbeat. */
+  readonly #heartbeats = new Map<string, number>();
   commits = 0;
   refused = 0;
   takeovers = 0;
   acknowledged = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** An agent begins to run a task: its runtime must not be one whose lease has run out. */
+  runs(process: SimProcess): void {
+    const { nowMs } = this.#world;
+    const silentMs = nowMs - (this.#heartbeats.get(process.name) ?? 0);
+    if (silentMs <= LEASE_TTL_MS || nowMs - process.runningSinceMs < THAW_GRACE_MS) return;
+    throw new InvariantBroken(
+      `I1: ${process.name} starts a task ${String(Math.round(silentMs))} ms after its last heartbeat`,
+    );
+  }
 
   #ledger(key: string): Ledger {
     let ledger = this.#ledgers.get(key);
@@ -53,6 +76,9 @@ export class Judge implements StoreTap {
   ): Promise<void> {
     if (method === 'claim') this.#claimed(answer as ClaimAnswer, args[0] as { takeover?: unknown });
     if (method === 'commit') this.#committed(args[0] as Commit, answer as CommitAnswer);
+    if (method === 'heartbeat') {
+      this.#heartbeats.set((args[0] as RuntimeRecord).incarnation, this.#world.nowMs);
+    }
     if (method === 'release') this.#released(args[0] as Claim);
     return Promise.resolve();
   }

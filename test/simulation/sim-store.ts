@@ -6,13 +6,18 @@ import { StoreError, type Store, type Topic } from '../../platform/store/store.t
 import type { SimProcess, World } from './world.ts';
 
 const COMMAND_TIMEOUT_MS = 2_000;
+const LATE_MS_MAX = 6_000;
 
 export interface StoreWeather {
   delayMsMax: number;
   /** Probability that a request never arrives, and that an answer never does. */
   loss: number;
+  /** Probability that a request arrives seconds later, long after its sender gave it up. */
+  late: number;
   /** Nothing arrives and nothing returns. */
   away: boolean;
+  /** Names of the processes that are cut off from the store. */
+  readonly cutOff: Set<string>;
 }
 
 /** Sees every call in the order in which the store takes it; the judge listens here. */
@@ -25,7 +30,13 @@ export class SimStore {
   readonly #world: World;
   readonly #inner: Store;
   readonly #tap: StoreTap;
-  readonly weather: StoreWeather = { delayMsMax: 2, loss: 0, away: false };
+  readonly weather: StoreWeather = {
+    delayMsMax: 2,
+    loss: 0,
+    late: 0,
+    away: false,
+    cutOff: new Set(),
+  };
   /** One call at a time inside the store, so that the judge sees a serial history. */
   #tail: Promise<unknown> = Promise.resolve();
 
@@ -60,8 +71,12 @@ export class SimStore {
     return this.#world.random.float() * this.weather.delayMsMax;
   }
 
-  #lost(): boolean {
-    return this.weather.away || this.#world.random.chance(this.weather.loss);
+  #lost(process: SimProcess): boolean {
+    return (
+      this.weather.away ||
+      this.weather.cutOff.has(process.name) ||
+      this.#world.random.chance(this.weather.loss)
+    );
   }
 
   #call(process: SimProcess, method: string, args: readonly unknown[]): Promise<unknown> {
@@ -69,12 +84,14 @@ export class SimStore {
       const timeout = process.clock.after(COMMAND_TIMEOUT_MS, () => {
         reject(new StoreError(`simulated store: ${method} was not answered`, 'unknown'));
       });
-      if (this.#lost()) return;
+      if (this.#lost(process)) return;
       // Arguments are copied: what a process changes after it sent a command must not change the command.
       const sent = structuredClone(args);
-      this.#world.schedule(this.#delayMs(), undefined, () => {
+      const isLate = this.#world.random.chance(this.weather.late);
+      const arrivesMs = isLate ? this.#world.random.float() * LATE_MS_MAX : this.#delayMs();
+      this.#world.schedule(arrivesMs, undefined, () => {
         void this.#serve(process.name, method, sent).then((outcome) => {
-          if (this.#lost()) return;
+          if (this.#lost(process)) return;
           this.#world.schedule(this.#delayMs(), process, () => {
             timeout.cancel();
             if (outcome.type === 'answer') resolve(outcome.answer);

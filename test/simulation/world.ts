@@ -109,6 +109,7 @@ export class SimProcess {
   readonly name: string;
   readonly #world: World;
   #at: 'running' | 'frozen' | 'dead' = 'running';
+  #runningSinceMs = 0;
   #deferred: (() => void)[] = [];
   #onDeath: (() => void)[] = [];
 
@@ -119,6 +120,11 @@ export class SimProcess {
 
   get at(): 'running' | 'frozen' | 'dead' {
     return this.#at;
+  }
+
+  /** Simulated time since when it has run without a stop. */
+  get runningSinceMs(): number {
+    return this.#runningSinceMs;
   }
 
   /** SIGKILL: its timers and messages never run; what it left open is closed by the room. */
@@ -142,6 +148,7 @@ export class SimProcess {
   thaw(): void {
     if (this.#at !== 'frozen') return;
     this.#at = 'running';
+    this.#runningSinceMs = this.#world.nowMs;
     const waiting = this.#deferred;
     this.#deferred = [];
     for (const fn of waiting) this.#world.schedule(0, this, fn);
