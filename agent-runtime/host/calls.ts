@@ -44,12 +44,12 @@ export class Calls {
     this.#projects = projects;
   }
 
-  handle(request: RuntimeCall): Promise<unknown> {
+  async handle(request: RuntimeCall): Promise<unknown> {
     switch (request.method) {
       case 'listInstances':
-        return Promise.resolve(this.#list(request.tenant));
+        return this.#list(request.tenant);
       case 'getInstance':
-        return Promise.resolve(this.#get(request.project));
+        return this.#get(request.project);
       case 'activate':
         return this.#activate(request.project);
       case 'remove':
@@ -63,9 +63,7 @@ export class Calls {
       case 'discard':
         return this.#discard(request.project);
       case 'yieldProject':
-        return this.yieldProject(request.project, request.withinMs).then((released) => ({
-          released,
-        }));
+        return { released: await this.yieldProject(request.project, request.withinMs) };
       case 'forgetConversation':
         return this.#forget(request);
       default:

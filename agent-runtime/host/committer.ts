@@ -150,13 +150,16 @@ export class Committer {
     for (const change of changes) change.settled(outcome);
   }
 
+  /** What erases a conversation travels alone: within one commit it would have no place among that conversation's tasks. */
   #takeBatch(): readonly Change[] {
     let bytes = 0;
     let count = 0;
     for (const change of this.#waiting) {
       bytes += change.bytes;
-      if (count > 0 && (bytes > BYTES_PER_COMMIT_MAX || count === TASKS_PER_COMMIT_MAX)) break;
+      const full = bytes > BYTES_PER_COMMIT_MAX || count === TASKS_PER_COMMIT_MAX;
+      if (count > 0 && (full || change.forget !== undefined)) break;
       count += 1;
+      if (change.forget !== undefined) break;
     }
     return this.#waiting.splice(0, count);
   }

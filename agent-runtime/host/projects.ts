@@ -127,7 +127,10 @@ export class Projects {
 
   /** Tiers, runtimes or the spec have changed: idle projects follow at once, busy ones at quiescence. */
   settleAll(): void {
-    for (const project of this.all) this.#settle(project);
+    for (const project of this.all) {
+      project.instance?.tasks.pump();
+      this.#settle(project);
+    }
     this.#room.notify();
   }
 

@@ -8,8 +8,8 @@ import { RuntimeHost } from '../../agent-runtime/host/runtime-host.ts';
 import { silentLog } from '../../platform/log.ts';
 import { createMetrics } from '../../platform/metrics/registry.ts';
 import { MemoryStore } from '../../platform/store/memory-store.ts';
-import type { Store } from '../../platform/store/store.ts';
 import { FakeClock, settle } from '../fakes/fake-clock.ts';
+import { FlakyStore, type FlakyOptions } from '../fakes/flaky-store.ts';
 import { FakeTask } from '../fakes/fake-task.ts';
 import { FakeWorkers } from '../fakes/fake-worker.ts';
 import type { TaskHeader } from '../../platform/link/frames.ts';
@@ -27,6 +27,10 @@ export class HostWorld {
   readonly clock: FakeClock;
   /** What the store really has; the host may see it through something lossy. */
   readonly truth: MemoryStore;
+  /** The host's way to the store. */
+  readonly flaky: FlakyStore;
+  /** What happens to the host's calls of the store; undefined: they work. */
+  plan: FlakyOptions['plan'] = () => undefined;
   readonly workers = new FakeWorkers();
   readonly moved: Moved[] = [];
   readonly host: RuntimeHost;
@@ -43,19 +47,22 @@ export class HostWorld {
       readonly incarnation?: string;
       readonly role?: 'shared' | 'dedicated';
       readonly on?: { readonly clock: FakeClock; readonly truth: MemoryStore };
-      readonly through?: (truth: MemoryStore) => Store;
       readonly limitBytes?: number;
     } = {},
   ) {
-    const { incarnation = 'r1', role = 'shared', on, through = (truth) => truth } = options;
+    const { incarnation = 'r1', role = 'shared', on } = options;
     this.clock = on?.clock ?? new FakeClock();
     this.truth = on?.truth ?? new MemoryStore(this.clock);
+    this.flaky = new FlakyStore(this.truth, {
+      clock: this.clock,
+      plan: (method, args) => this.plan(method, args),
+    });
     let ids = 0;
     this.host = new RuntimeHost(
       {
         clock: this.clock,
         random: { float: () => 0.5, id: () => `${incarnation}-${++ids}` },
-        store: through(this.truth),
+        store: this.flaky.store,
         log: silentLog,
         metrics: createMetrics(false),
         startWorker: this.workers.start,
@@ -101,7 +108,7 @@ export class HostWorld {
   }
 
   async publish(spec: AgentPoolSpecInput = {}, revision = 'rev1'): Promise<void> {
-    const effective = agentPoolSpecSchema.parse(spec) as AgentPoolSpec;
+    const effective: AgentPoolSpec = agentPoolSpecSchema.parse(spec);
     await this.truth.putPool({
       key: POOL,
       generation: 1,
@@ -130,6 +137,21 @@ export class HostWorld {
   ): Promise<void> {
     this.workers.finish(requestId, ...rest);
     await settle();
+  }
+
+  /** Commits are applied, but their answers wait until the returned function is called. */
+  holdCommits(): () => void {
+    const { commit } = this.truth;
+    let open: () => void = () => undefined;
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    this.truth.commit = async (...args) => {
+      const answer = await commit.apply(this.truth, args);
+      await opened;
+      return answer;
+    };
+    return open;
   }
 
   async #releaseAnyhow(key: string): Promise<void> {

@@ -66,6 +66,16 @@ export class FakeClock implements Clock {
     await settle();
   }
 
+  /** The process stands still (a pause, SIGSTOP): time goes on, no timer runs until the next `advance`. */
+  stall(byMs: number): void {
+    this.#nowMs += byMs;
+  }
+
+  /** Time goes on and no timer fires, as for a process that is stopped; the next `advance` fires what was due. */
+  freeze(forMs: number): void {
+    this.#nowMs += forMs;
+  }
+
   /** The wall clock alone jumps (NTP, suspend). */
   jumpWall(byMs: number): void {
     this.#wallOffsetMs += byMs;
