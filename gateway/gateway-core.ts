@@ -24,7 +24,11 @@ export interface GatewayCoreOptions {
   readonly connect: ConnectRuntime;
   /** Of a pool name that has none. */
   readonly defaultNamespace: string;
+  readonly routesMax?: number;
 }
+
+/** Some 100 bytes each. */
+const ROUTES_MAX = 200_000;
 
 export interface GatewayCore {
   readonly context: StageContext;
@@ -44,7 +48,7 @@ export function createGatewayCore(options: GatewayCoreOptions): GatewayCore {
   const tellChange = (): void => {
     for (const listener of listeners) listener();
   };
-  const runtimes = new RuntimeSet(connect, {
+  const runtimes: RuntimeSet = new RuntimeSet(connect, {
     changed: (pool) => {
       admission.placesChanged(pool);
       tellChange();
@@ -52,13 +56,14 @@ export function createGatewayCore(options: GatewayCoreOptions): GatewayCore {
     creditChanged: (runtime) => admission.creditChanged(runtime),
     moved: (project, epoch, to) => router.moved(project, epoch, to),
   });
-  const router = new Router({
+  const router: Router = new Router({
+    routesMax: options.routesMax ?? ROUTES_MAX,
     store,
     runtimes,
     refreshRuntimes: () => membership.refreshRuntimes(),
     onRouteChange: (project) => admission.routeChanged(project),
   });
-  const admission = new Admission({ clock, router, runtimes, quarantine });
+  const admission: Admission = new Admission({ clock, router, runtimes, quarantine, poolOf: (key) => membership.pool(key) });
   const metrics = new GatewayMetrics(options.metrics);
   metrics.observe(options.metrics, {
     queueDepths: () => membership.pools.map((pool) => ({ pool, depth: admission.waiting(pool.key) })),

@@ -8,8 +8,9 @@ const TOKEN_CHARACTERS_MIN = 8;
 const TOKEN_CHARACTERS_MAX = 4_096;
 const ENTRIES_MAX = 100_000;
 
-const name = z.string().refine(isIdentifier, 'must be 1 to 253 of A-Z a-z 0-9 . _ : @ -, and not . or ..');
-const tenant = z.union([z.literal(ALL_TENANTS), name], { error: 'must be the name of a tenant, or * for all' });
+const NAME = 'must be 1 to 253 of A-Z a-z 0-9 . _ : @ -, and not . or ..';
+const name = z.string().refine(isIdentifier, NAME);
+const tenant = z.string().refine((text) => text === ALL_TENANTS || isIdentifier(text), `${NAME}, or * for all`);
 
 const entrySchema = z.strictObject({
   token: z

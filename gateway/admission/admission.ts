@@ -10,6 +10,7 @@ import { isPlaceBlocker, type Router } from '../routing/router.ts';
 import type { Runtime, RuntimeSet } from '../routing/runtime-set.ts';
 import type { PoolView } from '../pool-view.ts';
 import type { Call } from '../stages/call.ts';
+import { suspended } from '../stages/locate.ts';
 import type { Grant } from './grant.ts';
 import { PoolQueue, type Decision, type Go } from './pool-queue.ts';
 
@@ -18,6 +19,8 @@ export interface AdmissionOptions {
   readonly router: Pick<Router, 'place'>;
   readonly runtimes: Pick<RuntimeSet, 'closeIfIdle'>;
   readonly quarantine: Pick<Quarantine, 'verdict'>;
+  /** As it is now: limits change while tasks wait. */
+  readonly poolOf: (key: PoolKey) => PoolView | undefined;
 }
 
 export class Admission {
@@ -42,22 +45,16 @@ export class Admission {
 
   /** Gives the old grant back and gets in line again, before those that came later; never refused for a full queue. */
   reacquire(call: Call, pool: PoolView): Grant | Promise<Grant> {
-    this.release(call);
-    return this.acquire(call, pool);
+    const freed = this.#giveBack(call);
+    try {
+      return this.acquire(call, pool);
+    } finally {
+      freed?.();
+    }
   }
 
   release(call: Call): void {
-    const { grant } = call;
-    if (grant === undefined) return;
-    call.grant = undefined;
-    const { runtime } = grant;
-    runtime.unfinished -= 1;
-    if (!grant.isSent) runtime.reserved -= 1;
-    this.#giveSlot(call.project);
-    if (grant.isProbe) runtime.probed = undefined;
-    runtime.link.setDemand(runtime.unfinished + this.waiting(runtime.record.pool));
-    this.#options.runtimes.closeIfIdle(runtime);
-    this.#freed(runtime, call.project, grant.isProbe);
+    this.#giveBack(call)?.();
   }
 
   /** Credit came back, or more was granted. */
@@ -96,8 +93,10 @@ export class Admission {
   }
 
   /** What the task must wait for, where it may go, or why it must not. Changes nothing. */
-  #decide(call: Call, pool: PoolView): Decision {
+  #decide(call: Call, arrivedIn: PoolView): Decision {
     const { project, request } = call;
+    const pool = this.#options.poolOf(arrivedIn.key) ?? arrivedIn;
+    if (pool.isSuspended) return { type: 'refused', error: suspended() };
     const slots = this.#slots.get(project) ?? 0;
     if (slots >= pool.concurrencyOf(request.tenant, request.project, call.tier)) return { type: 'blocked', by: projectBlocker(project) };
     const { clock, quarantine, router } = this.#options;
@@ -121,6 +120,23 @@ export class Admission {
     call.wasAdmitted = true;
     call.grant = { runtime, takeover, isProbe, isSent: false };
     return call.grant;
+  }
+
+  /** Answers what lets others have what was given back. */
+  #giveBack(call: Call): (() => void) | undefined {
+    const { grant, project } = call;
+    if (grant === undefined) return undefined;
+    call.grant = undefined;
+    const { runtime, isProbe } = grant;
+    runtime.unfinished -= 1;
+    if (!grant.isSent) runtime.reserved -= 1;
+    this.#giveSlot(project);
+    if (isProbe) runtime.probed = undefined;
+    return () => {
+      runtime.link.setDemand(runtime.unfinished + this.waiting(runtime.record.pool));
+      this.#options.runtimes.closeIfIdle(runtime);
+      this.#freed(runtime, project, isProbe);
+    };
   }
 
   #giveSlot(project: ProjectKey): void {

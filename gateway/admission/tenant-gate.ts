@@ -7,7 +7,7 @@ import type { Store } from '../../platform/store/store.ts';
 import type { PoolView } from '../pool-view.ts';
 import type { Call } from '../stages/call.ts';
 
-const TENANTS_MAX = 100_000;
+const TENANTS_MAX = 10_000;
 /** Sorts behind every key of a tenant: `~` ends the tenant's name and is the last character that a key can have. */
 const AFTER_TENANT = '~~';
 

@@ -11,8 +11,6 @@ import type { Owner, Store } from '../../platform/store/store.ts';
 import type { PoolView } from '../pool-view.ts';
 import type { Runtime, RuntimeSet } from './runtime-set.ts';
 
-const ROUTES_MAX = 200_000;
-
 /** Hops of one task until it fails with OWNER_UNREACHABLE. */
 export const HOPS_MAX = 3;
 
@@ -33,6 +31,8 @@ interface Route {
 }
 
 export interface RouterOptions {
+  /** Projects whose owner is remembered; the cache takes memory for all of them at once. */
+  readonly routesMax: number;
   readonly store: Pick<Store, 'readOwner'>;
   readonly runtimes: Pick<RuntimeSet, 'get' | 'of'>;
   /** Reads the set of runtimes again. */
@@ -43,13 +43,14 @@ export interface RouterOptions {
 
 export class Router {
   readonly #options: RouterOptions;
-  readonly #routes = new LRUCache<ProjectKey, Route>({ max: ROUTES_MAX });
+  readonly #routes: LRUCache<ProjectKey, Route>;
   readonly #lookups = new Set<ProjectKey>();
   /** Where the connection to the last owner was refused, told by a task that it cost. */
   readonly #refused = new LRUCache<string, true>({ max: 1_000 });
 
   constructor(options: RouterOptions) {
     this.#options = options;
+    this.#routes = new LRUCache({ max: options.routesMax });
   }
 
   place(project: ProjectKey, pool: PoolView, tier: Tier): Placement {

@@ -4,6 +4,7 @@ import type { RuntimeCall } from '../../platform/link/frames.ts';
 import type { Owner } from '../../platform/store/store.ts';
 import { HOPS_MAX } from '../routing/router.ts';
 import type { Runtime } from '../routing/runtime-set.ts';
+import { suspended } from '../stages/locate.ts';
 import type { StageContext } from '../stages/stage-context.ts';
 import type { ProjectTarget } from './project-target.ts';
 
@@ -75,7 +76,7 @@ export class OwnerCalls {
 
   async #place({ key, pool, tenant, project }: ProjectTarget): Promise<Runtime | undefined> {
     const { clock, membership, router } = this.#context;
-    if (pool.isSuspended) throw new AppError('SUSPENDED', 'the pool is suspended: spec.operatingMode');
+    if (pool.isSuspended) throw suspended();
     const { tier } = pool.tierOf(tenant, project, membership.override(key), clock.wallMs());
     const untilMs = clock.nowMs() + pool.spec.queue.waitMsMax;
     for (;;) {

@@ -15,7 +15,7 @@ export function locate(context: StageContext): Stage {
   return async (call, next) => {
     const { request } = call;
     const pool = requirePool(membership, call.pool, request.pool);
-    if (pool.isSuspended) throw new AppError('SUSPENDED', 'the pool is suspended: spec.operatingMode');
+    if (pool.isSuspended) throw suspended();
     const { tenant, project } = request;
     call.project = projectKeyOf({ namespace: pool.ref.namespace, pool: pool.ref.name, tenant, project });
     call.tier = pool.tierOf(tenant, project, membership.override(call.project), clock.wallMs()).tier;
@@ -33,6 +33,10 @@ export function requirePool(membership: Membership, pool: PoolView | undefined, 
   if (!membership.isKnown) throw new AppError('STORE_UNAVAILABLE', 'the pools are not known yet', { retryAfterMs: UNKNOWN_RETRY_MS });
   const message = name === '' ? 'this gateway does not serve exactly one pool: name one' : 'there is no such pool';
   throw new AppError('UNKNOWN_POOL', message, { field: 'pool' });
+}
+
+export function suspended(): AppError {
+  return new AppError('SUSPENDED', 'the pool is suspended: spec.operatingMode');
 }
 
 /** While no runtime has said which agents there are, the one that takes the task decides. */

@@ -6,7 +6,7 @@ import {
   createGatewayService,
   type GatewayService,
 } from '../../gateway/service/gateway-service.ts';
-import type { CallOptions, TaskAnswer, TaskRequest, TaskSink } from '../../gateway/stages/call.ts';
+import type { CallOptions, TaskAnswer, TaskRequest } from '../../gateway/stages/call.ts';
 import { silentLog } from '../../platform/log.ts';
 import { createMetrics, type Metrics } from '../../platform/metrics/registry.ts';
 import type { Random } from '../../platform/random.ts';
@@ -74,7 +74,7 @@ export class TestGateway {
 
   start(
     request: Partial<TaskRequest> = {},
-    options: Partial<CallOptions> & { readonly sink?: TaskSink } = {},
+    options: Partial<CallOptions> = {},
   ): TestTask {
     const handle = this.service.tasks.start({
       principal: ADMIN,

@@ -1,0 +1,82 @@
+import { describe, expect, it } from '@jest/globals';
+import { settle } from '../test/fakes/fake-clock.ts';
+import { testGateway } from '../test/builders/gateway.ts';
+
+describe('the links of a gateway', () => {
+  it('are opened ahead of the first task, one per runtime, standbys included', async () => {
+    const gateway = await testGateway({}, ['a', 'b']);
+    await gateway.putRuntime('standby', { role: 'dedicated' });
+    expect([...gateway.links.keys()].sort()).toEqual(['a', 'b', 'standby']);
+    await gateway.putRuntime('a', { instances: 3 });
+    expect(gateway.links.size).toBe(3);
+  });
+
+  it('are not opened to runtimes of pools that are not served', async () => {
+    const gateway = await testGateway();
+    await gateway.memory.heartbeat({ ...gateway.core.context.runtimes.get('a')!.record, incarnation: 'x', pool: 'default~other' }, 60_000);
+    await settle();
+    expect(gateway.links.has('x')).toBe(false);
+    await gateway.putPool({}, 'other');
+    expect(gateway.links.has('x')).toBe(true);
+  });
+
+  it('are closed when the runtime is gone, but not under a running task', async () => {
+    const gateway = await testGateway({}, ['a', 'b']);
+    gateway.start();
+    const busy = [...gateway.links.values()].find(({ unfinished }) => unfinished.size === 1)!;
+    const idle = [...gateway.links.values()].find(({ unfinished }) => unfinished.size === 0)!;
+    for (const link of [busy, idle]) await gateway.memory.deregister(link.incarnation);
+    await settle();
+    expect([busy.state, idle.state]).toEqual(['ready', 'closed']);
+    busy.task.finish();
+    await settle();
+    expect(busy.state).toBe('closed');
+  });
+
+  it('stay while the store is away, and follow it again afterwards', async () => {
+    const gateway = await testGateway();
+    gateway.flaky.reachable = false;
+    await gateway.memory.heartbeat({ ...gateway.core.context.runtimes.get('a')!.record, incarnation: 'b' }, 60_000);
+    await gateway.clock.advance(2_000);
+    expect([...gateway.links.keys()]).toEqual(['a']);
+    expect(gateway.link('a').state).toBe('ready');
+    gateway.flaky.reachable = true;
+    await gateway.clock.advance(1_000);
+    expect([...gateway.links.keys()]).toEqual(['a', 'b']);
+  });
+});
+
+describe('what is read of the store', () => {
+  it('is tried again when it could not be read', async () => {
+    const gateway = await testGateway();
+    let failures = 3;
+    gateway.storePlan = (method) => (method === 'listPools' && failures-- > 0 ? { fault: 'before' } : undefined);
+    await gateway.putPool({ operatingMode: 'Suspended' });
+    expect(gateway.core.context.membership.poolNamed('main')?.isSuspended).toBe(false);
+    await gateway.clock.advance(2_000);
+    expect(gateway.core.context.membership.poolNamed('main')?.isSuspended).toBe(true);
+  });
+
+  it('changes quotas live, also for what waits', async () => {
+    const gateway = await testGateway({ tiers: { warm: { quota: { maxConcurrentRequests: 1 } } } });
+    for (const requestId of ['1', '2']) gateway.start({ requestId });
+    expect(gateway.link('a').unfinished.size).toBe(1);
+    await gateway.putPool({ tiers: { warm: { quota: { maxConcurrentRequests: 2 } } } });
+    expect(gateway.link('a').unfinished.size).toBe(2);
+  });
+
+  it('suspends what waits', async () => {
+    const gateway = await testGateway({}, []);
+    const task = gateway.start();
+    await gateway.putPool({ operatingMode: 'Suspended' });
+    await gateway.putRuntime('a');
+    expect(task.end.error).toMatchObject({ reason: 'SUSPENDED' });
+  });
+
+  it('tells tiers with their overrides', async () => {
+    const gateway = await testGateway();
+    await gateway.memory.setTierOverride('default~main~acme~site', { tier: 'COLD', sinceMs: 1 }, 0);
+    await settle();
+    expect(gateway.core.context.membership.override('default~main~acme~site')).toMatchObject({ tier: 'COLD' });
+  });
+});
