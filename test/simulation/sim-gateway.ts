@@ -34,6 +34,7 @@ export class SimGateway {
       metrics: createMetrics(false),
       store: store.connect(this.process),
       defaultNamespace: 'default',
+      routesMax: 100,
       connect: ({ incarnation, address }, pool, events) =>
         createRuntimeLink(
           { gateway: name, incarnation, address, times: pool.spec.link },

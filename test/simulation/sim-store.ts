@@ -2,6 +2,7 @@
  * A process's way to the one store of the simulation: the production memory store behind a connection that delays, loses requests,
  * loses answers and goes away. A lost answer is a write with an unknown outcome, as with any real store.
  */
+import { AppError } from '../../core/errors.ts';
 import { StoreError, type Store, type Topic } from '../../platform/store/store.ts';
 import type { SimProcess, World } from './world.ts';
 
@@ -95,7 +96,7 @@ export class SimStore {
           this.#world.schedule(this.#delayMs(), process, () => {
             timeout.cancel();
             if (outcome.type === 'answer') resolve(outcome.answer);
-            else reject(outcome.error);
+            else reject(AppError.from(outcome.error));
           });
         });
       });
@@ -106,11 +107,11 @@ export class SimStore {
     const served = this.#tail.then(async (): Promise<Outcome> => {
       try {
         await this.#tap.before(process, method, args);
-        const target = this.#inner as unknown as Record<
-          string,
-          (...args: readonly unknown[]) => Promise<unknown>
-        >;
-        const answer = structuredClone(await target[method]?.(...args));
+        const command: unknown = Reflect.get(this.#inner, method);
+        if (typeof command !== 'function') throw new Error(`the store has no ${method}`);
+        const answer = structuredClone(
+          await (Reflect.apply(command, this.#inner, args) as Promise<unknown>),
+        );
         await this.#tap.after(process, method, args, answer);
         return { type: 'answer', answer };
       } catch (error) {
