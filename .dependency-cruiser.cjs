@@ -92,7 +92,11 @@ module.exports = {
         pathNot:
           '^(proto/|platform/grpc/|platform/link/grpc-|gateway/edges/|agent-runtime/server/|cli/|bench/)',
       },
-      to: { path: '^proto/', pathNot: '^proto/value-codec[.]ts$', dependencyTypesNot: TYPES_ONLY },
+      to: {
+        path: '^proto/',
+        pathNot: '^proto/(value|parts)-codec[.]ts$',
+        dependencyTypesNot: TYPES_ONLY,
+      },
     },
     {
       name: 'value-codec-at-payload-borders',
@@ -100,7 +104,7 @@ module.exports = {
       severity: 'error',
       from: {
         pathNot:
-          '^(proto/|platform/grpc/|platform/link/grpc-|gateway/edges/|agent-runtime/(server|worker|agent)/|cli/|bench/)',
+          '^(proto/|platform/grpc/|platform/link/grpc-|gateway/edges/|agent-runtime/(server|worker|testing)/|cli/|bench/)',
       },
       to: { path: '^proto/value-codec[.]ts$' },
     },

@@ -4,7 +4,8 @@
  */
 
 /** What JSON can carry; state holds nothing else. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+export type Json =
+  null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /** A JSON Schema, as an object. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -60,7 +61,11 @@ export interface Task {
 export type InputPart =
   | { readonly text: string }
   | { readonly json: Json }
-  | { readonly blob: { readonly mimeType: string; readonly data: Uint8Array } | { readonly mimeType: string; readonly uri: string } };
+  | {
+      readonly blob:
+        | { readonly mimeType: string; readonly data: Uint8Array }
+        | { readonly mimeType: string; readonly uri: string };
+    };
 
 /** What an agent knows for as long as its instance lives. */
 export interface AgentContext {
@@ -123,7 +128,6 @@ export interface ConversationTurn {
  * returns is a copy.
  */
 export interface State {
-   
   readonly get: <T = Json>(key: string) => Promise<T | undefined>;
   readonly set: (key: string, value: unknown) => Promise<void>;
   /** Sets the key to what `change` makes of its value, and returns that. `change` is synchronous and can run again. */

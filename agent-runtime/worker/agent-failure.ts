@@ -11,27 +11,38 @@ export const ERROR_MESSAGE_LENGTH_MAX = 2_000;
 const STACK_LENGTH_MAX = 8_000;
 const CAUSES_MAX = 3;
 
-export function describeThrown(thrown: unknown, mapStack: MapStack): { readonly message: string; readonly stack?: string } {
+export function describeThrown(
+  thrown: unknown,
+  mapStack: MapStack,
+): { readonly message: string; readonly stack?: string } {
   const message = cut(messageOf(thrown), ERROR_MESSAGE_LENGTH_MAX);
   const stack = stackOf(thrown, mapStack);
   return stack === undefined ? { message } : { message, stack: cut(stack, STACK_LENGTH_MAX) };
 }
 
 export function agentFailure(thrown: unknown, mapStack: MapStack): TaskFailure {
-  const failure = { type: 'error', reason: 'AGENT_ERROR', ...describeThrown(thrown, mapStack) } as const;
+  const failure = {
+    type: 'error',
+    reason: 'AGENT_ERROR',
+    ...describeThrown(thrown, mapStack),
+  } as const;
   const code = safely(() => (isRecord(thrown) ? thrown['code'] : undefined));
-  return typeof code === 'string' && isGrpcCode(code) && code !== 'OK' ? { ...failure, code } : failure;
+  return typeof code === 'string' && isGrpcCode(code) && code !== 'OK'
+    ? { ...failure, code }
+    : failure;
 }
 
 function messageOf(thrown: unknown): string {
   const text = safely(() => (isRecord(thrown) && 'message' in thrown ? thrown['message'] : thrown));
   if (typeof text === 'string' && text !== '') return text;
-  return isRecord(thrown) || text === '' ? 'the agent failed without a message' : `the agent threw ${String(text)}`;
+  return isRecord(thrown) || text === ''
+    ? 'the agent failed without a message'
+    : `the agent threw ${String(text)}`;
 }
 
 function stackOf(thrown: unknown, mapStack: MapStack): string | undefined {
   const stacks: string[] = [];
-  for (let error = thrown; isRecord(error) && stacks.length <= CAUSES_MAX; ) {
+  for (let error = thrown; isRecord(error) && stacks.length <= CAUSES_MAX;) {
     const current = error;
     const stack = safely(() => current['stack']);
     if (typeof stack === 'string') stacks.push(safely(() => mapStack(stack)) ?? stack);

@@ -38,7 +38,12 @@ export class LineGate {
       this.#secondEndsMs = nowMs + 1_000;
       this.#lines = 0;
       this.#dropped = 0;
-      if (dropped > 0) this.#post({ level: 'warn', message: 'log lines of this instance were dropped', fields: { dropped, linesPerSecondMax: LOG_LINES_PER_SECOND_MAX } });
+      if (dropped > 0)
+        this.#post({
+          level: 'warn',
+          message: 'log lines of this instance were dropped',
+          fields: { dropped, linesPerSecondMax: LOG_LINES_PER_SECOND_MAX },
+        });
     }
     this.#lines += 1;
     if (this.#lines > LOG_LINES_PER_SECOND_MAX) this.#dropped += 1;
@@ -57,7 +62,9 @@ export function agentLog(gate: LineGate, agent: string, run?: number): AgentLog 
 
 function cut(message: unknown): string {
   const text = typeof message === 'string' ? message : String(message);
-  return text.length <= LOG_MESSAGE_LENGTH_MAX ? text : `${text.slice(0, LOG_MESSAGE_LENGTH_MAX - 1)}…`;
+  return text.length <= LOG_MESSAGE_LENGTH_MAX
+    ? text
+    : `${text.slice(0, LOG_MESSAGE_LENGTH_MAX - 1)}…`;
 }
 
 /** As JSON has them: what cannot be cloned to another thread would throw into the agent. */
@@ -65,7 +72,9 @@ function fit(fields: Fields): Fields {
   try {
     const json = toJsonText(fields, 'fields', 'loose');
     if (json.length <= LOG_FIELDS_LENGTH_MAX) return JSON.parse(json) as Fields;
-    return { omitted: `fields of ${json.length} characters; at most ${LOG_FIELDS_LENGTH_MAX} are logged` };
+    return {
+      omitted: `fields of ${json.length} characters; at most ${LOG_FIELDS_LENGTH_MAX} are logged`,
+    };
   } catch (error) {
     return { omitted: (error as Error).message };
   }

@@ -29,9 +29,14 @@ export async function pump(returned: unknown, sink: StreamSink): Promise<unknown
 /** Of anything to stream from: generators, and async iterables such as a reader of another service. Arrays are values. */
 function stepsOf(value: unknown): Steps | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const iterable = value as Partial<AsyncIterable<unknown> & Iterable<unknown> & Iterator<unknown, unknown>>;
-  if (typeof iterable[Symbol.asyncIterator] === 'function') return iterable[Symbol.asyncIterator]?.();
-  return typeof iterable.next === 'function' && typeof iterable[Symbol.iterator] === 'function' ? iterable[Symbol.iterator]?.() : undefined;
+  const iterable = value as Partial<
+    AsyncIterable<unknown> & Iterable<unknown> & Iterator<unknown, unknown>
+  >;
+  if (typeof iterable[Symbol.asyncIterator] === 'function')
+    return iterable[Symbol.asyncIterator]?.();
+  return typeof iterable.next === 'function' && typeof iterable[Symbol.iterator] === 'function'
+    ? iterable[Symbol.iterator]?.()
+    : undefined;
 }
 
 /** Runs its `finally` blocks; whatever they do, the task has ended. */

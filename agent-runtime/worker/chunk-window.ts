@@ -33,7 +33,11 @@ export class ChunkWindow {
 
   taken(bytes: number): void {
     this.#takenOfFirst += bytes;
-    for (let size = this.#sizes[this.#first]; size !== undefined && this.#takenOfFirst >= size; size = this.#sizes[this.#first]) {
+    for (
+      let size = this.#sizes[this.#first];
+      size !== undefined && this.#takenOfFirst >= size;
+      size = this.#sizes[this.#first]
+    ) {
       this.#takenOfFirst -= size;
       this.#cost -= size + CHUNK_OVERHEAD_BYTES;
       this.#first += 1;

@@ -27,7 +27,8 @@ export class Conflicts {
 
   /** Bounded by the tasks that the host lets run at once. A waiter that has ended meanwhile still gets its turn and releases it. */
   async takeTurn(): Promise<RerunTurn> {
-    while (this.#holder !== undefined) await new Promise<void>((resolve) => this.#nextReruns.push(resolve));
+    while (this.#holder !== undefined)
+      await new Promise<void>((resolve) => this.#nextReruns.push(resolve));
     const holder = { keys: new Set<StateKeyId>() };
     this.#holder = holder;
     return {

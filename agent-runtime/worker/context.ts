@@ -1,5 +1,12 @@
 /** The context that agents are given: what the session knows, and what one attempt at a task may do. Holds no logic of its own. */
-import type { AgentContext, AgentLog, ConversationTurn, State, Task, TaskContext } from '../agent/agent.ts';
+import type {
+  AgentContext,
+  AgentLog,
+  ConversationTurn,
+  State,
+  Task,
+  TaskContext,
+} from '../agent/agent.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Random } from '../../platform/random.ts';
 import type { SessionStart, TaskStart } from './protocol.ts';
@@ -12,7 +19,11 @@ export interface ContextParts {
   readonly random: Random;
 }
 
-export function agentContext(parts: ContextParts, log: AgentLog, signal: AbortSignal): AgentContext {
+export function agentContext(
+  parts: ContextParts,
+  log: AgentLog,
+  signal: AbortSignal,
+): AgentContext {
   const { tenant, project, tier } = parts.start;
   return {
     tenant,

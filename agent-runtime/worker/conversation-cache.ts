@@ -38,7 +38,11 @@ export class ConversationCache {
     this.#windows.set(conversation, kept);
     this.#bytes += sizeOf(kept);
     for (const oldest of this.#windows.keys()) {
-      if (this.#bytes <= CACHED_TURN_BYTES_MAX && this.#windows.size <= this.#limits.conversationsCachedMax) return;
+      if (
+        this.#bytes <= CACHED_TURN_BYTES_MAX &&
+        this.#windows.size <= this.#limits.conversationsCachedMax
+      )
+        return;
       this.forget(oldest);
     }
   }
@@ -64,6 +68,13 @@ function sizeOf(turns: readonly CachedTurn[]): number {
 /** What an agent sees: parsed, frozen. */
 export function readTurns(turns: readonly CachedTurn[]): readonly ConversationTurn[] {
   return Object.freeze(
-    turns.map((turn) => Object.freeze({ role: turn.role, content: JSON.parse(turn.json) as unknown, requestId: turn.requestId, time: turn.timeMs })),
+    turns.map((turn) =>
+      Object.freeze({
+        role: turn.role,
+        content: JSON.parse(turn.json) as unknown,
+        requestId: turn.requestId,
+        time: turn.timeMs,
+      }),
+    ),
   );
 }

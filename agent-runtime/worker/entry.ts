@@ -15,7 +15,8 @@ import type { FromWorker, ToWorker, WorkerStart } from './protocol.ts';
 import { createStackMap } from './stack-map.ts';
 import { broken, createWorkerHost, type Usage, type WorkerHost } from './worker-host.ts';
 
-if (parentPort === null) throw new Error('this file is the entry of a worker thread: it is not run by itself');
+if (parentPort === null)
+  throw new Error('this file is the entry of a worker thread: it is not run by itself');
 const port = parentPort;
 const { modulePath, limits } = workerData as WorkerStart;
 const mapStack = createStackMap(modulePath);
@@ -57,7 +58,15 @@ process.on('uncaughtExceptionMonitor', (error) => {
 
 try {
   const module: unknown = await import(pathToFileURL(modulePath).href);
-  host = createWorkerHost({ post, module, limits, clock: systemClock, random: systemRandom, usage, mapStack });
+  host = createWorkerHost({
+    post,
+    module,
+    limits,
+    clock: systemClock,
+    random: systemRandom,
+    usage,
+    mapStack,
+  });
   const { receive } = bound(host);
   port.on('message', receive);
 } catch (error) {

@@ -57,7 +57,10 @@ const depthOf = (error: OutputUnit): number => error.instanceLocation.split('/')
 /** `#/items/0/price` → `input.items[0].price`. */
 function fieldOf(error: OutputUnit): string {
   const steps = error.instanceLocation.split('/').slice(1);
-  return steps.reduce((path, step) => path + (/^\d+$/.test(step) ? `[${step}]` : `.${unescape(step)}`), 'input');
+  return steps.reduce(
+    (path, step) => path + (/^\d+$/.test(step) ? `[${step}]` : `.${unescape(step)}`),
+    'input',
+  );
 }
 
 function unescape(step: string): string {

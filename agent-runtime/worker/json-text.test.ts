@@ -23,7 +23,11 @@ describe('what state refuses, naming the place', () => {
     ['a class instance', new Point(), 'is an object of class Point'],
     ['bytes', new Uint8Array(1), 'is an object of class Uint8Array'],
     ['a promise', Promise.resolve(1), 'is a promise (is an await missing?)'],
-    ['too deep a nesting', nested(JSON_DEPTH_MAX + 1), `nested more than ${JSON_DEPTH_MAX} levels deep`],
+    [
+      'too deep a nesting',
+      nested(JSON_DEPTH_MAX + 1),
+      `nested more than ${JSON_DEPTH_MAX} levels deep`,
+    ],
   ])('%s', (_what, value, message) => {
     expect(() => toJsonText(value, 'state key "k"', 'exact')).toThrow(message);
   });
@@ -33,9 +37,21 @@ describe('what passes', () => {
   it.each([
     ['null', null, 'null'],
     ['a property that is undefined is left out', { a: undefined, b: 1 }, '{"b":1}'],
-    ['an object without prototype', Object.assign(Object.create(null) as object, { a: 1 }), '{"a":1}'],
-    ['the same object twice is no cycle', ((shared) => [shared, shared])({ a: 1 }), '[{"a":1},{"a":1}]'],
-    ['the deepest nesting', nested(JSON_DEPTH_MAX), '['.repeat(JSON_DEPTH_MAX) + '0' + ']'.repeat(JSON_DEPTH_MAX)],
+    [
+      'an object without prototype',
+      Object.assign(Object.create(null) as object, { a: 1 }),
+      '{"a":1}',
+    ],
+    [
+      'the same object twice is no cycle',
+      ((shared) => [shared, shared])({ a: 1 }),
+      '[{"a":1},{"a":1}]',
+    ],
+    [
+      'the deepest nesting',
+      nested(JSON_DEPTH_MAX),
+      '['.repeat(JSON_DEPTH_MAX) + '0' + ']'.repeat(JSON_DEPTH_MAX),
+    ],
   ])('%s', (_what, value, json) => {
     expect(toJsonText(value, 'it', 'exact')).toBe(json);
   });

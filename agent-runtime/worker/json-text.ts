@@ -53,7 +53,8 @@ function check(value: unknown, place: string, walk: Walk): void {
 
 function checkObject(value: object, place: string, walk: Walk): void {
   if (walk.above.has(value)) throw new NotJsonError(`${place} refers to itself, so it is no JSON`);
-  if (walk.above.size >= JSON_DEPTH_MAX) throw new NotJsonError(`${place} is nested more than ${JSON_DEPTH_MAX} levels deep`);
+  if (walk.above.size >= JSON_DEPTH_MAX)
+    throw new NotJsonError(`${place} is nested more than ${JSON_DEPTH_MAX} levels deep`);
   walk.above.add(value);
   if (Array.isArray(value)) checkItems(value, place, walk);
   else if ('toJSON' in value && typeof value.toJSON === 'function') checkToJson(value, place, walk);
@@ -76,7 +77,8 @@ function checkToJson(value: object & { toJSON?: unknown }, place: string, walk: 
 }
 
 function checkFields(value: object, place: string, walk: Walk): void {
-  if (!isPlain(value) && (walk.mode === 'exact' || isCollection(value))) refuse(place, describe(value));
+  if (!isPlain(value) && (walk.mode === 'exact' || isCollection(value)))
+    refuse(place, describe(value));
   for (const [key, field] of Object.entries(value)) {
     if (field !== undefined) check(field, `${place}.${key}`, walk);
   }
@@ -85,12 +87,25 @@ function checkFields(value: object, place: string, walk: Walk): void {
 /** By the name of the constructor, as objects can come from another realm. */
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || (typeof prototype === 'object' && Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'hasOwnProperty'));
+  return (
+    prototype === null ||
+    (typeof prototype === 'object' &&
+      Object.getPrototypeOf(prototype) === null &&
+      Object.hasOwn(prototype, 'hasOwnProperty'))
+  );
 }
 
 /** What JSON.stringify would turn into `{}` or a list of numbers without a word. */
 function isCollection(value: object): boolean {
-  return value instanceof Map || value instanceof Set || value instanceof WeakMap || value instanceof WeakSet || value instanceof Promise || ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
+  return (
+    value instanceof Map ||
+    value instanceof Set ||
+    value instanceof WeakMap ||
+    value instanceof WeakSet ||
+    value instanceof Promise ||
+    ArrayBuffer.isView(value) ||
+    value instanceof ArrayBuffer
+  );
 }
 
 function describe(value: object): string {

@@ -28,7 +28,9 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new AppError('INVALID_FIELD', `input is no JSON: ${(error as Error).message}`, { field: 'input' });
+    throw new AppError('INVALID_FIELD', `input is no JSON: ${(error as Error).message}`, {
+      field: 'input',
+    });
   }
 }
 
@@ -49,7 +51,9 @@ export function inputJson(payload: Payload): string {
 function toStoredPart(part: Part): unknown {
   const shown = toInputPart(part);
   if (!('blob' in shown) || !('data' in shown.blob)) return shown;
-  return { blob: { mimeType: shown.blob.mimeType, data: Buffer.from(shown.blob.data).toString('base64') } };
+  return {
+    blob: { mimeType: shown.blob.mimeType, data: Buffer.from(shown.blob.data).toString('base64') },
+  };
 }
 
 export interface Answer {
@@ -77,12 +81,17 @@ export function chunkOf(value: unknown, inputArm: PayloadArm): Chunk | undefined
   const reasoning = reasoningOf(value);
   if (reasoning === '') return undefined;
   if (reasoning !== undefined) return { kind: 'REASONING', payload: textPayload(reasoning) };
-  return { kind: 'DATA', payload: payloadOf(value, toJsonText(value, 'the chunk', 'loose'), inputArm) };
+  return {
+    kind: 'DATA',
+    payload: payloadOf(value, toJsonText(value, 'the chunk', 'loose'), inputArm),
+  };
 }
 
 function reasoningOf(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null || !('reasoning' in value)) return undefined;
-  return typeof value.reasoning === 'string' && Object.keys(value).length === 1 ? value.reasoning : undefined;
+  return typeof value.reasoning === 'string' && Object.keys(value).length === 1
+    ? value.reasoning
+    : undefined;
 }
 
 function textPayload(text: string): Payload {

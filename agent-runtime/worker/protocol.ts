@@ -133,6 +133,7 @@ export type FromWorker =
       readonly outcome: RunOutcome;
     }
   | { readonly type: 'closed'; readonly session: SessionNumber }
+  /** Session 0: nobody can tell whose it is (raw output, the import, the console of a worker with several sessions). */
   | {
       readonly type: 'log';
       readonly session: SessionNumber;
@@ -194,7 +195,7 @@ export interface WorkerChannel {
 
 export interface WorkerListener {
   message(message: FromWorker): void;
-  /** Once; nothing follows. `why`: `memory` when the heap limit was hit, `exit` when the agent called process.exit or died of an unhandled error. */
+  /** Once; nothing follows. `why`: `memory` when the heap limit was hit, `exit` when an agent called process.exit, `error` when it could not start or died of an unhandled error, `terminated` by us. */
   exited(why: {
     readonly type: 'memory' | 'exit' | 'error' | 'terminated';
     readonly message: string;

@@ -15,7 +15,8 @@ export interface LiveAgent {
   readonly checkInput: InputCheck | undefined;
 }
 
-export type SessionMessage<Message = Extract<FromWorker, { session: SessionNumber }>> = Message extends unknown ? Omit<Message, 'session'> : never;
+export type SessionMessage<Message = Extract<FromWorker, { session: SessionNumber }>> =
+  Message extends unknown ? Omit<Message, 'session'> : never;
 
 /** What a run uses of its session. */
 export interface RunSurroundings extends ContextParts {

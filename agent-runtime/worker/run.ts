@@ -7,24 +7,23 @@ import type { StateWrite, Turn } from '../../platform/store/store.ts';
 import { agentFailure, type TaskFailure } from './agent-failure.ts';
 import { agentLog } from './agent-log.ts';
 import { pump } from './answer-stream.ts';
-import { ChunkWindow } from './chunk-window.ts';
+import { ChunkSender } from './chunk-sender.ts';
 import type { RerunTurn } from './conflicts.ts';
 import { agentContext, taskContext, taskOf } from './context.ts';
 import { readTurns } from './conversation-cache.ts';
-import { answerOf, chunkOf, inputJson, readInput, type Answer } from './payloads.ts';
+import { answerOf, inputJson, readInput, type Answer } from './payloads.ts';
 import type { RunNumber, RunOutcome, TaskStart } from './protocol.ts';
 import type { LiveAgent, RunSurroundings } from './run-surroundings.ts';
+import { answerTooLarge, conflictFailure, stateTooLarge } from './staging-failures.ts';
 import { StateOverlay } from './state-overlay.ts';
 
 type StoredTurn = Omit<Turn, 'index'>;
 
-/** One call of the agent; a rerun is a second one. */
-interface Attempt {
-  readonly overlay: StateOverlay;
-  readonly rerun: RerunTurn | undefined;
-}
-
-const ABORT_MESSAGES = { CANCELLED: 'the task was cancelled', DEADLINE: 'the task ran out of time', SLOW_CONSUMER: 'the caller does not take the chunks' } as const;
+const ABORT_MESSAGES = {
+  CANCELLED: 'the task was cancelled',
+  DEADLINE: 'the task ran out of time',
+  SLOW_CONSUMER: 'the caller does not take the chunks',
+} as const;
 export type CancelReason = keyof typeof ABORT_MESSAGES;
 
 export class Run {
@@ -35,10 +34,11 @@ export class Run {
   readonly #agent: LiveAgent;
   readonly #startedWallMs: number;
   readonly #abort = new AbortController();
-  readonly #window: ChunkWindow;
-  #chunkBytes = 0;
+  readonly #chunks: ChunkSender;
   #takeTurns: ((turns: readonly StoredTurn[]) => void) | undefined;
-  #attempt: Attempt | undefined;
+  /** Of the call of the agent that counts; a rerun is a second one. */
+  #overlay: StateOverlay | undefined;
+  #rerun: RerunTurn | undefined;
   #rejected: Promise<never> | undefined;
   #ended = false;
   #warnedOfLateWrite = false;
@@ -50,7 +50,9 @@ export class Run {
     this.#task = task;
     this.#agent = agent;
     this.#startedWallMs = around.clock.wallMs();
-    this.#window = new ChunkWindow(around.limits.chunkBytesUntakenMax);
+    this.#chunks = new ChunkSender(around.limits, task.input.arm, (chunk) =>
+      around.post({ type: 'chunk', run: number, ...chunk }),
+    );
   }
 
   start(): void {
@@ -69,7 +71,7 @@ export class Run {
   }
 
   chunksTaken(bytes: number): void {
-    this.#window.taken(bytes);
+    this.#chunks.taken(bytes);
   }
 
   cancel(reason: CancelReason): void {
@@ -84,23 +86,24 @@ export class Run {
     if (this.#ended) return undefined;
     const refused = this.#checkInput();
     if (refused !== undefined) return refused;
-    let rerun: RerunTurn | undefined;
     for (;;) {
-      const overlay = this.#begin(rerun);
+      const overlay = this.#begin();
       const result = await this.#call(overlay, turns);
       if (this.#hasEnded()) return undefined;
       const outcome = await this.#stage(overlay, result);
       if (outcome !== 'conflict') return outcome;
-      if (rerun !== undefined || this.#chunkBytes > 0) return conflictFailure(overlay, this.#chunkBytes > 0);
-      rerun = await this.#takeRerunTurn(overlay);
-      if (rerun === undefined) return undefined;
+      if (this.#rerun !== undefined || this.#chunks.streamed)
+        return conflictFailure(overlay.writes, this.#chunks.streamed);
+      await this.#takeRerunTurn(overlay);
+      if (this.#hasEnded()) return undefined;
     }
   }
 
   async #loadTurns(): Promise<readonly StoredTurn[]> {
     const { conversations } = this.#around;
     const id = this.conversationId;
-    if (this.#task.newConversation && conversations.get(id) === undefined) conversations.put(id, []);
+    if (this.#task.newConversation && conversations.get(id) === undefined)
+      conversations.put(id, []);
     const cached = conversations.get(id);
     if (cached !== undefined) return cached;
     this.#around.post({ type: 'needTurns', run: this.number, conversationId: id });
@@ -119,16 +122,21 @@ export class Run {
       return undefined;
     } catch (error) {
       if (!(error instanceof AppError)) return agentFailure(error, this.#around.mapStack);
-      return { type: 'error', reason: 'INVALID_FIELD', message: error.message, field: error.field ?? 'input' };
+      return {
+        type: 'error',
+        reason: 'INVALID_FIELD',
+        message: error.message,
+        field: error.field ?? 'input',
+      };
     }
   }
 
-  #begin(rerun: RerunTurn | undefined): StateOverlay {
+  #begin(): StateOverlay {
     const overlay = new StateOverlay(this.#around.state, this.#around.limits.stateBytesMax, {
-      beforeUpdate: (key) => rerun?.hold([key]),
+      beforeUpdate: (key) => this.#rerun?.hold([key]),
       lateWrite: (key) => this.#warnOfLateWrite(key),
     });
-    this.#attempt = { overlay, rerun };
+    this.#overlay = overlay;
     return overlay;
   }
 
@@ -145,30 +153,15 @@ export class Run {
     const task = taskOf(this.#task, readInput(this.#task.input), this.#startedWallMs);
     return pump(behaviour.process(task, context), {
       chunk: (chunk) => this.#emit(chunk, overlay),
-      stopped: () => this.#attempt?.overlay !== overlay || this.#ended,
+      stopped: () => this.#overlay !== overlay || this.#ended,
     });
   }
 
   /** The promise never counts as an unhandled rejection: who does not await it has not asked. */
   #emit(value: unknown, overlay: StateOverlay): Promise<void> {
-    if (this.#ended || this.#attempt?.overlay !== overlay) return this.#rejectQuietly();
-    const chunk = chunkOf(value, this.#task.input.arm);
-    if (chunk === undefined) return Promise.resolve();
-    const bytes = chunk.payload.body.length;
-    const { answerBytesMax } = this.#around.limits;
-    if (this.#window.isOver) return this.#fail({ type: 'error', reason: 'SLOW_CONSUMER', message: 'the agent emitted more than the caller took: await emit, or yield' });
-    if (this.#chunkBytes + bytes > answerBytesMax) return this.#fail({ type: 'error', reason: 'PAYLOAD_TOO_LARGE', message: `the chunks have more than ${answerBytesMax} bytes together (limits.answerBytesMax)` });
-    this.#chunkBytes += bytes;
-    this.#window.sent(bytes);
-    this.#around.post({ type: 'chunk', run: this.number, kind: chunk.kind, payload: chunk.payload });
-    return this.#waitForRoom();
-  }
-
-  async #waitForRoom(): Promise<void> {
-    await this.#window.waitForRoom();
-  }
-
-  #fail(failure: TaskFailure): Promise<void> {
+    if (this.#ended || this.#overlay !== overlay) return this.#rejectQuietly();
+    const failure = this.#chunks.send(value);
+    if (failure === undefined) return this.#chunks.room();
     this.#end(failure);
     this.#abortAgent('SLOW_CONSUMER');
     return this.#rejectQuietly();
@@ -178,28 +171,34 @@ export class Run {
   #rejectQuietly(): Promise<never> {
     if (this.#rejected === undefined) {
       const reason: unknown = this.#abort.signal.reason;
-      this.#rejected = Promise.reject(reason instanceof Error ? reason : new DOMException('the task has ended', 'AbortError'));
+      this.#rejected = Promise.reject(
+        reason instanceof Error ? reason : new DOMException('the task has ended', 'AbortError'),
+      );
       this.#rejected.catch(() => undefined);
     }
     return this.#rejected;
   }
 
   /** Atomic from the last `await` on: nothing can be staged between the check and the writes. */
-  async #stage(overlay: StateOverlay, result: unknown): Promise<RunOutcome | 'conflict' | undefined> {
+  async #stage(
+    overlay: StateOverlay,
+    result: unknown,
+  ): Promise<RunOutcome | 'conflict' | undefined> {
     const answer = answerOf(result, this.#task.input.arm);
-    const tooLarge = this.#tooLarge(answer);
+    const { conflicts, limits, state } = this.#around;
+    const tooLarge = answerTooLarge(answer, limits);
     if (tooLarge !== undefined) return tooLarge;
-    const rerun = this.#attempt?.rerun;
-    for (let wait = this.#around.conflicts.waitFor(overlay.writtenKeys, rerun); wait !== undefined; wait = this.#around.conflicts.waitFor(overlay.writtenKeys, rerun)) {
-      await wait;
+    for (;;) {
+      const held = conflicts.waitFor(overlay.writtenKeys, this.#rerun);
+      if (held === undefined) break;
+      await held;
       if (this.#hasEnded()) return undefined;
     }
     if (overlay.hasConflict) return 'conflict';
-    const writes = overlay.writes;
-    return this.#stateTooLarge(writes) ?? this.#commit(writes, answer, rerun !== undefined);
+    return stateTooLarge(state, overlay.writes, limits) ?? this.#commit(overlay.writes, answer);
   }
 
-  #commit(writes: readonly StateWrite[], answer: Answer, reran: boolean): RunOutcome {
+  #commit(writes: readonly StateWrite[], answer: Answer): RunOutcome {
     const { requestId } = this.#task;
     const turns: readonly StoredTurn[] = [
       { role: 'user', json: inputJson(this.#task.input), timeMs: this.#startedWallMs, requestId },
@@ -207,44 +206,35 @@ export class Run {
     ];
     this.#around.state.apply(writes);
     this.#around.conversations.append(this.conversationId, turns);
+    const reran = this.#rerun !== undefined;
     const outcome: RunOutcome = { type: 'success', output: answer.payload, writes, turns, reran };
     // Here and not when the promise arrives: from now on a cancel must lose.
     this.#end(outcome);
     return outcome;
   }
 
-  #tooLarge({ payload }: Answer): TaskFailure | undefined {
-    const { answerBytesMax } = this.#around.limits;
-    if (payload.body.length <= answerBytesMax) return undefined;
-    return { type: 'error', reason: 'PAYLOAD_TOO_LARGE', message: `the answer has ${payload.body.length} bytes; at most ${answerBytesMax} are allowed (limits.answerBytesMax)` };
-  }
-
-  /** A state that is over a lowered limit may still shrink. */
-  #stateTooLarge(writes: readonly StateWrite[]): TaskFailure | undefined {
-    const { state, limits } = this.#around;
-    const bytes = state.bytesAfter(writes);
-    if (bytes <= limits.stateBytesMax || bytes <= state.bytes) return undefined;
-    const keys = writes.map((write) => `"${write.key}"`).slice(0, 3).join(', ');
-    return { type: 'error', reason: 'PAYLOAD_TOO_LARGE', message: `the project's state would have ${bytes} bytes; at most ${limits.stateBytesMax} are allowed (limits.stateBytesMax); this task wrote ${keys}` };
-  }
-
-  /** Undefined: the task ended while it waited. */
-  async #takeRerunTurn(overlay: StateOverlay): Promise<RerunTurn | undefined> {
+  /** Or finds out that the task ended while it waited. */
+  async #takeRerunTurn(overlay: StateOverlay): Promise<void> {
     overlay.seal();
-    this.#attempt = undefined;
+    this.#overlay = undefined;
     const turn = await this.#around.conflicts.takeTurn();
     if (this.#ended) {
       turn.release();
-      return undefined;
+      return;
     }
     turn.hold(overlay.dependentKeys);
-    return turn;
+    this.#rerun = turn;
   }
 
   #warnOfLateWrite(key: string): void {
     if (this.#abort.signal.aborted || this.#warnedOfLateWrite) return;
     this.#warnedOfLateWrite = true;
-    this.#around.lines.write('warn', 'a state change after the task had ended has no effect: is an await missing?', { agent: this.#agent.name, key }, this.number);
+    this.#around.lines.write(
+      'warn',
+      'a state change after the task had ended has no effect: is an await missing?',
+      { agent: this.#agent.name, key },
+      this.number,
+    );
   }
 
   #abortAgent(reason: CancelReason): void {
@@ -259,15 +249,9 @@ export class Run {
   #end(outcome: RunOutcome): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#attempt?.overlay.seal();
-    this.#attempt?.rerun?.release();
-    this.#window.close();
+    this.#overlay?.seal();
+    this.#rerun?.release();
+    this.#chunks.close();
     this.#around.finished(this.number, outcome);
   }
-}
-
-function conflictFailure(overlay: StateOverlay, streamed: boolean): TaskFailure {
-  const keys = overlay.writes.map((write) => `"${write.key}"`).slice(0, 3).join(', ');
-  const why = streamed ? 'it had streamed already, so it could not run again' : 'again in its second run';
-  return { type: 'error', reason: 'STATE_CONFLICT', message: `another task changed what this one had read and written (${keys}); ${why}` };
 }

@@ -12,9 +12,11 @@ export type StateKeyId = string;
 
 // NUL is outside the alphabet of identifiers, so no two keys share an id.
 const scopeId = (scope: StateScope): string => `${scope.agent}\0${scope.conversation ?? ''}`;
-export const stateKeyId = (scope: StateScope, key: string): StateKeyId => `${scopeId(scope)}\0${key}`;
+export const stateKeyId = (scope: StateScope, key: string): StateKeyId =>
+  `${scopeId(scope)}\0${key}`;
 
-const sizeOf = (key: string, json: string): number => Buffer.byteLength(key) + Buffer.byteLength(json);
+const sizeOf = (key: string, json: string): number =>
+  Buffer.byteLength(key) + Buffer.byteLength(json);
 
 export class SessionState {
   #scopes = new Map<string, Map<string, string>>();

@@ -11,7 +11,14 @@ import { Conflicts } from './conflicts.ts';
 import { agentContext, deepFreeze } from './context.ts';
 import { ConversationCache } from './conversation-cache.ts';
 import { createInputCheck } from './input-schema.ts';
-import type { FromWorker, RunNumber, SessionNumber, SessionStart, TaskStart, WorkerLimits } from './protocol.ts';
+import type {
+  FromWorker,
+  RunNumber,
+  SessionNumber,
+  SessionStart,
+  TaskStart,
+  WorkerLimits,
+} from './protocol.ts';
 import type { LoadedAgent } from './read-agents.ts';
 import { Run, type CancelReason } from './run.ts';
 import type { LiveAgent, RunSurroundings, SessionMessage } from './run-surroundings.ts';
@@ -42,7 +49,8 @@ export class Session {
   constructor(number: SessionNumber, start: SessionStart, environment: SessionEnvironment) {
     this.#environment = environment;
     const { clock, random, limits, mapStack } = environment;
-    const post = (message: SessionMessage): void => environment.post({ ...message, session: number });
+    const post = (message: SessionMessage): void =>
+      environment.post({ ...message, session: number });
     this.#around = {
       start,
       config: deepFreeze(structuredClone(start.config)),
@@ -87,7 +95,11 @@ export class Session {
     this.#mustBe('serving', 'run');
     const agent = this.#agents.get(task.agent);
     if (agent === undefined) {
-      this.#around.finished(number, { type: 'error', reason: 'UNKNOWN_AGENT', message: `there is no agent "${task.agent}"; there are: ${[...this.#agents.keys()].join(', ')}` });
+      this.#around.finished(number, {
+        type: 'error',
+        reason: 'UNKNOWN_AGENT',
+        message: `there is no agent "${task.agent}"; there are: ${[...this.#agents.keys()].join(', ')}`,
+      });
       return;
     }
     const run = new Run(this.#around, number, task, agent);
@@ -127,11 +139,14 @@ export class Session {
     this.#around.post({ type: 'closed' });
   }
 
-  async #initialize(agent: LoadedAgent): Promise<{ readonly message: string; readonly stack?: string } | undefined> {
+  async #initialize(
+    agent: LoadedAgent,
+  ): Promise<{ readonly message: string; readonly stack?: string } | undefined> {
     const { name } = agent.info;
     try {
       const behaviour = agent.create();
-      const checkInput = agent.inputSchema === undefined ? undefined : createInputCheck(name, agent.inputSchema);
+      const checkInput =
+        agent.inputSchema === undefined ? undefined : createInputCheck(name, agent.inputSchema);
       await behaviour.initialize?.(this.#contextOf(name, this.#abort.signal));
       this.#agents.set(name, { name, behaviour, checkInput });
       return undefined;
@@ -145,7 +160,9 @@ export class Session {
     const done = Promise.all([...this.#agents.values()].map((agent) => this.#disposeOne(agent)));
     const timedOut = Promise.withResolvers<undefined>();
     const timer = this.#environment.clock.after(DISPOSE_MS_MAX, () => {
-      this.#around.lines.write('warn', 'dispose took too long and was not awaited', { msMax: DISPOSE_MS_MAX });
+      this.#around.lines.write('warn', 'dispose took too long and was not awaited', {
+        msMax: DISPOSE_MS_MAX,
+      });
       timedOut.resolve(undefined);
     });
     await Promise.race([done, timedOut.promise]);
@@ -162,7 +179,10 @@ export class Session {
     try {
       await behaviour.dispose?.(this.#contextOf(name, new AbortController().signal));
     } catch (error) {
-      this.#around.lines.write('warn', 'dispose failed', { agent: name, ...describeThrown(error, this.#around.mapStack) });
+      this.#around.lines.write('warn', 'dispose failed', {
+        agent: name,
+        ...describeThrown(error, this.#around.mapStack),
+      });
     }
   }
 
@@ -171,6 +191,9 @@ export class Session {
   }
 
   #mustBe(phase: Phase, message: string): void {
-    if (this.#phase !== phase) throw new Error(`the host sent "${message}" to a session that is ${this.#phase}, not ${phase}`);
+    if (this.#phase !== phase)
+      throw new Error(
+        `the host sent "${message}" to a session that is ${this.#phase}, not ${phase}`,
+      );
   }
 }

@@ -5,7 +5,12 @@
 import type { StateWrite } from '../../platform/store/store.ts';
 import type { State } from '../agent/agent.ts';
 import { toJsonText } from './json-text.ts';
-import { stateKeyId, type SessionState, type StateKeyId, type StateScope } from './session-state.ts';
+import {
+  stateKeyId,
+  type SessionState,
+  type StateKeyId,
+  type StateScope,
+} from './session-state.ts';
 
 export const STATE_KEY_LENGTH_MAX = 256;
 
@@ -59,14 +64,19 @@ export class StateOverlay {
   /** The agent's `State` over this overlay. Throws at once, so that a call without `await` fails its task too. */
   stateOf(scope: StateScope): State {
     return {
-      get: <T>(key: string) => Promise.resolve(parse(this.#read(scope, checkKey(key))) as T | undefined),
+      get: <T>(key: string) =>
+        Promise.resolve(parse(this.#read(scope, checkKey(key))) as T | undefined),
       set: (key, value) => {
         this.#write(scope, checkKey(key), this.#textOf(scope, key, value));
         return Promise.resolve();
       },
       update: (key, change) => {
         this.#hooks.beforeUpdate(stateKeyId(scope, checkKey(key)));
-        const json = this.#textOf(scope, key, change(parse(this.#read(scope, key)) as Parameters<typeof change>[0]));
+        const json = this.#textOf(
+          scope,
+          key,
+          change(parse(this.#read(scope, key)) as Parameters<typeof change>[0]),
+        );
         this.#write(scope, key, json);
         return Promise.resolve(JSON.parse(json) as ReturnType<typeof change>);
       },
@@ -92,7 +102,10 @@ export class StateOverlay {
       this.#hooks.lateWrite(key);
       return;
     }
-    this.#writes.set(stateKeyId(scope, key), json === undefined ? { ...scope, key } : { ...scope, key, json });
+    this.#writes.set(
+      stateKeyId(scope, key),
+      json === undefined ? { ...scope, key } : { ...scope, key, json },
+    );
   }
 
   #keys(scope: StateScope): string[] {
@@ -107,11 +120,16 @@ export class StateOverlay {
 
   #textOf(scope: StateScope, key: string, value: unknown): string {
     const place = `${scope.conversation === undefined ? 'state' : 'conversation state'} key "${key}"`;
-    if (value === undefined) throw new TypeError(`${place} is undefined: set a value (null is one), or call delete("${key}")`);
+    if (value === undefined)
+      throw new TypeError(
+        `${place} is undefined: set a value (null is one), or call delete("${key}")`,
+      );
     const json = toJsonText(value, place, 'exact');
     const bytes = Buffer.byteLength(json);
     if (bytes <= this.#valueBytesMax) return json;
-    throw new RangeError(`${place} has ${bytes} bytes; the whole state of a project may have ${this.#valueBytesMax} (limits.stateBytesMax)`);
+    throw new RangeError(
+      `${place} has ${bytes} bytes; the whole state of a project may have ${this.#valueBytesMax} (limits.stateBytesMax)`,
+    );
   }
 }
 
@@ -121,6 +139,9 @@ function parse(json: string | undefined): unknown {
 
 function checkKey(key: unknown): string {
   if (typeof key === 'string' && key.length > 0 && key.length <= STATE_KEY_LENGTH_MAX) return key;
-  const what = typeof key === 'string' ? `has ${key.length} characters` : `is of type ${typeof key}`;
-  throw new TypeError(`a state key is a string of 1 to ${STATE_KEY_LENGTH_MAX} characters; this one ${what}`);
+  const what =
+    typeof key === 'string' ? `has ${key.length} characters` : `is of type ${typeof key}`;
+  throw new TypeError(
+    `a state key is a string of 1 to ${STATE_KEY_LENGTH_MAX} characters; this one ${what}`,
+  );
 }

@@ -5,7 +5,10 @@ import { answer, jsonPayload, WorkerHarness } from '../../test/fakes/worker-harn
 import type { Agent, State, Task, TaskContext } from '../agent/agent.ts';
 import type { RunOutcome } from './protocol.ts';
 
-const agent = (process: (task: Task, context: TaskContext) => unknown): Agent => ({ name: 'a', process });
+const agent = (process: (task: Task, context: TaskContext) => unknown): Agent => ({
+  name: 'a',
+  process,
+});
 
 /** An agent that stops where a test wants: `await gates.pass('r1')` in it, `gates.open('r1')` in the test. */
 class Gates {
@@ -28,9 +31,10 @@ class Gates {
 }
 
 const increment = (state: State, key = 'n'): Promise<number> => state.update(key, (n = 0) => n + 1);
-const writesOf = (outcome: RunOutcome | undefined) => (outcome?.type === 'success' ? outcome.writes : undefined);
+const writesOf = (outcome: RunOutcome | undefined) =>
+  outcome?.type === 'success' ? outcome.writes : undefined;
 
-describe('a task\'s own overlay', () => {
+describe("a task's own overlay", () => {
   it('shows its own writes, hands out copies, and posts only the last write of a key', async () => {
     const seen: unknown[] = [];
     const harness = await WorkerHarness.serving(
@@ -39,7 +43,11 @@ describe('a task\'s own overlay', () => {
         await state.set('list', [1]);
         const list = (await state.get<number[]>('list'))!;
         list.push(2);
-        seen.push(await state.get('list'), await state.update('list', (was: number[] = []) => [...was, 3]), await state.keys());
+        seen.push(
+          await state.get('list'),
+          await state.update('list', (was: number[] = []) => [...was, 3]),
+          await state.keys(),
+        );
         await state.set('gone', 1);
         await state.delete('gone');
         seen.push(await state.get('gone'), await state.keys());
@@ -47,13 +55,28 @@ describe('a task\'s own overlay', () => {
     );
     const outcome = await harness.run(1);
     expect(seen).toEqual([undefined, [1], [1, 3], ['list'], undefined, ['list']]);
-    expect(writesOf(outcome)).toEqual([{ agent: 'a', key: 'list', json: '[1,3]' }, { agent: 'a', key: 'gone' }]);
+    expect(writesOf(outcome)).toEqual([
+      { agent: 'a', key: 'list', json: '[1,3]' },
+      { agent: 'a', key: 'gone' },
+    ]);
   });
 
   it('starts from what was restored, per agent and conversation', async () => {
     const harness = await WorkerHarness.serving(
-      agent(async (_task, { state, conversation }) => [await state.get('k'), await conversation.state.get('k'), await state.keys(), await conversation.state.keys()]),
-      { state: [{ agent: 'a', key: 'k', json: '1' }, { agent: 'b', key: 'k', json: '2' }, { agent: 'a', conversation: 'c1', key: 'k', json: '3' }, { agent: 'a', conversation: 'c2', key: 'x', json: '4' }] },
+      agent(async (_task, { state, conversation }) => [
+        await state.get('k'),
+        await conversation.state.get('k'),
+        await state.keys(),
+        await conversation.state.keys(),
+      ]),
+      {
+        state: [
+          { agent: 'a', key: 'k', json: '1' },
+          { agent: 'b', key: 'k', json: '2' },
+          { agent: 'a', conversation: 'c1', key: 'k', json: '3' },
+          { agent: 'a', conversation: 'c2', key: 'x', json: '4' },
+        ],
+      },
     );
     expect(answer(await harness.run(1))).toEqual([1, 3, ['k'], ['k']]);
     harness.send({ type: 'forget', session: 1, conversationId: 'c1' });
@@ -61,10 +84,22 @@ describe('a task\'s own overlay', () => {
   });
 
   it.each([
-    ['an error', (task: Task) => (task.requestId === 'r1' ? Promise.reject(new Error('no')) : undefined)],
-    ['a cancel', (task: Task) => (task.requestId === 'r1' ? new Promise(() => undefined) : undefined)],
+    [
+      'an error',
+      (task: Task) => (task.requestId === 'r1' ? Promise.reject(new Error('no')) : undefined),
+    ],
+    [
+      'a cancel',
+      (task: Task) => (task.requestId === 'r1' ? new Promise(() => undefined) : undefined),
+    ],
   ])('is dropped after %s', async (_what, then) => {
-    const harness = await WorkerHarness.serving(agent(async (task, { state }) => { await increment(state); await then(task); return state.get('n'); }));
+    const harness = await WorkerHarness.serving(
+      agent(async (task, { state }) => {
+        await increment(state);
+        await then(task);
+        return state.get('n');
+      }),
+    );
     harness.start(1);
     await settle();
     harness.cancel(1);
@@ -73,38 +108,96 @@ describe('a task\'s own overlay', () => {
   });
 
   it.each([
-    ['set of undefined', (state: State) => state.set('k', undefined), 'state key "k" is undefined: set a value (null is one), or call delete("k")'],
-    ['an update that returns nothing', (state: State) => state.update('k', () => undefined), 'state key "k" is undefined'],
-    ['an async update', (state: State) => state.update('k', async () => 1), 'state key "k" is a promise (is an await missing?)'],
-    ['a function inside', (state: State) => state.set('k', { a: [() => 1] }), 'state key "k".a[0] is a function, which is no JSON'],
-    ['an empty key', (state: State) => state.set('', 1), 'a state key is a string of 1 to 256 characters; this one has 0 characters'],
-    ['a key that is no string', (state: State) => state.get(7 as never), 'this one is of type number'],
-    ['a value over the limit', (state: State) => state.set('k', 'x'.repeat(10_001)), 'state key "k" has 10003 bytes; the whole state of a project may have 10000 (limits.stateBytesMax)'],
+    [
+      'set of undefined',
+      (state: State) => state.set('k', undefined),
+      'state key "k" is undefined: set a value (null is one), or call delete("k")',
+    ],
+    [
+      'an update that returns nothing',
+      (state: State) => state.update('k', () => undefined),
+      'state key "k" is undefined',
+    ],
+    [
+      'an async update',
+      (state: State) => state.update('k', async () => 1),
+      'state key "k" is a promise (is an await missing?)',
+    ],
+    [
+      'a function inside',
+      (state: State) => state.set('k', { a: [() => 1] }),
+      'state key "k".a[0] is a function, which is no JSON',
+    ],
+    [
+      'an empty key',
+      (state: State) => state.set('', 1),
+      'a state key is a string of 1 to 256 characters; this one has 0 characters',
+    ],
+    [
+      'a key that is no string',
+      (state: State) => state.get(7 as never),
+      'this one is of type number',
+    ],
+    [
+      'a value over the limit',
+      (state: State) => state.set('k', 'x'.repeat(10_001)),
+      'state key "k" has 10003 bytes; the whole state of a project may have 10000 (limits.stateBytesMax)',
+    ],
   ])('refuses %s', async (_what, call, message) => {
-    const harness = await WorkerHarness.serving(agent((_task, { state }) => { void call(state); return 'not reached'; }));
+    const harness = await WorkerHarness.serving(
+      agent((_task, { state }) => {
+        void call(state);
+        return 'not reached';
+      }),
+    );
     expect(answer(await harness.run(1))).toContain(message);
   });
 
-  it('refuses a conversation\'s value by that name', async () => {
-    const harness = await WorkerHarness.serving(agent((_task, { conversation }) => conversation.state.set('k', new Map())));
-    expect(answer(await harness.run(1))).toContain('conversation state key "k" is an object of class Map');
+  it("refuses a conversation's value by that name", async () => {
+    const harness = await WorkerHarness.serving(
+      agent((_task, { conversation }) => conversation.state.set('k', new Map())),
+    );
+    expect(answer(await harness.run(1))).toContain(
+      'conversation state key "k" is an object of class Map',
+    );
   });
 
   it('bounds the whole state, but lets one that is over a lowered limit shrink', async () => {
     const big = 'x'.repeat(6_000);
-    const harness = await WorkerHarness.serving(agent(async (task, { state }) => { if (task.requestId === 'r1') await state.set('new', big); else await state.delete('old'); }), {
-      state: [{ agent: 'a', key: 'older', json: JSON.stringify(big) }, { agent: 'a', key: 'old', json: JSON.stringify(big) }],
-    });
-    expect(answer(await harness.run(1))).toMatch(/PAYLOAD_TOO_LARGE: the project's state would have 18017 bytes; at most 10000 .* this task wrote "new"/);
+    const harness = await WorkerHarness.serving(
+      agent(async (task, { state }) => {
+        if (task.requestId === 'r1') await state.set('new', big);
+        else await state.delete('old');
+      }),
+      {
+        state: [
+          { agent: 'a', key: 'older', json: JSON.stringify(big) },
+          { agent: 'a', key: 'old', json: JSON.stringify(big) },
+        ],
+      },
+    );
+    expect(answer(await harness.run(1))).toMatch(
+      /PAYLOAD_TOO_LARGE: the project's state would have 18017 bytes; at most 10000 .* this task wrote "new"/,
+    );
     expect(answer(await harness.run(2))).toBe(null);
   });
 
   it('ignores what is written after the end, and says so once', async () => {
     const gates = new Gates();
-    const harness = await WorkerHarness.serving(agent((_task, { state }) => { void gates.pass('late').then(async () => { await state.set('k', 1); await state.set('k', 2); }); return 'done'; }));
+    const harness = await WorkerHarness.serving(
+      agent((_task, { state }) => {
+        void gates.pass('late').then(async () => {
+          await state.set('k', 1);
+          await state.set('k', 2);
+        });
+        return 'done';
+      }),
+    );
     await harness.run(1);
     await gates.open('late');
-    expect(harness.of('log').map((line) => line.message)).toEqual(['a state change after the task had ended has no effect: is an await missing?']);
+    expect(harness.of('log').map((line) => line.message)).toEqual([
+      'a state change after the task had ended has no effect: is an await missing?',
+    ]);
     expect(answer(await (await WorkerHarness.serving(agent(() => 1))).run(1))).toBe(1);
   });
 });
@@ -113,7 +206,14 @@ describe('two tasks on one key', () => {
   it('that both read and write it: the later one runs again and sees the first', async () => {
     const gates = new Gates();
     let calls = 0;
-    const harness = await WorkerHarness.serving(agent(async (task, { state }) => { calls += 1; const n = await increment(state); await gates.pass(task.requestId); return n; }));
+    const harness = await WorkerHarness.serving(
+      agent(async (task, { state }) => {
+        calls += 1;
+        const n = await increment(state);
+        await gates.pass(task.requestId);
+        return n;
+      }),
+    );
     harness.start(1);
     harness.start(2);
     await gates.open('r2');
@@ -131,7 +231,12 @@ describe('two tasks on one key', () => {
     ['a delete', (state: State) => state.delete('n')],
   ])('is no conflict for %s', async (_what, use) => {
     const gates = new Gates();
-    const harness = await WorkerHarness.serving(agent(async (task, { state }) => { await (task.requestId === 'r1' ? use(state) : increment(state)); await gates.pass(task.requestId); }));
+    const harness = await WorkerHarness.serving(
+      agent(async (task, { state }) => {
+        await (task.requestId === 'r1' ? use(state) : increment(state));
+        await gates.pass(task.requestId);
+      }),
+    );
     harness.start(1);
     harness.start(2);
     await gates.open('r2', 'r1');
@@ -141,7 +246,12 @@ describe('two tasks on one key', () => {
   it('a read that a write depends on is a conflict, also when it is a get and a set', async () => {
     const gates = new Gates();
     const harness = await WorkerHarness.serving(
-      agent(async (task, { state }) => { const n = (await state.get<number>('n')) ?? 0; await gates.pass(task.requestId); await state.set('n', n + 1); return n + 1; }),
+      agent(async (task, { state }) => {
+        const n = (await state.get<number>('n')) ?? 0;
+        await gates.pass(task.requestId);
+        await state.set('n', n + 1);
+        return n + 1;
+      }),
     );
     harness.start(1);
     harness.start(2);
@@ -151,11 +261,19 @@ describe('two tasks on one key', () => {
 
   it('is STATE_CONFLICT when the task has streamed already', async () => {
     const gates = new Gates();
-    const harness = await WorkerHarness.serving(agent(async (task, { state, emit }) => { await increment(state); if (task.requestId === 'r1') await emit('chunk'); await gates.pass(task.requestId); }));
+    const harness = await WorkerHarness.serving(
+      agent(async (task, { state, emit }) => {
+        await increment(state);
+        if (task.requestId === 'r1') await emit('chunk');
+        await gates.pass(task.requestId);
+      }),
+    );
     harness.start(1);
     harness.start(2);
     await gates.open('r2', 'r1');
-    expect(answer(harness.outcome(1))).toBe('STATE_CONFLICT: another task changed what this one had read and written ("n"); it had streamed already, so it could not run again');
+    expect(answer(harness.outcome(1))).toBe(
+      'STATE_CONFLICT: another task changed what this one had read and written ("n"); it had streamed already, so it could not run again',
+    );
   });
 
   it('makes others wait that would stage the key while a rerun holds it', async () => {
@@ -192,70 +310,100 @@ describe('two tasks on one key', () => {
     for (const run of [1, 2]) harness.start(run);
     harness.start(3, { metadata: { key: 'other' } });
     await gates.open('r2', 'r1', 'r3');
-    expect([calls, harness.outcome(1), harness.outcome(3)?.type]).toEqual([4, undefined, 'success']);
+    expect([calls, harness.outcome(1), harness.outcome(3)?.type]).toEqual([
+      4,
+      undefined,
+      'success',
+    ]);
     await gates.open('rerun');
     expect(harness.outcome(1)).toMatchObject({ type: 'success', reran: true });
   });
 
-  it.each([1, 3])('a cancelled task (run %i) lets go of the key, or of its place in the queue', async (cancelled) => {
-    const gates = new Gates();
-    const calls: string[] = [];
-    const harness = await WorkerHarness.serving(
-      agent(async (task, { state }) => {
-        calls.push(task.requestId);
-        const again = calls.filter((id) => id === task.requestId).length > 1;
-        await increment(state);
-        await gates.pass(`${task.requestId}${again ? ' again' : ''}`);
-      }),
-    );
-    for (const run of [1, 2, 3, 4]) harness.start(run);
-    // 1 reruns and holds the key; 3 and 4 wait to stage it.
-    await gates.open('r2', 'r1', 'r3', 'r4', 'r3 again', 'r4 again');
-    harness.cancel(cancelled);
-    await gates.open('r1 again');
-    const left = [1, 2, 3, 4].filter((run) => run !== cancelled);
-    expect(harness.outcome(cancelled)).toEqual({ type: 'cancelled' });
-    expect(left.map((run) => harness.outcome(run)?.type)).toEqual(['success', 'success', 'success']);
-    await gates.open('r5');
-    expect(await harness.run(5)).toMatchObject({ type: 'success' });
-  });
+  it.each([1, 3])(
+    'a cancelled task (run %i) lets go of the key, or of its place in the queue',
+    async (cancelled) => {
+      const gates = new Gates();
+      const calls: string[] = [];
+      const harness = await WorkerHarness.serving(
+        agent(async (task, { state }) => {
+          calls.push(task.requestId);
+          const again = calls.filter((id) => id === task.requestId).length > 1;
+          await increment(state);
+          await gates.pass(`${task.requestId}${again ? ' again' : ''}`);
+        }),
+      );
+      for (const run of [1, 2, 3, 4]) harness.start(run);
+      // 1 reruns and holds the key; 3 and 4 wait to stage it.
+      await gates.open('r2', 'r1', 'r3', 'r4', 'r3 again', 'r4 again');
+      harness.cancel(cancelled);
+      await gates.open('r1 again');
+      const left = [1, 2, 3, 4].filter((run) => run !== cancelled);
+      expect(harness.outcome(cancelled)).toEqual({ type: 'cancelled' });
+      expect(left.map((run) => harness.outcome(run)?.type)).toEqual([
+        'success',
+        'success',
+        'success',
+      ]);
+      await gates.open('r5');
+      expect(await harness.run(5)).toMatchObject({ type: 'success' });
+    },
+  );
 });
 
 describe('any interleaving of tasks', () => {
-  const step = fc.record({ key: fc.constantFrom('x', 'y', 'z'), factor: fc.integer({ min: 1, max: 5 }), add: fc.integer({ min: 0, max: 9 }) });
-  const plan = fc.array(fc.array(step, { minLength: 1, maxLength: 3 }), { minLength: 2, maxLength: 5 });
+  const step = fc.record({
+    key: fc.constantFrom('x', 'y', 'z'),
+    factor: fc.integer({ min: 1, max: 5 }),
+    add: fc.integer({ min: 0, max: 9 }),
+  });
+  const plan = fc.array(fc.array(step, { minLength: 1, maxLength: 3 }), {
+    minLength: 2,
+    maxLength: 5,
+  });
 
   it('gives what some order of them one by one gives', async () => {
     await fc.assert(
-      fc.asyncProperty(plan, fc.array(fc.nat({ max: 4 }), { maxLength: 40 }), async (tasks, schedule) => {
-        const waiting = new Map<number, () => void>();
-        const harness = await WorkerHarness.serving(
-          agent(async (task, { state }) => {
-            const index = Number(task.requestId.slice(1)) - 1;
-            const got: number[] = [];
-            for (const { key, factor, add } of task.input as (typeof tasks)[number]) {
-              await new Promise<void>((resolve) => waiting.set(index, resolve));
-              got.push(await state.update(key, (n = 1) => n * factor + add));
-            }
-            return got;
-          }),
-        );
-        tasks.forEach((steps, index) => harness.start(index + 1, { input: jsonPayload(steps) }));
-        await settle();
-        const go = async (index: number): Promise<void> => { const wake = waiting.get(index); waiting.delete(index); wake?.(); await settle(); };
-        for (const choice of schedule) await go(choice);
-        for (let left = 1; left > 0; left = waiting.size) for (const index of [...waiting.keys()]) await go(index);
+      fc.asyncProperty(
+        plan,
+        fc.array(fc.nat({ max: 4 }), { maxLength: 40 }),
+        async (tasks, schedule) => {
+          const waiting = new Map<number, () => void>();
+          const harness = await WorkerHarness.serving(
+            agent(async (task, { state }) => {
+              const index = Number(task.requestId.slice(1)) - 1;
+              const got: number[] = [];
+              for (const { key, factor, add } of task.input as (typeof tasks)[number]) {
+                await new Promise<void>((resolve) => waiting.set(index, resolve));
+                got.push(await state.update(key, (n = 1) => n * factor + add));
+              }
+              return got;
+            }),
+          );
+          tasks.forEach((steps, index) => harness.start(index + 1, { input: jsonPayload(steps) }));
+          await settle();
+          const go = async (index: number): Promise<void> => {
+            const wake = waiting.get(index);
+            waiting.delete(index);
+            wake?.();
+            await settle();
+          };
+          for (const choice of schedule) await go(choice);
+          for (let left = 1; left > 0; left = waiting.size)
+            for (const index of [...waiting.keys()]) await go(index);
 
-        const outcomes = tasks.map((_steps, index) => harness.outcome(index + 1));
-        expect(outcomes.map((outcome) => outcome?.type)).toEqual(tasks.map(() => 'success'));
-        // Staged order is the serial order: each task's results must be those of running it then.
-        const order = harness.of('finished').map((message) => message.run - 1);
-        const model: Record<string, number> = {};
-        for (const index of order) {
-          const expected = tasks[index]!.map(({ key, factor, add }) => (model[key] = (model[key] ?? 1) * factor + add));
-          expect(answer(outcomes[index])).toEqual(expected);
-        }
-      }),
+          const outcomes = tasks.map((_steps, index) => harness.outcome(index + 1));
+          expect(outcomes.map((outcome) => outcome?.type)).toEqual(tasks.map(() => 'success'));
+          // Staged order is the serial order: each task's results must be those of running it then.
+          const order = harness.of('finished').map((message) => message.run - 1);
+          const model: Record<string, number> = {};
+          for (const index of order) {
+            const expected = tasks[index]!.map(
+              ({ key, factor, add }) => (model[key] = (model[key] ?? 1) * factor + add),
+            );
+            expect(answer(outcomes[index])).toEqual(expected);
+          }
+        },
+      ),
       { numRuns: 300 },
     );
   });

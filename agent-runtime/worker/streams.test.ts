@@ -1,40 +1,110 @@
 import { describe, expect, it } from '@jest/globals';
 import { settle } from '../../test/fakes/fake-clock.ts';
-import { answer, jsonPayload, readPayload, WorkerHarness } from '../../test/fakes/worker-harness.ts';
+import {
+  answer,
+  jsonPayload,
+  readPayload,
+  WorkerHarness,
+} from '../../test/fakes/worker-harness.ts';
 import type { Agent, Task, TaskContext } from '../agent/agent.ts';
 
-const agent = (process: (task: Task, context: TaskContext) => unknown): Agent => ({ name: 'a', process });
-const chunksOf = (harness: WorkerHarness) => harness.of('chunk').map(({ kind, payload }) => [kind, payload.arm, readPayload(payload)]);
+const agent = (process: (task: Task, context: TaskContext) => unknown): Agent => ({
+  name: 'a',
+  process,
+});
+const chunksOf = (harness: WorkerHarness) =>
+  harness.of('chunk').map(({ kind, payload }) => [kind, payload.arm, readPayload(payload)]);
 
 describe('chunks', () => {
   it.each([
-    ['an async generator', async function* () { yield 'a'; await Promise.resolve(); yield { b: 1 }; yield { reasoning: 'hm' }; yield ''; return 'end'; }],
-    ['a generator', function* () { yield 'a'; yield { b: 1 }; yield { reasoning: 'hm' }; yield undefined; return 'end'; }],
-    ['emit', async (_task: Task, { emit }: TaskContext) => { await emit('a'); await emit({ b: 1 }); await emit({ reasoning: 'hm' }); await emit(''); return 'end'; }],
-    ['a promise of an async iterable', async () => (async function* () { yield 'a'; yield { b: 1 }; yield { reasoning: 'hm' }; return 'end'; })()],
+    [
+      'an async generator',
+      async function* () {
+        yield 'a';
+        await Promise.resolve();
+        yield { b: 1 };
+        yield { reasoning: 'hm' };
+        yield '';
+        return 'end';
+      },
+    ],
+    [
+      'a generator',
+      function* () {
+        yield 'a';
+        yield { b: 1 };
+        yield { reasoning: 'hm' };
+        yield undefined;
+        return 'end';
+      },
+    ],
+    [
+      'emit',
+      async (_task: Task, { emit }: TaskContext) => {
+        await emit('a');
+        await emit({ b: 1 });
+        await emit({ reasoning: 'hm' });
+        await emit('');
+        return 'end';
+      },
+    ],
+    [
+      'a promise of an async iterable',
+      async () =>
+        (async function* () {
+          yield 'a';
+          yield { b: 1 };
+          yield { reasoning: 'hm' };
+          return 'end';
+        })(),
+    ],
   ])('come from %s', async (_what, process) => {
     const harness = await WorkerHarness.serving(agent(process));
     expect(answer(await harness.run(1, { input: jsonPayload(0) }))).toBe('end');
-    expect(chunksOf(harness)).toEqual([['TEXT', 'text', 'a'], ['DATA', 'json_utf8', { b: 1 }], ['REASONING', 'text', 'hm']]);
+    expect(chunksOf(harness)).toEqual([
+      ['TEXT', 'text', 'a'],
+      ['DATA', 'json_utf8', { b: 1 }],
+      ['REASONING', 'text', 'hm'],
+    ]);
     expect(harness.messages.at(-1)?.type).toBe('finished');
   });
 
   it('of data are Values when the input was no JSON text', async () => {
-    const harness = await WorkerHarness.serving(agent(function* () { yield [1]; }));
+    const harness = await WorkerHarness.serving(
+      agent(function* () {
+        yield [1];
+      }),
+    );
     expect(answer(await harness.run(1))).toBe(null);
     expect(chunksOf(harness)).toEqual([['DATA', 'json', [1]]]);
   });
 
   it('that are no JSON end the task, and the generator cleans up', async () => {
     let cleaned = false;
-    const harness = await WorkerHarness.serving(agent(async function* () { try { yield () => 1; } finally { cleaned = true; } }));
-    expect(answer(await harness.run(1))).toBe('AGENT_ERROR: the chunk is a function, which is no JSON');
+    const harness = await WorkerHarness.serving(
+      agent(async function* () {
+        try {
+          yield () => 1;
+        } finally {
+          cleaned = true;
+        }
+      }),
+    );
+    expect(answer(await harness.run(1))).toBe(
+      'AGENT_ERROR: the chunk is a function, which is no JSON',
+    );
     expect(cleaned).toBe(true);
   });
 
   it('have a bound all together', async () => {
-    const harness = await WorkerHarness.serving(agent(async function* () { for (;;) yield 'x'.repeat(1_000); }));
-    expect(answer(await harness.run(1))).toBe('PAYLOAD_TOO_LARGE: the chunks have more than 50000 bytes together (limits.answerBytesMax)');
+    const harness = await WorkerHarness.serving(
+      agent(async function* () {
+        for (;;) yield 'x'.repeat(1_000);
+      }),
+    );
+    expect(answer(await harness.run(1))).toBe(
+      'PAYLOAD_TOO_LARGE: the chunks have more than 50000 bytes together (limits.answerBytesMax)',
+    );
     expect(harness.of('chunk')).toHaveLength(50);
   });
 });
@@ -42,7 +112,12 @@ describe('chunks', () => {
 describe('a slow reader', () => {
   it('stops a generator, and lets it go on with what is taken', async () => {
     let made = 0;
-    const harness = await WorkerHarness.serving(agent(async function* () { for (; made < 40; made += 1) yield 'x'.repeat(100); return 'end'; }));
+    const harness = await WorkerHarness.serving(
+      agent(async function* () {
+        for (; made < 40; made += 1) yield 'x'.repeat(100);
+        return 'end';
+      }),
+    );
     harness.takesChunks = false;
     harness.start(1);
     await settle();
@@ -59,7 +134,16 @@ describe('a slow reader', () => {
   });
 
   it('makes an awaited emit wait, however many emit side by side', async () => {
-    const harness = await WorkerHarness.serving(agent(async (_task, { emit }) => { await Promise.all([1, 2, 3].map(async () => { for (let n = 0; n < 20; n += 1) await emit('x'.repeat(100)); })); return 'end'; }));
+    const harness = await WorkerHarness.serving(
+      agent(async (_task, { emit }) => {
+        await Promise.all(
+          [1, 2, 3].map(async () => {
+            for (let n = 0; n < 20; n += 1) await emit('x'.repeat(100));
+          }),
+        );
+        return 'end';
+      }),
+    );
     harness.takesChunks = false;
     harness.start(1);
     await settle();
@@ -73,9 +157,18 @@ describe('a slow reader', () => {
 
   it('ends who emits without awaiting in SLOW_CONSUMER, alone, with a bounded number of chunks', async () => {
     let aborted: boolean | undefined;
-    const harness = await WorkerHarness.serving(agent((task, { emit, signal }) => { if (task.requestId === 'r2') return 'fine'; for (let n = 0; n < 1_000_000; n += 1) void emit('x'); aborted = signal.aborted; return 'end'; }));
+    const harness = await WorkerHarness.serving(
+      agent((task, { emit, signal }) => {
+        if (task.requestId === 'r2') return 'fine';
+        for (let n = 0; n < 1_000_000; n += 1) void emit('x');
+        aborted = signal.aborted;
+        return 'end';
+      }),
+    );
     harness.takesChunks = false;
-    expect(answer(await harness.run(1))).toBe('SLOW_CONSUMER: the agent emitted more than the caller took: await emit, or yield');
+    expect(answer(await harness.run(1))).toBe(
+      'SLOW_CONSUMER: the agent emitted more than the caller took: await emit, or yield',
+    );
     expect(harness.of('chunk')).toHaveLength(16);
     expect(aborted).toBe(true);
     expect(answer(await harness.run(2))).toBe('fine');
@@ -83,7 +176,15 @@ describe('a slow reader', () => {
 
   it('is freed of a task that is cancelled while it waits for room', async () => {
     let cleaned = false;
-    const harness = await WorkerHarness.serving(agent(async function* () { try { for (;;) yield 'x'.repeat(500); } finally { cleaned = true; } }));
+    const harness = await WorkerHarness.serving(
+      agent(async function* () {
+        try {
+          for (;;) yield 'x'.repeat(500);
+        } finally {
+          cleaned = true;
+        }
+      }),
+    );
     harness.takesChunks = false;
     harness.start(1);
     await settle();
@@ -100,7 +201,9 @@ describe('a cancel', () => {
     const harness = await WorkerHarness.serving(
       agent(async (task, { signal, state, emit }) => {
         if (task.requestId === 'r2') return state.keys();
-        signal.addEventListener('abort', () => seen.push((signal.reason as Error).name, (signal.reason as Error).message));
+        signal.addEventListener('abort', () =>
+          seen.push((signal.reason as Error).name, (signal.reason as Error).message),
+        );
         await late.promise;
         await state.set('k', 1);
         await emit('late').catch((error: unknown) => seen.push((error as Error).name));
@@ -141,8 +244,17 @@ describe('a cancel', () => {
 });
 
 describe('conversations', () => {
-  const turn = (index: number, text: string) => ({ index, role: 'user', json: JSON.stringify(text), timeMs: 5, requestId: `old${index}` }) as const;
-  const history = agent((_task, { conversation }) => conversation.turns.map(({ role, content }) => `${role} ${String(content)}`));
+  const turn = (index: number, text: string) =>
+    ({
+      index,
+      role: 'user',
+      json: JSON.stringify(text),
+      timeMs: 5,
+      requestId: `old${index}`,
+    }) as const;
+  const history = agent((_task, { conversation }) =>
+    conversation.turns.map(({ role, content }) => `${role} ${String(content)}`),
+  );
 
   it('are asked for when they are not new, and not again', async () => {
     const harness = await WorkerHarness.serving(history);
@@ -152,16 +264,31 @@ describe('conversations', () => {
     harness.send({ type: 'turns', session: 1, run: 1, turns: [turn(0, 'one')] });
     await settle();
     expect(answer(harness.outcome(1))).toEqual(['user one']);
-    expect(answer(await harness.run(2, { conversationId: 'c', newConversation: false }))).toEqual(['user one', 'user hi', 'assistant user one']);
+    expect(answer(await harness.run(2, { conversationId: 'c', newConversation: false }))).toEqual([
+      'user one',
+      'user hi',
+      'assistant user one',
+    ]);
     expect(harness.of('needTurns')).toHaveLength(1);
   });
 
   it('that are new start empty, append with success only, and keep the newest turns', async () => {
-    const harness = await WorkerHarness.serving(agent((task, { conversation }) => { if (task.requestId === 'r2') throw new Error('no'); return conversation.turns.length; }));
+    const harness = await WorkerHarness.serving(
+      agent((task, { conversation }) => {
+        if (task.requestId === 'r2') throw new Error('no');
+        return conversation.turns.length;
+      }),
+    );
     const lengths = [];
-    for (const run of [1, 2, 3, 4, 5]) lengths.push(answer(await harness.run(run, { conversationId: 'c' })));
+    for (const run of [1, 2, 3, 4, 5])
+      lengths.push(answer(await harness.run(run, { conversationId: 'c' })));
     expect(lengths).toEqual([0, 'AGENT_ERROR: no', 2, 4, 4]);
-    expect(harness.outcome(1)).toMatchObject({ turns: [{ role: 'user', json: '"hi"', requestId: 'r1' }, { role: 'assistant', json: '0', requestId: 'r1' }] });
+    expect(harness.outcome(1)).toMatchObject({
+      turns: [
+        { role: 'user', json: '"hi"', requestId: 'r1' },
+        { role: 'assistant', json: '0', requestId: 'r1' },
+      ],
+    });
   });
 
   it('that were used longest ago are asked for again', async () => {

@@ -19,7 +19,14 @@ const live: Thread[] = [];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'agentpool-threads-'));
   const root = join(import.meta.dirname, '../..');
-  entryPath = (await bundleRuntime({ root, entries: { worker: 'agent-runtime/worker/entry.ts' }, minify: true, cacheFolder: join(folder, 'cache') }))['worker']!;
+  entryPath = (
+    await bundleRuntime({
+      root,
+      entries: { worker: 'agent-runtime/worker/entry.ts' },
+      minify: true,
+      cacheFolder: join(folder, 'cache'),
+    })
+  )['worker']!;
 });
 afterEach(async () => {
   await Promise.all(live.splice(0).map((thread) => thread.end()));
@@ -31,13 +38,20 @@ class Thread {
   readonly messages: FromWorker[] = [];
   readonly channel: WorkerChannel;
   readonly #exit = Promise.withResolvers<Exit>();
-  readonly #waiting: { readonly type: string; readonly resolve: (message: FromWorker) => void }[] = [];
+  readonly #waiting: { readonly type: string; readonly resolve: (message: FromWorker) => void }[] =
+    [];
   takesChunks = true;
 
   constructor(modulePath: string, heapMb = 64, env: Record<string, string> = {}) {
     live.push(this);
-    this.channel = createStartWorker({ entryPath, env })({ start: { modulePath, limits: LIMITS }, heapMb });
-    this.channel.listen({ message: (message) => this.#message(message), exited: (exit) => this.#exit.resolve(exit) });
+    this.channel = createStartWorker({ entryPath, env })({
+      start: { modulePath, limits: LIMITS },
+      heapMb,
+    });
+    this.channel.listen({
+      message: (message) => this.#message(message),
+      exited: (exit) => this.#exit.resolve(exit),
+    });
   }
 
   get exited(): Promise<Exit> {
@@ -46,7 +60,8 @@ class Thread {
 
   /** The next message of this type, or one that came before. */
   async of<Type extends FromWorker['type']>(type: Type, run?: number): Promise<Of<Type>> {
-    const fits = (message: FromWorker): message is Of<Type> => message.type === type && (run === undefined || ('run' in message && message.run === run));
+    const fits = (message: FromWorker): message is Of<Type> =>
+      message.type === type && (run === undefined || ('run' in message && message.run === run));
     for (;;) {
       const there = this.messages.find(fits);
       if (there !== undefined) return there;
@@ -56,14 +71,37 @@ class Thread {
 
   async serve(): Promise<this> {
     await this.of('ready');
-    this.channel.post({ type: 'open', session: 1, start: { namespace: 'd', pool: 'p', tenant: 't', project: 'x', tier: 'WARM', config: {}, instanceId: 'd~p~t~x' } });
+    this.channel.post({
+      type: 'open',
+      session: 1,
+      start: {
+        namespace: 'd',
+        pool: 'p',
+        tenant: 't',
+        project: 'x',
+        tier: 'WARM',
+        config: {},
+        instanceId: 'd~p~t~x',
+      },
+    });
     await this.of('opened');
     this.channel.post({ type: 'restore', session: 1, state: [] });
     return this;
   }
 
   run(run: number, agent: string): Promise<Of<'finished'>> {
-    const task = { requestId: `r${run}`, attempt: 1, agent, conversationId: `c${run}`, input: textPayload('hi'), metadata: {}, priority: 'NORMAL', remainingMs: 60_000, user: { subject: 's', role: 'caller' }, newConversation: true } as const;
+    const task = {
+      requestId: `r${run}`,
+      attempt: 1,
+      agent,
+      conversationId: `c${run}`,
+      input: textPayload('hi'),
+      metadata: {},
+      priority: 'NORMAL',
+      remainingMs: 60_000,
+      user: { subject: 's', role: 'caller' },
+      newConversation: true,
+    } as const;
     this.channel.post({ type: 'run', session: 1, run, task });
     return this.of('finished', run);
   }
@@ -75,7 +113,13 @@ class Thread {
 
   #message(message: FromWorker): void {
     this.messages.push(message);
-    if (message.type === 'chunk' && this.takesChunks) this.channel.post({ type: 'window', session: 1, run: message.run, bytes: message.payload.body.length });
+    if (message.type === 'chunk' && this.takesChunks)
+      this.channel.post({
+        type: 'window',
+        session: 1,
+        run: message.run,
+        bytes: message.payload.body.length,
+      });
     for (const waiter of this.#waiting.splice(0)) {
       if (waiter.type === message.type) waiter.resolve(message);
       else this.#waiting.push(waiter);
@@ -85,7 +129,13 @@ class Thread {
 
 async function moduleOf(name: string, source: string): Promise<string> {
   await writeFile(join(folder, name), source);
-  return (await bundleAgentModule({ module: `./${name}`, from: folder, outFolder: join(folder, 'modules') })).file;
+  return (
+    await bundleAgentModule({
+      module: `./${name}`,
+      from: folder,
+      outFolder: join(folder, 'modules'),
+    })
+  ).file;
 }
 
 const HOSTILE = `
@@ -105,23 +155,35 @@ const HOSTILE = `
   ];
   function deep(error: Error): never { throw error; }
 `;
-const start = async (): Promise<Thread> => new Thread(await moduleOf('hostile.ts', HOSTILE), 64, { COLOUR: 'blue' }).serve();
-const outputOf = ({ outcome }: Of<'finished'>): unknown => (outcome.type === 'success' ? readPayload(outcome.output) : outcome);
+const start = async (): Promise<Thread> =>
+  new Thread(await moduleOf('hostile.ts', HOSTILE), 64, { COLOUR: 'blue' }).serve();
+const outputOf = ({ outcome }: Of<'finished'>): unknown =>
+  outcome.type === 'success' ? readPayload(outcome.output) : outcome;
 
 describe('a worker thread', () => {
   it('says which agents it has, runs them, answers probes', async () => {
     const thread = await start();
-    expect((await thread.of('ready')).agents[0]).toEqual({ name: 'good', description: '', concurrency: 'conversation' });
+    expect((await thread.of('ready')).agents[0]).toEqual({
+      name: 'good',
+      description: '',
+      concurrency: 'conversation',
+    });
     expect(outputOf(await thread.run(1, 'good'))).toBe('fine hi');
     thread.channel.post({ type: 'probe', nonce: 7 });
     const probed = await thread.of('probed');
     expect(probed.nonce).toBe(7);
-    expect(Math.min(probed.heapUsedBytes, probed.externalBytes, probed.cpuMicros)).toBeGreaterThan(0);
+    expect(Math.min(probed.heapUsedBytes, probed.externalBytes, probed.cpuMicros)).toBeGreaterThan(
+      0,
+    );
   });
 
   it('sees the environment of the manifest and nothing of the host', async () => {
     const thread = await start();
-    expect(outputOf(await thread.run(1, 'look'))).toEqual({ env: { COLOUR: 'blue' }, argv: [], execArgv: [] });
+    expect(outputOf(await thread.run(1, 'look'))).toEqual({
+      env: { COLOUR: 'blue' },
+      argv: [],
+      execArgv: [],
+    });
   });
 
   it('is ended in an endless loop', async () => {
@@ -154,17 +216,23 @@ describe('a worker thread', () => {
     expect(chunks()).toBe(8);
     thread.channel.post({ type: 'window', session: 1, run: 1, bytes: 5 });
     thread.channel.post({ type: 'probe', nonce: 2 });
-    while (thread.messages.filter((message) => message.type === 'probed').length < 2) await new Promise((resolve) => setImmediate(resolve));
+    while (thread.messages.filter((message) => message.type === 'probed').length < 2)
+      await new Promise((resolve) => setImmediate(resolve));
     expect(chunks()).toBe(13);
   });
 
   it('refuses state that is no JSON, naming the key', async () => {
     const thread = await start();
-    expect(outputOf(await thread.run(1, 'state'))).toMatchObject({ type: 'error', reason: 'AGENT_ERROR', message: 'state key "when" is a Date (store value.toISOString() or value.getTime()), which is no JSON' });
+    expect(outputOf(await thread.run(1, 'state'))).toMatchObject({
+      type: 'error',
+      reason: 'AGENT_ERROR',
+      message:
+        'state key "when" is a Date (store value.toISOString() or value.getTime()), which is no JSON',
+    });
     expect(outputOf(await thread.run(2, 'good'))).toBe('fine hi');
   });
 
-  it('shows places in the author\'s files in stacks', async () => {
+  it("shows places in the author's files in stacks", async () => {
     const thread = await start();
     const failure = outputOf(await thread.run(1, 'fail')) as { stack: string };
     expect(failure.stack).toContain(`at Object.process (${join(folder, 'hostile.ts')}:12:45)`);
@@ -173,20 +241,35 @@ describe('a worker thread', () => {
   it('turns console and raw output into log lines', async () => {
     const thread = await start();
     await thread.run(1, 'speak');
-    const lines = () => thread.messages.filter((message): message is Of<'log'> => message.type === 'log').map(({ session, level, message }) => [session, level, message]);
-    while (lines().length < 3) await thread.of('log').then(() => new Promise((resolve) => setImmediate(resolve)));
-    expect(lines()).toEqual([[1, 'info', 'to the console { n: 1 }'], [1, 'warn', 'a warning'], [0, 'info', 'raw']]);
+    const lines = () =>
+      thread.messages
+        .filter((message): message is Of<'log'> => message.type === 'log')
+        .map(({ session, level, message }) => [session, level, message]);
+    while (lines().length < 3)
+      await thread.of('log').then(() => new Promise((resolve) => setImmediate(resolve)));
+    expect(lines()).toEqual([
+      [1, 'info', 'to the console { n: 1 }'],
+      [1, 'warn', 'a warning'],
+      [0, 'info', 'raw'],
+    ]);
   });
 });
 
 describe('a module that cannot be used', () => {
   it.each([
     ['throws while it is imported', "throw new Error('no licence')", /^no licence$/],
-    ['exports nothing', 'export const guide = {}', /^the module has no default export: write export default \[guide\]/],
+    [
+      'exports nothing',
+      'export const guide = {}',
+      /^the module has no default export: write export default \[guide\]/,
+    ],
   ])('that %s', async (_what, source, message) => {
     const thread = new Thread(await moduleOf('broken.ts', source));
     expect((await thread.of('broken')).message).toMatch(message);
-    expect(await thread.exited).toMatchObject({ type: 'error', message: expect.stringMatching(message) });
+    expect(await thread.exited).toMatchObject({
+      type: 'error',
+      message: expect.stringMatching(message),
+    });
   });
 
   it('that is not there', async () => {

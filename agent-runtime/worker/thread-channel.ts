@@ -2,7 +2,14 @@
 import { Worker } from 'node:worker_threads';
 import { describeThrown } from './agent-failure.ts';
 import { compactPayload } from './compact-payload.ts';
-import type { FromWorker, StartWorker, ToWorker, WorkerChannel, WorkerListener, WorkerStart } from './protocol.ts';
+import type {
+  FromWorker,
+  StartWorker,
+  ToWorker,
+  WorkerChannel,
+  WorkerListener,
+  WorkerStart,
+} from './protocol.ts';
 import { captureOutput } from './thread-output.ts';
 
 export interface ThreadOptions {
@@ -59,7 +66,10 @@ class ThreadChannel implements WorkerChannel {
         execArgv: [],
         stdout: true,
         stderr: true,
-        resourceLimits: { maxOldGenerationSizeMb: heapMb - youngMb, maxYoungGenerationSizeMb: youngMb },
+        resourceLimits: {
+          maxOldGenerationSizeMb: heapMb - youngMb,
+          maxYoungGenerationSizeMb: youngMb,
+        },
       });
       this.#attach(worker);
       return worker;
@@ -73,8 +83,18 @@ class ThreadChannel implements WorkerChannel {
     worker.on('message', (message: FromWorker) => this.#message(message));
     worker.on('messageerror', (error) => this.#failed(error));
     worker.on('error', (error) => this.#failed(error));
-    worker.on('exit', (code) => this.#end(this.#cause ?? { type: 'exit', message: `an agent called process.exit(${code})` }));
-    captureOutput(worker, (line) => this.#listener?.message({ type: 'log', session: 0, level: line.level, message: line.text, fields: {} }));
+    worker.on('exit', (code) =>
+      this.#end(this.#cause ?? { type: 'exit', message: `an agent called process.exit(${code})` }),
+    );
+    captureOutput(worker, (line) =>
+      this.#listener?.message({
+        type: 'log',
+        session: 0,
+        level: line.level,
+        message: line.text,
+        fields: {},
+      }),
+    );
   }
 
   #message(message: FromWorker): void {
@@ -87,7 +107,8 @@ class ThreadChannel implements WorkerChannel {
   /** Anything can be thrown in a worker; errors come as copies. */
   #failed(error: unknown): void {
     const { message } = describeThrown(error, (stack) => stack);
-    const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+    const code =
+      typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
     this.#cause ??= { type: code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'memory' : 'error', message };
   }
 

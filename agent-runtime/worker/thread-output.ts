@@ -10,7 +10,9 @@ export interface OutputLine {
 }
 
 export function captureOutput(worker: Worker, write: (line: OutputLine) => void): void {
-  const gate = new LineGate(systemClock, (line) => write({ level: line.level === 'info' ? 'info' : 'warn', text: line.message }));
+  const gate = new LineGate(systemClock, (line) =>
+    write({ level: line.level === 'info' ? 'info' : 'warn', text: line.message }),
+  );
   capture(worker.stdout, (text) => gate.write('info', text, {}));
   capture(worker.stderr, (text) => gate.write('warn', text, {}));
 }

@@ -52,7 +52,10 @@ export function createWorkerHost(options: WorkerHostOptions): WorkerHost {
 }
 
 /** Why a module cannot be used; for a mistake that we name ourselves the stack says nothing more. */
-export function broken(error: unknown, mapStack: MapStack): Extract<FromWorker, { type: 'broken' }> {
+export function broken(
+  error: unknown,
+  mapStack: MapStack,
+): Extract<FromWorker, { type: 'broken' }> {
   const { message, stack } = describeThrown(error, mapStack);
   if (stack === undefined || error instanceof AgentModuleError) return { type: 'broken', message };
   return { type: 'broken', message, stack };
@@ -71,7 +74,8 @@ class Sessions implements WorkerHost {
 
   receive(message: ToWorker): void {
     if (message.type === 'open') this.#open(message);
-    else if (message.type === 'probe') this.#environment.post({ type: 'probed', nonce: message.nonce, ...this.#usage() });
+    else if (message.type === 'probe')
+      this.#environment.post({ type: 'probed', nonce: message.nonce, ...this.#usage() });
     else this.#forward(message);
   }
 
@@ -85,7 +89,8 @@ class Sessions implements WorkerHost {
     const session = new Session(number, start, {
       ...this.#environment,
       post: (message) => {
-        if (message.type === 'closed' || message.type === 'openFailed') this.#sessions.delete(number);
+        if (message.type === 'closed' || message.type === 'openFailed')
+          this.#sessions.delete(number);
         this.#environment.post(message);
       },
     });

@@ -21,14 +21,24 @@ export interface AgentTester {
   /** One task. Rejects with an AgentTestError when the agent fails, as a caller would see it. */
   run(input: unknown, options?: RunOptions): Promise<TestAnswer>;
   /** What an agent has in its state: per project, or per conversation when one is named. */
-  state(of?: { readonly agent?: string; readonly tenant?: string; readonly project?: string; readonly conversationId?: string }): Promise<Readonly<Record<string, unknown>>>;
+  state(of?: {
+    readonly agent?: string;
+    readonly tenant?: string;
+    readonly project?: string;
+    readonly conversationId?: string;
+  }): Promise<Readonly<Record<string, unknown>>>;
   /** Disposes the agents of every project. */
   close(): Promise<void>;
 }
 
 /** @param agents what a module would export as its default: one agent, a class, or a list. Throws when they cannot be used. */
 export function testAgent(agents: unknown, options: TesterOptions = {}): AgentTester {
-  const environment = { agents, config: options.config ?? {}, clock: options.clock ?? systemClock, random: options.random ?? systemRandom };
+  const environment = {
+    agents,
+    config: options.config ?? {},
+    clock: options.clock ?? systemClock,
+    random: options.random ?? systemRandom,
+  };
   const sessions = new Map<string, TestSession>();
   const sessionOf = (tenant = 'test', project = 'test', tier: Tier = 'WARM'): TestSession => {
     const key = `${tenant}~${project}`;

@@ -5,7 +5,14 @@ import type { Tier } from '../../core/tier.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Payload, StateWrite, Turn } from '../../platform/store/store.ts';
-import type { FromWorker, RunNumber, RunOutcome, TaskStart, WorkerAgent, WorkerLimits } from '../worker/protocol.ts';
+import type {
+  FromWorker,
+  RunNumber,
+  RunOutcome,
+  TaskStart,
+  WorkerAgent,
+  WorkerLimits,
+} from '../worker/protocol.ts';
 import { createWorkerHost, type WorkerHost } from '../worker/worker-host.ts';
 
 export interface RunOptions {
@@ -44,7 +51,15 @@ export class AgentTestError extends Error {
   readonly code: GrpcCode | undefined;
   readonly field: string | undefined;
 
-  constructor(failure: { readonly reason: string; readonly message: string; readonly code?: GrpcCode; readonly field?: string }, cause?: string) {
+  constructor(
+    failure: {
+      readonly reason: string;
+      readonly message: string;
+      readonly code?: GrpcCode;
+      readonly field?: string;
+    },
+    cause?: string,
+  ) {
     super(failure.message, cause === undefined ? undefined : { cause });
     this.reason = failure.reason;
     this.code = failure.code;
@@ -60,7 +75,13 @@ export interface TestEnvironment {
 }
 
 /** The defaults of `spec.limits`. */
-const LIMITS: WorkerLimits = { stateBytesMax: 1_048_576, answerBytesMax: 16_777_216, conversationsCachedMax: 100, conversationWindowTurns: 100, chunkBytesUntakenMax: 1_048_576 };
+const LIMITS: WorkerLimits = {
+  stateBytesMax: 1_048_576,
+  answerBytesMax: 16_777_216,
+  conversationsCachedMax: 100,
+  conversationWindowTurns: 100,
+  chunkBytesUntakenMax: 1_048_576,
+};
 const TIMEOUT_MS = 300_000;
 const SESSION = 1;
 
@@ -82,13 +103,26 @@ export class TestSession {
   readonly #opened = Promise.withResolvers<undefined>();
   readonly #closed = Promise.withResolvers<undefined>();
 
-  constructor(environment: TestEnvironment, place: { readonly tenant: string; readonly project: string; readonly tier: Tier }) {
+  constructor(
+    environment: TestEnvironment,
+    place: { readonly tenant: string; readonly project: string; readonly tier: Tier },
+  ) {
     this.#environment = environment;
     const { agents, clock, random, config } = environment;
     this.#opened.promise.catch(() => undefined);
-    this.#host = createWorkerHost({ post: (message) => this.#receive(message), module: { default: agents }, limits: LIMITS, clock, random });
+    this.#host = createWorkerHost({
+      post: (message) => this.#receive(message),
+      module: { default: agents },
+      limits: LIMITS,
+      clock,
+      random,
+    });
     const instanceId = `default~test~${place.tenant}~${place.project}`;
-    this.#host.receive({ type: 'open', session: SESSION, start: { namespace: 'default', pool: 'test', ...place, config, instanceId } });
+    this.#host.receive({
+      type: 'open',
+      session: SESSION,
+      start: { namespace: 'default', pool: 'test', ...place, config, instanceId },
+    });
   }
 
   async run(input: unknown, options: RunOptions): Promise<TestAnswer> {
@@ -98,14 +132,28 @@ export class TestSession {
     const turn = this.#queueKey(task);
     const before = turn === undefined ? undefined : this.#lastOf.get(turn);
     const answer = Promise.resolve(before).then(() => this.#execute(task, options.signal));
-    if (turn !== undefined) this.#lastOf.set(turn, answer.catch(() => undefined));
+    if (turn !== undefined)
+      this.#lastOf.set(
+        turn,
+        answer.catch(() => undefined),
+      );
     return answer;
   }
 
-  async stateOf(agent = this.#agents[0]?.name, conversation?: string): Promise<Readonly<Record<string, unknown>>> {
+  async stateOf(
+    agent = this.#agents[0]?.name,
+    conversation?: string,
+  ): Promise<Readonly<Record<string, unknown>>> {
     await this.#opened.promise;
-    const entries = [...this.#state.values()].filter((write) => write.agent === agent && write.conversation === conversation);
-    return Object.fromEntries(entries.map(({ key, json }) => [key, json === undefined ? undefined : (JSON.parse(json) as unknown)]));
+    const entries = [...this.#state.values()].filter(
+      (write) => write.agent === agent && write.conversation === conversation,
+    );
+    return Object.fromEntries(
+      entries.map(({ key, json }) => [
+        key,
+        json === undefined ? undefined : (JSON.parse(json) as unknown),
+      ]),
+    );
   }
 
   async close(): Promise<void> {
@@ -141,7 +189,8 @@ export class TestSession {
     const run = this.#nextRun++;
     const { promise, resolve } = Promise.withResolvers<RunOutcome>();
     const chunks: unknown[] = [];
-    const cancel = (reason: 'CANCELLED' | 'DEADLINE') => () => this.#host.receive({ type: 'cancel', session: SESSION, run, reason });
+    const cancel = (reason: 'CANCELLED' | 'DEADLINE') => () =>
+      this.#host.receive({ type: 'cancel', session: SESSION, run, reason });
     const abort = cancel('CANCELLED');
     this.#runs.set(run, { chunks, finish: resolve });
     this.#host.receive({ type: 'run', session: SESSION, run, task });
@@ -150,11 +199,20 @@ export class TestSession {
     const outcome = await promise;
     deadline.cancel();
     signal?.removeEventListener('abort', abort);
-    return { output: this.#store(task, outcome), chunks, requestId: task.requestId, conversationId: task.conversationId };
+    return {
+      output: this.#store(task, outcome),
+      chunks,
+      requestId: task.requestId,
+      conversationId: task.conversationId,
+    };
   }
 
   #store(task: TaskStart, outcome: RunOutcome): unknown {
-    if (outcome.type === 'cancelled') throw new AgentTestError({ reason: 'CANCELLED', message: 'the task was cancelled or ran out of time' });
+    if (outcome.type === 'cancelled')
+      throw new AgentTestError({
+        reason: 'CANCELLED',
+        message: 'the task was cancelled or ran out of time',
+      });
     if (outcome.type === 'error') throw new AgentTestError(outcome, outcome.stack);
     for (const write of outcome.writes) {
       const key = `${write.agent}\0${write.conversation ?? ''}\0${write.key}`;
@@ -182,7 +240,15 @@ export class TestSession {
         });
         return;
       case 'openFailed':
-        this.#opened.reject(new AgentTestError({ reason: 'AGENT_ERROR', message: `initialize of agent "${message.agent}" failed: ${message.message}` }, message.stack));
+        this.#opened.reject(
+          new AgentTestError(
+            {
+              reason: 'AGENT_ERROR',
+              message: `initialize of agent "${message.agent}" failed: ${message.message}`,
+            },
+            message.stack,
+          ),
+        );
         return;
       case 'closed':
         this.#closed.resolve(undefined);
@@ -192,13 +258,26 @@ export class TestSession {
     }
   }
 
-  #receiveOfRun(message: Exclude<FromWorker, { type: 'ready' | 'broken' | 'opened' | 'openFailed' | 'closed' }>): void {
+  #receiveOfRun(
+    message: Exclude<FromWorker, { type: 'ready' | 'broken' | 'opened' | 'openFailed' | 'closed' }>,
+  ): void {
     if (message.type === 'needTurns') {
-      const turns = (this.#turns.get(message.conversationId) ?? []).slice(-LIMITS.conversationWindowTurns);
-      queueMicrotask(() => this.#host.receive({ type: 'turns', session: SESSION, run: message.run, turns }));
+      const turns = (this.#turns.get(message.conversationId) ?? []).slice(
+        -LIMITS.conversationWindowTurns,
+      );
+      queueMicrotask(() =>
+        this.#host.receive({ type: 'turns', session: SESSION, run: message.run, turns }),
+      );
     } else if (message.type === 'chunk') {
       this.#runs.get(message.run)?.chunks.push(valueOf(message.payload));
-      queueMicrotask(() => this.#host.receive({ type: 'window', session: SESSION, run: message.run, bytes: message.payload.body.length }));
+      queueMicrotask(() =>
+        this.#host.receive({
+          type: 'window',
+          session: SESSION,
+          run: message.run,
+          bytes: message.payload.body.length,
+        }),
+      );
     } else if (message.type === 'finished') {
       this.#runs.get(message.run)?.finish(message.outcome);
       this.#runs.delete(message.run);
@@ -207,7 +286,9 @@ export class TestSession {
 }
 
 function payloadOf(input: unknown): Payload {
-  const body = new TextEncoder().encode(typeof input === 'string' ? input : JSON.stringify(input ?? null));
+  const body = new TextEncoder().encode(
+    typeof input === 'string' ? input : JSON.stringify(input ?? null),
+  );
   return { arm: typeof input === 'string' ? 'text' : 'json_utf8', body };
 }
 
