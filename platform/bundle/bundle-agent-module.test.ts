@@ -15,7 +15,10 @@ beforeEach(() => {
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-async function bundle(files: Readonly<Record<string, string>>, module = './agents.ts'): Promise<AgentModuleBundle> {
+async function bundle(
+  files: Readonly<Record<string, string>>,
+  module = './agents.ts',
+): Promise<AgentModuleBundle> {
   for (const [name, text] of Object.entries(files)) {
     await mkdir(dirname(join(from, name)), { recursive: true });
     await writeFile(join(from, name), text);
@@ -29,7 +32,10 @@ async function load({ file }: AgentModuleBundle): Promise<unknown> {
 
 describe('an agent module', () => {
   it('is bundled with what it imports, TypeScript that Node cannot strip included', async () => {
-    const made = await bundle({ 'agents.ts': `import { say } from './say'; enum Kind { A = 'a' } export default say(Kind.A);`, 'say.ts': 'export const say = (text: string) => `said ${text}`;' });
+    const made = await bundle({
+      'agents.ts': `import { say } from './say'; enum Kind { A = 'a' } export default say(Kind.A);`,
+      'say.ts': 'export const say = (text: string) => `said ${text}`;',
+    });
     expect(await load(made)).toBe('said a');
     expect(made.inputs).toEqual([join(from, 'say.ts'), join(from, 'agents.ts')]);
     expect(made.digest).toMatch(/^[0-9a-f]{64}$/);
@@ -39,7 +45,8 @@ describe('an agent module', () => {
     const made = await bundle(
       {
         'node_modules/my-agents/package.json': '{"name": "my-agents", "main": "main.js"}',
-        'node_modules/my-agents/main.js': "const { basename } = require('path'); const os = require('node:os'); module.exports = [basename(__dirname), basename(__filename), typeof os.cpus];",
+        'node_modules/my-agents/main.js':
+          "const { basename } = require('path'); const os = require('node:os'); module.exports = [basename(__dirname), basename(__filename), typeof os.cpus];",
       },
       'my-agents',
     );
@@ -48,7 +55,8 @@ describe('an agent module', () => {
 
   it('finds files beside its source', async () => {
     const made = await bundle({
-      'agents.ts': "import { readFileSync } from 'node:fs'; import prompt from './prompt.json' with { type: 'json' }; const __dirname = import.meta.dirname; export default [readFileSync(new URL('./prompt.txt', import.meta.url), 'utf8'), prompt.text, __dirname];",
+      'agents.ts':
+        "import { readFileSync } from 'node:fs'; import prompt from './prompt.json' with { type: 'json' }; const __dirname = import.meta.dirname; export default [readFileSync(new URL('./prompt.txt', import.meta.url), 'utf8'), prompt.text, __dirname];",
       'prompt.txt': 'from text',
       'prompt.json': '{"text": "from json"}',
     });
@@ -56,7 +64,10 @@ describe('an agent module', () => {
   });
 
   it('may import agentpool from any folder, and declare require itself', async () => {
-    const made = await bundle({ 'agents.ts': "import { defineAgent } from 'agentpool'; import { createRequire } from 'node:module'; const require = createRequire(import.meta.url); export default [defineAgent({ name: 'a', process: () => 1 }).name, typeof require('os').cpus];" });
+    const made = await bundle({
+      'agents.ts':
+        "import { defineAgent } from 'agentpool'; import { createRequire } from 'node:module'; const require = createRequire(import.meta.url); export default [defineAgent({ name: 'a', process: () => 1 }).name, typeof require('os').cpus];",
+    });
     expect(await load(made)).toEqual(['a', 'function']);
   });
 
@@ -67,16 +78,38 @@ describe('an agent module', () => {
     expect([same.digest, same.file]).toEqual([one.digest, one.file]);
     expect(other.file).not.toBe(one.file);
     expect(await load(one)).toBe(1);
-    expect(JSON.parse(await readFile(`${one.file}.map`, 'utf8'))).toMatchObject({ sources: ['../agents.ts'] });
+    expect(JSON.parse(await readFile(`${one.file}.map`, 'utf8'))).toMatchObject({
+      sources: ['../agents.ts'],
+    });
   });
 });
 
 describe('a mistake is one message with its place', () => {
   it.each([
-    ['a syntax error', { 'agents.ts': 'export default {\n  name: "a",\n  process( { return 1 }\n};' }, './agents.ts', /^agents\.ts:3:\d+: Expected/],
-    ['an import that leads nowhere', { 'agents.ts': "import x from './nothing.ts';\nexport default x" }, './agents.ts', 'agents.ts:1:15: Could not resolve "./nothing.ts"'],
-    ['a package that is not installed', { 'agents.ts': "export { default } from 'not-there'" }, './agents.ts', 'agents.ts:1:25: Could not resolve "not-there"'],
-    ['a missing file', {}, './agents.ts', /^agent module \.\/agents\.ts not found: there is no .*agents\.ts \(a path is relative to its manifest\)$/],
+    [
+      'a syntax error',
+      { 'agents.ts': 'export default {\n  name: "a",\n  process( { return 1 }\n};' },
+      './agents.ts',
+      /^agents\.ts:3:\d+: Expected/,
+    ],
+    [
+      'an import that leads nowhere',
+      { 'agents.ts': "import x from './nothing.ts';\nexport default x" },
+      './agents.ts',
+      'agents.ts:1:15: Could not resolve "./nothing.ts"',
+    ],
+    [
+      'a package that is not installed',
+      { 'agents.ts': "export { default } from 'not-there'" },
+      './agents.ts',
+      'agents.ts:1:25: Could not resolve "not-there"',
+    ],
+    [
+      'a missing file',
+      {},
+      './agents.ts',
+      /^agent module \.\/agents\.ts not found: there is no .*agents\.ts \(a path is relative to its manifest\)$/,
+    ],
     ['a missing package', {}, 'not-there', 'Could not resolve "not-there"'],
   ])('%s', async (_what, files, module, message) => {
     await mkdir(from, { recursive: true });

@@ -35,11 +35,16 @@ export async function bundleAgentModule(request: AgentModuleRequest): Promise<Ag
   const result = await runEsbuild({ ...optionsOf(request), write: false, metafile: true });
   const code = result.outputFiles.find((file) => file.path.endsWith('.mjs'));
   const map = result.outputFiles.find((file) => file.path.endsWith('.mjs.map'));
-  if (code === undefined || map === undefined) throw new BundleError(`${request.module}: the bundler gave no output`);
+  if (code === undefined || map === undefined)
+    throw new BundleError(`${request.module}: the bundler gave no output`);
   const digest = createHash('sha256').update(code.contents).digest('hex');
   const file = join(request.outFolder, `agents-${digest.slice(0, DIGEST_IN_NAME_LENGTH)}.mjs`);
   await mkdir(request.outFolder, { recursive: true });
-  await Promise.all(result.outputFiles.filter((asset) => asset !== code && asset !== map).map((asset) => writeWhole(asset.path, asset.contents)));
+  await Promise.all(
+    result.outputFiles
+      .filter((asset) => asset !== code && asset !== map)
+      .map((asset) => writeWhole(asset.path, asset.contents)),
+  );
   await writeWhole(`${file}.map`, map.contents);
   await writeWhole(file, code.contents);
   const inputs = Object.keys(result.metafile.inputs).map((path) => resolve(request.from, path));
@@ -63,7 +68,9 @@ function optionsOf({ module, from, outFolder }: AgentModuleRequest): BuildOption
     legalComments: 'none',
     logLevel: 'silent',
     // esbuild's CommonJS wrapper asks for a `require`, and a top-level one of our own could meet the author's.
-    banner: { js: "import { createRequire as __agentpoolCreateRequire } from 'node:module'; globalThis.require ??= __agentpoolCreateRequire(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as __agentpoolCreateRequire } from 'node:module'; globalThis.require ??= __agentpoolCreateRequire(import.meta.url);",
+    },
     plugins: [sdk(), nativeModules(), ownPlace()],
   };
 }
@@ -72,7 +79,10 @@ function entryOf(module: string, from: string): string {
   const isPath = isAbsolute(module) || /^\.{1,2}[\\/]/.test(module);
   const path = resolve(from, module);
   if (existsSync(path)) return path;
-  if (isPath) throw new BundleError(`agent module ${module} not found: there is no ${path} (a path is relative to its manifest)`);
+  if (isPath)
+    throw new BundleError(
+      `agent module ${module} not found: there is no ${path} (a path is relative to its manifest)`,
+    );
   return module;
 }
 

@@ -17,13 +17,26 @@ beforeEach(async () => {
 afterAll(() => rm(base, { recursive: true, force: true }));
 
 async function bundleOf(text: string, minify = false): Promise<RuntimeBundles> {
-  await writeFile(join(root, 'one.ts'), `import { shared } from './shared.ts'; export default shared + 1;`);
-  await writeFile(join(root, 'two.ts'), `import { shared } from './shared.ts'; import os from 'os'; export default [shared, typeof os.cpus];`);
+  await writeFile(
+    join(root, 'one.ts'),
+    `import { shared } from './shared.ts'; export default shared + 1;`,
+  );
+  await writeFile(
+    join(root, 'two.ts'),
+    `import { shared } from './shared.ts'; import os from 'os'; export default [shared, typeof os.cpus];`,
+  );
   if (text !== '') await writeFile(join(root, 'shared.ts'), text);
   return bundle(minify);
 }
-const bundle = (minify = false): Promise<RuntimeBundles> => bundleRuntime({ root, entries: { first: 'one.ts', second: 'two.ts' }, minify, cacheFolder: join(root, 'cache') });
-const load = async (path: string | undefined): Promise<unknown> => ((await import(path ?? '')) as { default: unknown }).default;
+const bundle = (minify = false): Promise<RuntimeBundles> =>
+  bundleRuntime({
+    root,
+    entries: { first: 'one.ts', second: 'two.ts' },
+    minify,
+    cacheFolder: join(root, 'cache'),
+  });
+const load = async (path: string | undefined): Promise<unknown> =>
+  ((await import(path ?? '')) as { default: unknown }).default;
 
 describe('bundles of our own files', () => {
   it('are made once, and used again as long as nothing has changed', async () => {
@@ -42,7 +55,8 @@ describe('bundles of our own files', () => {
   });
 
   it('do not pile up', async () => {
-    for (let version = 0; version < 5; version += 1) await bundleOf(`export const shared = ${'1'.repeat(version + 1)};`);
+    for (let version = 0; version < 5; version += 1)
+      await bundleOf(`export const shared = ${'1'.repeat(version + 1)};`);
     expect(await readdir(join(root, 'cache'))).toHaveLength(2);
   });
 

@@ -25,7 +25,11 @@ export type RuntimeBundles = Readonly<Record<string, string>>;
 /** What was bundled, kept beside it: as long as no input has changed, the bundle is used again. */
 interface BundleRecord {
   readonly key: string;
-  readonly inputs: readonly { readonly path: string; readonly size: number; readonly changedMs: number }[];
+  readonly inputs: readonly {
+    readonly path: string;
+    readonly size: number;
+    readonly changedMs: number;
+  }[];
 }
 
 const RECORD = 'bundle.json';
@@ -33,13 +37,27 @@ const RECORD = 'bundle.json';
 const KEPT = 2;
 
 export async function bundleRuntime(request: RuntimeBundleRequest): Promise<RuntimeBundles> {
-  const key = createHash('sha256').update(JSON.stringify([request.root, request.entries, request.minify, esbuildVersion, process.version])).digest('hex');
+  const key = createHash('sha256')
+    .update(
+      JSON.stringify([
+        request.root,
+        request.entries,
+        request.minify,
+        esbuildVersion,
+        process.version,
+      ]),
+    )
+    .digest('hex');
   const folders = await listFolders(request.cacheFolder);
   for (const folder of folders) {
     if (await isFresh(folder, key)) return pathsIn(folder, request);
   }
   const folder = await makeBundles(request, key);
-  await Promise.all(folders.slice(0, Math.max(0, folders.length - KEPT + 1)).map((old) => rm(old, { recursive: true, force: true })));
+  await Promise.all(
+    folders
+      .slice(0, Math.max(0, folders.length - KEPT + 1))
+      .map((old) => rm(old, { recursive: true, force: true })),
+  );
   return pathsIn(folder, request);
 }
 
@@ -61,16 +79,22 @@ async function makeBundles(request: RuntimeBundleRequest, key: string): Promise<
     logLevel: 'silent',
     // Optional natives of msgpackr and others: asked for in a try, and absent is fine.
     external: ['*.node', 'msgpackr-extract'],
-    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
     write: false,
     metafile: true,
   });
-  const inputs = await Promise.all(Object.keys(result.metafile.inputs).map((path) => describe(resolve(request.root, path))));
+  const inputs = await Promise.all(
+    Object.keys(result.metafile.inputs).map((path) => describe(resolve(request.root, path))),
+  );
   const digest = createHash('sha256').update(key);
   for (const file of result.outputFiles) digest.update(file.contents);
   const folder = join(request.cacheFolder, digest.digest('hex').slice(0, 16));
   const draft = await mkdtemp(`${folder}.`);
-  await Promise.all(result.outputFiles.map((file) => writeFile(join(draft, nameOf(file.path)), file.contents)));
+  await Promise.all(
+    result.outputFiles.map((file) => writeFile(join(draft, nameOf(file.path)), file.contents)),
+  );
   await writeFile(join(draft, RECORD), JSON.stringify({ key, inputs } satisfies BundleRecord));
   await settleIn(draft, folder);
   return folder;
@@ -89,8 +113,12 @@ async function settleIn(draft: string, folder: string): Promise<void> {
 async function isFresh(folder: string, key: string): Promise<boolean> {
   const record = await readRecord(folder);
   if (record?.key !== key) return false;
-  const now = await Promise.all(record.inputs.map(({ path }) => describe(path).catch(() => undefined)));
-  return record.inputs.every((input, index) => input.size === now[index]?.size && input.changedMs === now[index].changedMs);
+  const now = await Promise.all(
+    record.inputs.map(({ path }) => describe(path).catch(() => undefined)),
+  );
+  return record.inputs.every(
+    (input, index) => input.size === now[index]?.size && input.changedMs === now[index].changedMs,
+  );
 }
 
 async function readRecord(folder: string): Promise<BundleRecord | undefined> {
@@ -109,13 +137,22 @@ async function describe(path: string): Promise<BundleRecord['inputs'][number]> {
 /** Oldest first; what a crash left half made is among them, and goes with the others. */
 async function listFolders(cacheFolder: string): Promise<string[]> {
   await mkdir(cacheFolder, { recursive: true });
-  const entries = (await readdir(cacheFolder, { withFileTypes: true })).filter((entry) => entry.isDirectory());
-  const aged = await Promise.all(entries.map(async ({ name }) => ({ path: join(cacheFolder, name), ms: (await stat(join(cacheFolder, name))).mtimeMs })));
+  const entries = (await readdir(cacheFolder, { withFileTypes: true })).filter((entry) =>
+    entry.isDirectory(),
+  );
+  const aged = await Promise.all(
+    entries.map(async ({ name }) => ({
+      path: join(cacheFolder, name),
+      ms: (await stat(join(cacheFolder, name))).mtimeMs,
+    })),
+  );
   return aged.sort((one, other) => one.ms - other.ms).map(({ path }) => path);
 }
 
 function pathsIn(folder: string, { entries }: RuntimeBundleRequest): RuntimeBundles {
-  return Object.fromEntries(Object.keys(entries).map((name) => [name, join(folder, `${name}.mjs`)]));
+  return Object.fromEntries(
+    Object.keys(entries).map((name) => [name, join(folder, `${name}.mjs`)]),
+  );
 }
 
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);

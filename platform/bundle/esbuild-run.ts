@@ -1,5 +1,12 @@
 /** One build with esbuild, its mistakes as one clear message, its service process stopped when nobody uses it. */
-import { build, stop, type BuildFailure, type BuildOptions, type BuildResult, type Message } from 'esbuild';
+import {
+  build,
+  stop,
+  type BuildFailure,
+  type BuildOptions,
+  type BuildResult,
+  type Message,
+} from 'esbuild';
 
 /** What was to be bundled has a mistake; `message` is for its author and names file, line and column. */
 export class BundleError extends Error {
@@ -11,7 +18,9 @@ type InMemory = BuildOptions & { readonly write: false; readonly metafile: true 
 let running = 0;
 
 /** Throws BundleError with the first mistakes. */
-export async function runEsbuild<Options extends InMemory>(options: Options): Promise<BuildResult<Options>> {
+export async function runEsbuild<Options extends InMemory>(
+  options: Options,
+): Promise<BuildResult<Options>> {
   running += 1;
   try {
     return await build<Options>(options as never);

@@ -35,7 +35,14 @@ export function nativeModules(): Plugin {
 }
 
 const LOADERS: Readonly<Record<string, Loader>> = {
-  '.ts': 'ts', '.mts': 'ts', '.cts': 'ts', '.tsx': 'tsx', '.js': 'js', '.mjs': 'js', '.cjs': 'js', '.jsx': 'jsx',
+  '.ts': 'ts',
+  '.mts': 'ts',
+  '.cts': 'ts',
+  '.tsx': 'tsx',
+  '.js': 'js',
+  '.mjs': 'js',
+  '.cjs': 'js',
+  '.jsx': 'jsx',
 };
 
 /** `import.meta.url`, `__dirname` and their kin are those of the source, so that files beside it are found. */
@@ -43,19 +50,35 @@ export function ownPlace(): Plugin {
   return {
     name: 'own-place',
     setup: (build) => {
-      build.onLoad({ filter: /\.[cm]?[jt]sx?$/, namespace: 'file' }, async ({ path }) => withOwnPlace(path, await readFile(path, 'utf8')));
+      build.onLoad({ filter: /\.[cm]?[jt]sx?$/, namespace: 'file' }, async ({ path }) =>
+        withOwnPlace(path, await readFile(path, 'utf8')),
+      );
     },
   };
 }
 
 /** Undefined: esbuild reads the file itself. Lines stay what they are, for stack traces. */
 function withOwnPlace(path: string, source: string): OnLoadResult | undefined {
-  const places: Readonly<Record<string, string>> = { url: pathToFileURL(path).href, filename: path, dirname: dirname(path) };
-  const replaced = source.replace(/\bimport\.meta\.(url|filename|dirname)\b/g, (whole, name: string) => JSON.stringify(places[name] ?? whole));
+  const places: Readonly<Record<string, string>> = {
+    url: pathToFileURL(path).href,
+    filename: path,
+    dirname: dirname(path),
+  };
+  const replaced = source.replace(
+    /\bimport\.meta\.(url|filename|dirname)\b/g,
+    (whole, name: string) => JSON.stringify(places[name] ?? whole),
+  );
   const declarations = ['filename', 'dirname']
-    .filter((name) => source.includes(`__${name}`) && !new RegExp(`\\b(?:const|let|var|function)\\s[^;\\n]*\\b__${name}\\b`).test(source))
+    .filter(
+      (name) =>
+        source.includes(`__${name}`) &&
+        !new RegExp(`\\b(?:const|let|var|function)\\s[^;\\n]*\\b__${name}\\b`).test(source),
+    )
     .map((name) => `var __${name} = ${JSON.stringify(places[name])};`);
   if (replaced === source && declarations.length === 0) return undefined;
   const loader = LOADERS[extname(path)] ?? 'js';
-  return { contents: source.startsWith('#!') ? replaced : declarations.join('') + replaced, loader };
+  return {
+    contents: source.startsWith('#!') ? replaced : declarations.join('') + replaced,
+    loader,
+  };
 }

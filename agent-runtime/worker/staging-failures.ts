@@ -1,0 +1,43 @@
+/** Why a task that came to its end cannot be staged, as its error; changes nothing. */
+import type { StateWrite } from '../../platform/store/store.ts';
+import type { TaskFailure } from './agent-failure.ts';
+import type { Answer } from './payloads.ts';
+import type { WorkerLimits } from './protocol.ts';
+import type { SessionState } from './session-state.ts';
+
+const KEYS_NAMED_MAX = 3;
+
+export function answerTooLarge(
+  { payload }: Answer,
+  { answerBytesMax }: WorkerLimits,
+): TaskFailure | undefined {
+  const bytes = payload.body.length;
+  if (bytes <= answerBytesMax) return undefined;
+  const message = `the answer has ${bytes} bytes; at most ${answerBytesMax} are allowed (limits.answerBytesMax)`;
+  return { type: 'error', reason: 'PAYLOAD_TOO_LARGE', message };
+}
+
+/** A state that is over a lowered limit may still shrink. */
+export function stateTooLarge(
+  state: SessionState,
+  writes: readonly StateWrite[],
+  { stateBytesMax }: WorkerLimits,
+): TaskFailure | undefined {
+  const bytes = state.bytesAfter(writes);
+  if (bytes <= stateBytesMax || bytes <= state.bytes) return undefined;
+  const message = `the project's state would have ${bytes} bytes; at most ${stateBytesMax} are allowed (limits.stateBytesMax); this task wrote ${namesOf(writes)}`;
+  return { type: 'error', reason: 'PAYLOAD_TOO_LARGE', message };
+}
+
+export function conflictFailure(writes: readonly StateWrite[], streamed: boolean): TaskFailure {
+  const why = streamed
+    ? 'it had streamed already, so it could not run again'
+    : 'again in its second run';
+  const message = `another task changed what this one had read and written (${namesOf(writes)}); ${why}`;
+  return { type: 'error', reason: 'STATE_CONFLICT', message };
+}
+
+function namesOf(writes: readonly StateWrite[]): string {
+  const names = writes.slice(0, KEYS_NAMED_MAX).map((write) => `"${write.key}"`);
+  return [...names, ...(writes.length > KEYS_NAMED_MAX ? ['…'] : [])].join(', ');
+}
