@@ -38,8 +38,12 @@ export class FakeDriver implements Driver {
   readonly times: FakeTimes = { startMs: 500, initializeMs: 200, drainMs: 300 };
   /** By revision; others serve. */
   readonly fates = new Map<string, Fate>();
+  /** By the digest of the agent module; where there is none, the revision's counts. */
+  readonly fateOfDigest = new Map<string, Fate>();
   readonly isHot = new Set<string>();
   creates = 0;
+  /** Called with the truth just after each create. */
+  onCreate: (() => void) | undefined;
   readonly #clock: Clock;
   readonly #store: Store;
   readonly #runtimes = new Map<string, FakeRuntime>();
@@ -74,7 +78,7 @@ export class FakeDriver implements Driver {
     this.#late.add(request.name);
     const runtime = new FakeRuntime({
       request,
-      fate: this.fates.get(request.template.revision) ?? 'Serves',
+      fate: this.#fateOf(request),
       times: { ...this.times },
       clock: this.#clock,
       store: this.#store,
@@ -88,6 +92,7 @@ export class FakeDriver implements Driver {
     };
     if (this.faults.createDelayMs === 0) appear();
     else this.#clock.after(this.faults.createDelayMs, appear);
+    this.onCreate?.();
   }
 
   async bind(name: string, binding: { readonly project: string }): Promise<void> {
@@ -126,6 +131,11 @@ export class FakeDriver implements Driver {
   watch(onChange: (pool: PoolKey) => void): () => void {
     this.#watchers.add(onChange);
     return () => this.#watchers.delete(onChange);
+  }
+
+  #fateOf({ template }: RuntimeRequest): Fate {
+    const { revision, module } = template;
+    return this.fateOfDigest.get(module.digest) ?? this.fates.get(revision) ?? 'Serves';
   }
 
   #changed(pool: PoolKey): void {

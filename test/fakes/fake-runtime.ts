@@ -71,6 +71,11 @@ export class FakeRuntime {
     return this.phase.at === 'running' || this.phase.at === 'silent';
   }
 
+  /** It has not been ready for anything yet. */
+  get isStarting(): boolean {
+    return this.phase.at === 'running' && !this.#isReady && this.binding === undefined;
+  }
+
   bind(project: string): void {
     if (this.binding !== undefined && this.binding.project !== project)
       throw new Error(`bound twice: ${this.binding.project}, ${project}`);

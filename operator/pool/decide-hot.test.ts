@@ -1,0 +1,276 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  bound,
+  hot,
+  ROLLING,
+  shared,
+  STALLED,
+  standby,
+} from '../../test/builders/pool-builders.ts';
+import {
+  actions,
+  create,
+  failures,
+  hotSpec,
+  LONG_AGO,
+  type Row,
+} from '../../test/builders/plan-rows.ts';
+
+const HOT: readonly Row[] = [
+  [
+    'refills standbys',
+    hotSpec({ standby: 2 }),
+    { runtimes: [standby('s', 'ready')] },
+    create(1, 'dedicated'),
+  ],
+  [
+    'drops standbys that are too many, unready ones first',
+    hotSpec({ standby: 1 }),
+    { runtimes: [standby('s', 'ready'), standby('t', 'starting')] },
+    ['drain t StandbySurplus'],
+  ],
+  [
+    'binds a ready standby and refills',
+    hotSpec({ standby: 1 }),
+    { hot: [hot('p')], runtimes: [standby('s', 'ready')] },
+    ['bind s p', ...create(1, 'dedicated')],
+  ],
+  ['makes a runtime where no standby is', hotSpec({}), { hot: [hot('p')] }, create(1, 'dedicated')],
+  [
+    'waits for a runtime that starts',
+    hotSpec({}),
+    { hot: [hot('p')], runtimes: [standby('s', 'starting')] },
+    [],
+  ],
+  [
+    'binds nothing that is not ready',
+    hotSpec({}),
+    { hot: [hot('p')], runtimes: [standby('s', 'unready')] },
+    [],
+  ],
+  [
+    'binds each standby once',
+    hotSpec({}),
+    { hot: [hot('p'), hot('q')], runtimes: [standby('s', 'ready')] },
+    ['bind s p', ...create(1, 'dedicated')],
+  ],
+  [
+    'binds no standby of another class',
+    hotSpec({ standby: 1 }),
+    {
+      standbyResources: { memoryMb: 2048 },
+      hot: [hot('p', 'Project', { memoryMb: 4096 })],
+      runtimes: [standby('s', 'ready', 'new', { resources: { memoryMb: 2048 } })],
+    },
+    ['create dedicated new 4096'],
+  ],
+  [
+    'binds no standby of another revision',
+    hotSpec({}),
+    { ...ROLLING, hot: [hot('p')], runtimes: [standby('s', 'ready', 'old')] },
+    ['drain s StandbySurplus', ...create(1, 'dedicated')],
+  ],
+  [
+    'leaves a served project alone',
+    hotSpec({}),
+    { hot: [hot('p')], runtimes: [bound('b', 'p', 'ready', { isServing: true })] },
+    [],
+  ],
+  [
+    'waits for a project that initialises',
+    hotSpec({}),
+    { hot: [hot('p')], runtimes: [bound('b', 'p', 'starting')] },
+    [],
+  ],
+  [
+    'gives up a binding that never becomes ready',
+    hotSpec({}),
+    {
+      hot: [hot('p')],
+      runtimes: [{ ...bound('b', 'p', 'starting'), binding: { project: 'p', sinceMs: LONG_AGO } }],
+    },
+    ['remove b StartTimeout', ...create(1, 'dedicated')],
+  ],
+  [
+    'replaces a dedicated runtime that ended',
+    hotSpec({}),
+    { hot: [hot('p')], runtimes: [bound('b', 'p', 'exited')] },
+    ['remove b Exited', ...create(1, 'dedicated')],
+  ],
+  [
+    'waits with a project whose runtimes fail',
+    hotSpec({}),
+    { hot: [hot('p')], failuresByProject: new Map([['p', failures(3, 100)]]) },
+    [],
+  ],
+  [
+    'keeps within hot.maxInstances, pinned projects first',
+    hotSpec({ maxInstances: 1 }),
+    { hot: [hot('p'), hot('q', 'Project')], runtimes: [standby('s', 'ready')] },
+    ['bind s q'],
+  ],
+  [
+    'keeps within maxInstances',
+    { ...hotSpec({}), maxInstances: 1 },
+    { hot: [hot('p'), hot('q')] },
+    create(1, 'dedicated'),
+  ],
+  [
+    'keeps no standby that no place is left for',
+    hotSpec({ maxInstances: 1, standby: 1 }),
+    { hot: [hot('p')], runtimes: [bound('b', 'p', 'ready'), standby('s', 'ready')] },
+    ['drain s StandbySurplus'],
+  ],
+  [
+    'a pinned project takes the place of another one',
+    hotSpec({ maxInstances: 1 }),
+    {
+      hot: [hot('p'), hot('q', 'Project')],
+      runtimes: [bound('b', 'p', 'ready', { isServing: true })],
+    },
+    ['drain b HotCapacity', ...create(1, 'dedicated')],
+  ],
+  [
+    'among equals the one with a runtime keeps it',
+    hotSpec({ maxInstances: 1 }),
+    {
+      hot: [hot('p', 'Override', { sinceMs: 1 }), hot('q', 'Override', { sinceMs: 2 })],
+      runtimes: [bound('b', 'q', 'ready')],
+    },
+    [],
+  ],
+  [
+    'demoted: waits until it is released',
+    hotSpec({}),
+    { runtimes: [bound('b', 'p', 'ready', { isServing: true })] },
+    [],
+  ],
+  [
+    'demoted and released: goes',
+    hotSpec({}),
+    { runtimes: [bound('b', 'p', 'ready')] },
+    ['drain b Demoted'],
+  ],
+  [
+    'idle: goes although its tier is HOT',
+    hotSpec({ idleSeconds: 60 }),
+    {
+      hot: [hot('p', 'Override', { idleMs: 60_000 })],
+      runtimes: [bound('b', 'p', 'ready', { isServing: true })],
+    },
+    ['drain b Idle'],
+  ],
+  [
+    'idle but pinned: stays',
+    hotSpec({ idleSeconds: 60 }),
+    {
+      hot: [hot('p', 'Project', { idleMs: 60_000 })],
+      runtimes: [bound('b', 'p', 'ready', { isServing: true })],
+    },
+    [],
+  ],
+  [
+    'idleSeconds 0: never idle',
+    hotSpec({}),
+    { hot: [hot('p', 'Override', { idleMs: 9e9 })], runtimes: [bound('b', 'p', 'ready')] },
+    [],
+  ],
+  [
+    'rolls: a new one is made beside the old one',
+    hotSpec({}),
+    { ...ROLLING, hot: [hot('p')], runtimes: [bound('o', 'p', 'ready', { revision: 'old' })] },
+    create(1, 'dedicated'),
+  ],
+  [
+    'rolls: the old one goes when the new one is ready',
+    hotSpec({}),
+    {
+      ...ROLLING,
+      served: 'new',
+      hot: [hot('p')],
+      runtimes: [bound('o', 'p', 'ready', { revision: 'old' }), bound('n', 'p', 'ready')],
+    },
+    ['drain o Replaced'],
+  ],
+  [
+    'rolls: not before the new one is ready',
+    hotSpec({}),
+    {
+      ...ROLLING,
+      served: 'new',
+      hot: [hot('p')],
+      runtimes: [bound('o', 'p', 'ready', { revision: 'old' }), bound('n', 'p', 'starting')],
+    },
+    [],
+  ],
+  [
+    'rolls: no more at once than maxSurge',
+    hotSpec({}),
+    {
+      ...ROLLING,
+      served: 'new',
+      hot: [hot('p'), hot('q')],
+      runtimes: [
+        bound('o', 'p', 'ready', { revision: 'old' }),
+        bound('u', 'q', 'ready', { revision: 'old' }),
+      ],
+    },
+    create(1, 'dedicated'),
+  ],
+  [
+    'rolls: after the shared ones',
+    { replicas: 1 },
+    {
+      ...ROLLING,
+      hot: [hot('p')],
+      runtimes: [
+        shared('a', 'ready', 'old'),
+        shared('n', 'starting'),
+        bound('o', 'p', 'ready', { revision: 'old' }),
+      ],
+    },
+    [],
+  ],
+  [
+    'rolls without surge: the old one goes first',
+    { ...hotSpec({}), updateStrategy: { maxSurge: 0, maxUnavailable: 1 } },
+    {
+      ...ROLLING,
+      served: 'new',
+      hot: [hot('p'), hot('q')],
+      runtimes: [
+        bound('o', 'p', 'ready', { revision: 'old' }),
+        bound('u', 'q', 'ready', { revision: 'old' }),
+      ],
+    },
+    ['drain o Replaced'],
+  ],
+  [
+    'stalled: binds standbys of the old revision',
+    hotSpec({ standby: 1 }),
+    { ...STALLED, hot: [hot('p')], runtimes: [standby('s', 'ready', 'old')] },
+    ['bind s p', ...create(1, 'dedicated', 'old')],
+  ],
+  [
+    'shared runtimes come before standbys',
+    { replicas: 3, tiers: { hot: { standby: 3 } } },
+    {},
+    [...create(3), ...create(1, 'dedicated')],
+  ],
+  [
+    'waiting projects come before standbys',
+    hotSpec({ standby: 1 }),
+    {
+      runtimes: [standby('x', 'starting'), standby('y', 'starting'), standby('z', 'starting')],
+      standbyResources: {},
+      hot: [hot('p', 'Project', { memoryMb: 4096 })],
+    },
+    ['drain y StandbySurplus', 'drain z StandbySurplus', 'create dedicated new 4096'],
+  ],
+];
+
+describe('decide: dedicated runtimes', () => {
+  it.each(HOT)('%s', (_title, wanted, seen, expected) => {
+    expect(actions(wanted, seen)).toEqual(expected);
+  });
+});

@@ -1,0 +1,257 @@
+import { describe, expect, it } from '@jest/globals';
+import { ROLLING, shared, STALLED, standby } from '../../test/builders/pool-builders.ts';
+import { actions, create, failures, LONG_AGO, type Row } from '../../test/builders/plan-rows.ts';
+
+const SHARED: readonly Row[] = [
+  ['creates what is missing', { replicas: 2 }, {}, create(2)],
+  ['does nothing when all are there', { replicas: 1 }, { runtimes: [shared('a', 'ready')] }, []],
+  [
+    'waits for those that start',
+    { replicas: 2 },
+    { runtimes: [shared('a', 'starting'), shared('b', 'expected')] },
+    [],
+  ],
+  ['starts at most four at once', { replicas: 9 }, {}, create(4)],
+  [
+    'counts starts in flight',
+    { replicas: 9 },
+    { runtimes: [shared('a', 'starting'), shared('b', 'expected'), shared('c', 'starting')] },
+    create(1),
+  ],
+  [
+    'does not count a runtime that ends',
+    { replicas: 1 },
+    { runtimes: [shared('a', 'ending')] },
+    create(1),
+  ],
+  [
+    'keeps one that is unready for a while',
+    { replicas: 1 },
+    { runtimes: [shared('a', 'unready')] },
+    [],
+  ],
+  [
+    'removes and replaces one that ended',
+    { replicas: 1 },
+    { runtimes: [shared('a', 'exited')] },
+    ['remove a Exited', ...create(1)],
+  ],
+  [
+    'removes and replaces one that fell silent',
+    { replicas: 1 },
+    { runtimes: [shared('a', 'silent')] },
+    ['remove a Silent', ...create(1)],
+  ],
+  [
+    'gives up one that never becomes ready',
+    { replicas: 1 },
+    { runtimes: [shared('a', 'starting', 'new', { createdMs: LONG_AGO })] },
+    ['remove a StartTimeout', ...create(1)],
+  ],
+  [
+    'drains the emptiest when fewer are wanted',
+    { replicas: 1 },
+    {
+      runtimes: [
+        shared('a', 'ready', 'new', { instances: 3 }),
+        shared('b', 'ready', 'new', { instances: 1 }),
+      ],
+    },
+    ['drain b ScaledDown'],
+  ],
+  [
+    'drains one that is not ready before one that is',
+    { replicas: 1 },
+    { runtimes: [shared('a', 'ready'), shared('b', 'starting')] },
+    ['drain b ScaledDown'],
+  ],
+  [
+    'drains all at replicas 0',
+    { replicas: 0 },
+    { runtimes: [shared('a', 'ready')] },
+    ['drain a ScaledDown'],
+  ],
+  [
+    'drains all when suspended',
+    { operatingMode: 'Suspended' },
+    { runtimes: [shared('a', 'ready'), standby('s', 'starting'), shared('x', 'exited')] },
+    ['remove x Exited', 'drain a Suspended', 'drain s Suspended'],
+  ],
+  [
+    'waits after the second failure in a row',
+    { replicas: 1 },
+    { failuresByRevision: new Map([['new', failures(2, 100)]]) },
+    [],
+  ],
+  [
+    'starts at once after the first failure',
+    { replicas: 1 },
+    { failuresByRevision: new Map([['new', failures(1, 0)]]) },
+    create(1),
+  ],
+  [
+    'starts again after its backoff',
+    { replicas: 1 },
+    { failuresByRevision: new Map([['new', failures(2, 300)]]) },
+    create(1),
+  ],
+  [
+    'waits longer for a module that does not load',
+    { replicas: 1 },
+    { failuresByRevision: new Map([['new', failures(1, 9_000, 'AgentModuleInvalid')]]) },
+    [],
+  ],
+  [
+    'starts nothing while no module ever loaded',
+    { replicas: 1 },
+    { update: undefined as never },
+    [],
+  ],
+];
+
+const ROLLOUT: readonly Row[] = [
+  [
+    'starts a new one before an old one goes',
+    { replicas: 1 },
+    { ...ROLLING, runtimes: [shared('o', 'ready', 'old')] },
+    create(1),
+  ],
+  [
+    'keeps the old one while the new one starts',
+    { replicas: 1 },
+    { ...ROLLING, runtimes: [shared('o', 'ready', 'old'), shared('n', 'starting')] },
+    [],
+  ],
+  [
+    'drains the old one when the new one is ready',
+    { replicas: 1 },
+    { ...ROLLING, runtimes: [shared('o', 'ready', 'old'), shared('n', 'ready')] },
+    ['drain o Replaced'],
+  ],
+  [
+    'replaces three one by one',
+    { replicas: 3 },
+    {
+      ...ROLLING,
+      runtimes: [
+        shared('o', 'ready', 'old'),
+        shared('p', 'ready', 'old', { instances: 1 }),
+        shared('q', 'ready', 'old'),
+        shared('n', 'ready'),
+      ],
+    },
+    ['drain o Replaced', ...create(1)],
+  ],
+  [
+    'keeps to maxSurge',
+    { replicas: 3, updateStrategy: { maxSurge: 2 } },
+    {
+      ...ROLLING,
+      runtimes: [
+        shared('o', 'ready', 'old'),
+        shared('p', 'ready', 'old'),
+        shared('q', 'ready', 'old'),
+      ],
+    },
+    create(2),
+  ],
+  [
+    'without surge drains first',
+    { replicas: 2, updateStrategy: { maxSurge: 0, maxUnavailable: 1 } },
+    {
+      ...ROLLING,
+      runtimes: [shared('o', 'ready', 'old'), shared('p', 'ready', 'old', { instances: 2 })],
+    },
+    ['drain o Replaced', ...create(1)],
+  ],
+  [
+    'without surge waits while one is missing',
+    { replicas: 2, updateStrategy: { maxSurge: 0, maxUnavailable: 1 } },
+    { ...ROLLING, runtimes: [shared('p', 'ready', 'old'), shared('n', 'starting')] },
+    [],
+  ],
+  [
+    'lets go at once an old one that never served',
+    { replicas: 1 },
+    {
+      ...ROLLING,
+      runtimes: [
+        shared('o', 'starting', 'old'),
+        shared('p', 'ready', 'old'),
+        shared('n', 'starting'),
+      ],
+    },
+    ['drain o Replaced'],
+  ],
+  [
+    'keeps an old one that is unready while nothing else serves',
+    { replicas: 1 },
+    { ...ROLLING, runtimes: [shared('o', 'unready', 'old'), shared('n', 'starting')] },
+    [],
+  ],
+  [
+    'replaces a dead old one by a new one',
+    { replicas: 1 },
+    { ...ROLLING, runtimes: [shared('o', 'exited', 'old')] },
+    ['remove o Exited', ...create(1)],
+  ],
+  [
+    'stalled: leaves good ones alone',
+    { replicas: 1 },
+    { ...STALLED, runtimes: [shared('o', 'ready', 'old')] },
+    [],
+  ],
+  [
+    'stalled: replaces a dead good one by its like',
+    { replicas: 2 },
+    { ...STALLED, runtimes: [shared('o', 'ready', 'old')] },
+    create(1, 'shared', 'old'),
+  ],
+  [
+    'stalled: lets a hanging new one go',
+    { replicas: 1 },
+    { ...STALLED, runtimes: [shared('o', 'ready', 'old'), shared('n', 'starting')] },
+    ['drain n ScaledDown'],
+  ],
+  [
+    'stalled half-way: goes on with the revision that did come up',
+    { replicas: 2 },
+    {
+      ...STALLED,
+      rollout: { ...STALLED.rollout, readyCount: 1 },
+      runtimes: [shared('n', 'ready')],
+    },
+    create(1),
+  ],
+  [
+    'stalled from the start: tries again',
+    { replicas: 1 },
+    {
+      rollout: { at: 'stalled', to: 'new', readyCount: 0, why: 'RuntimeCrashLooping', message: '' },
+    },
+    create(1),
+  ],
+  [
+    'scaled down while it rolls',
+    { replicas: 1 },
+    {
+      ...ROLLING,
+      runtimes: [shared('o', 'ready', 'old'), shared('p', 'ready', 'old'), shared('n', 'ready')],
+    },
+    ['drain o Replaced', 'drain p Replaced'],
+  ],
+];
+
+describe('decide', () => {
+  describe('shared runtimes', () => {
+    it.each(SHARED)('%s', (_title, wanted, seen, expected) => {
+      expect(actions(wanted, seen)).toEqual(expected);
+    });
+  });
+
+  describe('a roll-out', () => {
+    it.each(ROLLOUT)('%s', (_title, wanted, seen, expected) => {
+      expect(actions(wanted, seen)).toEqual(expected);
+    });
+  });
+});

@@ -1,0 +1,180 @@
+/**
+ * The operator's loop under random events, faults and lies from a seed: never more runtimes than allowed (I5), and it always
+ * settles, in silence (I9). `SEED=7 npm run jest -- operator/pool/simulation` replays one.
+ */
+import { describe, expect, it } from '@jest/globals';
+import { agentPoolSpecSchema, type AgentPoolSpecInput } from '../../api/agent-pool.ts';
+import { loaded } from '../../test/fakes/fake-pool-source.ts';
+import { OperatorWorld } from '../../test/fakes/operator-world.ts';
+import { SeededRandom } from '../../test/simulation/seeded-random.ts';
+import { POOL_LIMITS } from './pool-limits.ts';
+import { hotPlaces } from './runtimes.ts';
+
+const PROJECTS = ['a', 'b', 'c', 'd', 'e'].map((name) => `default~pool~acme~${name}`);
+const STEPS = 60;
+const SEEDS = process.env['SEED'] === undefined ? range(1, 150) : [Number(process.env['SEED'])];
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from + 1 }, (_, index) => from + index);
+}
+
+class Simulation {
+  readonly #dice: SeededRandom;
+  readonly #world: OperatorWorld;
+  #input: AgentPoolSpecInput = { replicas: 2, tiers: { hot: { standby: 1, maxInstances: 3 } } };
+  #digest = 0;
+
+  constructor(seed: number) {
+    this.#dice = new SeededRandom(seed);
+    this.#world = new OperatorWorld(new SeededRandom(seed + 1));
+    this.#world.driver.onCreate = () => this.#checkLimits();
+  }
+
+  async run(): Promise<void> {
+    this.#put();
+    await this.#world.start();
+    for (let step = 0; step < STEPS; step++) {
+      await this.#event();
+      await this.#world.pass(this.#dice.pick([10, 100, 1_000, 5_000, 40_000]));
+    }
+    await this.#settle();
+    await this.#world.stop();
+  }
+
+  #put(): void {
+    this.#world.put(this.#input, loaded(`v${this.#digest}`));
+  }
+
+  async #event(): Promise<void> {
+    const dice = this.#dice;
+    const { driver } = this.#world;
+    const events: readonly (() => void | Promise<void>)[] = [
+      () => this.#change({ replicas: dice.between(0, 5) }),
+      () =>
+        this.#change({
+          tiers: {
+            hot: { standby: dice.between(0, 2), maxInstances: dice.between(1, 4) },
+          },
+        }),
+      () => this.#change({ operatingMode: dice.chance(0.3) ? 'Suspended' : 'Running' }),
+      () => this.#change({ updateStrategy: dice.pick(STRATEGIES) }),
+      () => this.#newModule(),
+      () => this.#newModule(),
+      () => this.#setTier(),
+      () => this.#setTier(),
+      () => this.#setTier(),
+      () => this.#pickRunning()?.exit('Crashed', 'was ended by SIGKILL'),
+      () => this.#pickRunning()?.exit('Crashed', 'was ended by SIGKILL'),
+      () => this.#pickRunning()?.freeze(),
+      () => {
+        driver.faults.createDelayMs = dice.pick([0, 0, 200, 8_000]);
+      },
+      () => {
+        driver.faults.staleMs = dice.pick([0, 0, 500, 4_000]);
+      },
+      () => {
+        driver.faults.losesEvents = dice.chance(0.5);
+      },
+      () => {
+        driver.faults.refuseCreates = dice.between(0, 4);
+      },
+      () => {
+        driver.faults.failBinds = dice.between(0, 2);
+      },
+      () => {
+        driver.times.drainMs = dice.pick([0, 300, 20_000]);
+        driver.times.startMs = dice.pick([100, 500, 5_000]);
+      },
+    ];
+    await dice.pick(events)();
+  }
+
+  #change(over: AgentPoolSpecInput): void {
+    this.#input = { ...this.#input, ...over };
+    this.#put();
+  }
+
+  /** With some luck it serves. Fates are by revision, and a revision is known when its first runtime is made. */
+  #newModule(): void {
+    this.#digest++;
+    const fate = this.#dice.pick([
+      'Serves',
+      'Serves',
+      'AgentModuleInvalid',
+      'Crashed',
+      'Hangs',
+    ] as const);
+    this.#world.driver.fateOfDigest.set(`v${this.#digest}`, fate);
+    this.#put();
+  }
+
+  async #setTier(): Promise<void> {
+    const tier = this.#dice.pick(['HOT', 'HOT', 'WARM', undefined] as const);
+    await this.#world.setTier(this.#dice.pick(PROJECTS), tier);
+  }
+
+  #pickRunning() {
+    const running = this.#world.driver.runtimes.filter((one) => one.phase.at === 'running');
+    return running.length === 0 ? undefined : this.#dice.pick(running);
+  }
+
+  /** I5, by what truly runs, at each moment at which one more is made. */
+  #checkLimits(): void {
+    const spec = agentPoolSpecSchema.parse(this.#input);
+    const { maxSurge } = spec.updateStrategy;
+    const counted = this.#world.driver.runtimes.filter((one) => one.counts);
+    const shared = counted.filter((one) => one.request.role === 'shared').length;
+    expect(shared).toBeLessThanOrEqual(spec.replicas + maxSurge);
+    const dedicated = counted.length - shared;
+    expect(dedicated).toBeLessThanOrEqual(hotPlaces(spec) + maxSurge);
+    const starting = counted.filter((one) => one.isStarting).length;
+    expect(starting).toBeLessThanOrEqual(POOL_LIMITS.startsInFlightMax);
+  }
+
+  async #settle(): Promise<void> {
+    const { driver, store } = this.#world;
+    Object.assign(driver.faults, {
+      createDelayMs: 0,
+      staleMs: 0,
+      losesEvents: false,
+      refuseCreates: 0,
+      failBinds: 0,
+    });
+    Object.assign(driver.times, { startMs: 500, drainMs: 300 });
+    this.#change({ operatingMode: 'Running' });
+    driver.fateOfDigest.clear();
+    this.#digest++;
+    this.#put();
+    await this.#world.pass(300_000);
+    const spec = agentPoolSpecSchema.parse(this.#input);
+    const hot = PROJECTS.filter((project) => driver.isHot.has(project)).length;
+    const served = Math.min(hot, hotPlaces(spec));
+    expect(this.#world.condition('Ready')).toBe('True AllReady');
+    expect(this.#world.running('shared')).toHaveLength(spec.replicas);
+    const dedicated = driver.runtimes.filter((one) => one.request.role === 'dedicated');
+    const bound = dedicated.map((one) => one.binding?.project).filter((one) => one !== undefined);
+    expect(new Set(bound).size).toBe(served);
+    expect(bound).toHaveLength(served);
+    const standbys = Math.min(spec.tiers.hot.standby, hotPlaces(spec) - served);
+    expect(dedicated).toHaveLength(served + standbys);
+    expect(driver.runtimes.filter((one) => !one.counts)).toEqual([]);
+    let writes = 0;
+    const end = store.subscribe('pools', () => writes++);
+    const created = driver.creates;
+    await this.#world.pass(60_000);
+    expect([writes, driver.creates - created]).toEqual([0, 0]);
+    end();
+  }
+}
+
+const STRATEGIES: readonly NonNullable<AgentPoolSpecInput['updateStrategy']>[] = [
+  { maxSurge: 1, maxUnavailable: 0 },
+  { maxSurge: 0, maxUnavailable: 1 },
+  { maxSurge: 2, maxUnavailable: 1, progressDeadlineSeconds: 20 },
+];
+
+describe('the operator under random events', () => {
+  it.each(SEEDS)('keeps its limits and settles: seed %i', async (seed) => {
+    await new Simulation(seed).run();
+  });
+});

@@ -1,0 +1,58 @@
+/** Rows of the tables of `decide`: what is wanted and seen, and the actions as lines of text. */
+import type { AgentPoolSpecInput } from '../../api/agent-pool.ts';
+import { decide } from '../../operator/pool/decide.ts';
+import type { Observed } from '../../operator/pool/observed.ts';
+import type { Action, Plan } from '../../operator/pool/plan.ts';
+import { POOL_LIMITS } from '../../operator/pool/pool-limits.ts';
+import { NOW_MS, observed, spec } from './pool-builders.ts';
+
+export type Row = readonly [
+  title: string,
+  wanted: AgentPoolSpecInput,
+  seen: Partial<Observed>,
+  actions: readonly string[],
+];
+
+/** `create dedicated new 512`, `bind name project`, `drain name Why`, `remove name Why`. */
+export function show(action: Action): string {
+  switch (action.do) {
+    case 'create': {
+      const { memoryMb } = action.resources;
+      return `create ${action.role} ${action.revision}${memoryMb === undefined ? '' : ` ${memoryMb}`}`;
+    }
+    case 'bind':
+      return `bind ${action.name} ${action.project}`;
+    case 'drain':
+      return `drain ${action.name} ${action.why}`;
+    case 'remove':
+      return `remove ${action.name} ${action.why}`;
+  }
+}
+
+export function plan(wanted: AgentPoolSpecInput, seen: Partial<Observed>, isDeleted = false): Plan {
+  return decide({ spec: spec(wanted), isDeleted }, observed(seen), POOL_LIMITS, NOW_MS);
+}
+
+export function actions(wanted: AgentPoolSpecInput, seen: Partial<Observed>): readonly string[] {
+  return plan(wanted, seen).actions.map(show);
+}
+
+/** Older than the longest start. */
+export const LONG_AGO = NOW_MS - 71_000;
+
+export function failures(
+  count: number,
+  agoMs: number,
+  reason: 'Crashed' | 'AgentModuleInvalid' = 'Crashed',
+) {
+  return { count, lastMs: NOW_MS - agoMs, reason, message: 'exited with code 1' };
+}
+
+/** A pool without shared runtimes: only its dedicated ones are looked at. */
+export function hotSpec(fields: object): AgentPoolSpecInput {
+  return { replicas: 0, tiers: { hot: fields } };
+}
+
+export function create(count: number, role = 'shared', revision = 'new'): string[] {
+  return Array.from({ length: count }, () => `create ${role} ${revision}`);
+}
