@@ -48,8 +48,7 @@ export interface Task {
   readonly agent: string;
   readonly conversationId: string;
   /** A string, any JSON value, or a list of parts (`InputPart`), as the caller sent it. */
-  // `any`: what arrives is the author's contract with the callers; `input` of the agent checks it at run time.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what arrives is the author's contract with the callers; `input` of the agent checks it at run time
   readonly input: any;
   readonly metadata: Readonly<Record<string, string>>;
   readonly priority: 'CRITICAL' | 'HIGH' | 'NORMAL' | 'LOW';
@@ -73,8 +72,7 @@ export interface AgentContext {
   readonly project: string;
   readonly tier: 'HOT' | 'WARM' | 'COLD';
   /** `runtime.config` of the pool with the tenant's and the project's laid over it. Frozen. */
-  // `any`: free form, its shape is between manifest and agent.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- free form, its shape is between manifest and agent
   readonly config: any;
   readonly log: AgentLog;
   /** Aborted when the task is cancelled or out of time (in `initialize`: when the activation is given up). */
@@ -110,8 +108,7 @@ export interface Conversation {
 export interface ConversationTurn {
   readonly role: 'user' | 'assistant';
   /** The input or the answer. */
-  // `any`: as for `Task.input`.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as for `Task.input`
   readonly content: any;
   readonly requestId: string;
   /** Wall-clock ms since the epoch. */
@@ -131,8 +128,7 @@ export interface State {
   readonly get: <T = Json>(key: string) => Promise<T | undefined>;
   readonly set: (key: string, value: unknown) => Promise<void>;
   /** Sets the key to what `change` makes of its value, and returns that. `change` is synchronous and can run again. */
-  // `any`: without it `(count = 0) => count + 1` would not type, as nothing says what was stored.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- without it `(count = 0) => count + 1` would not type, as nothing says what was stored
   readonly update: <T = any>(key: string, change: (value: T | undefined) => T) => Promise<T>;
   readonly delete: (key: string) => Promise<void>;
   /** In no particular order; changes of this list are not conflicts. */

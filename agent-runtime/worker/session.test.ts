@@ -322,8 +322,7 @@ describe('what an agent throws', () => {
     const harness = await WorkerHarness.serving(
       agent((task) => {
         if (task.requestId !== 'r1') return 'fine';
-        // Agents throw what they like.
-        // eslint-disable-next-line @typescript-eslint/only-throw-error
+        // eslint-disable-next-line @typescript-eslint/only-throw-error -- agents throw what they like
         throw thrown;
       }),
     );
