@@ -27,13 +27,27 @@ const ROUND_MS = 2_000;
 const ROUNDS = 3;
 
 const identity = (bytes: Buffer): Buffer => bytes;
-const shape = { requestSerialize: identity, requestDeserialize: identity, responseSerialize: identity, responseDeserialize: identity };
+const shape = {
+  requestSerialize: identity,
+  requestDeserialize: identity,
+  responseSerialize: identity,
+  responseDeserialize: identity,
+};
 const ECHO = {
   Unary: { path: '/bench.Echo/Unary', requestStream: false, responseStream: false, ...shape },
   Stream: { path: '/bench.Echo/Stream', requestStream: true, responseStream: true, ...shape },
 } as const satisfies ServiceDefinition;
 
-const RESULT: ResultHeader = { conversationId: 'c', instanceId: 'i', agent: 'echo', tier: 'HOT', arm: 'json_utf8', timings: { queueMs: 0, activateMs: 0, runMs: 0 }, replayed: false, hit: true };
+const RESULT: ResultHeader = {
+  conversationId: 'c',
+  instanceId: 'i',
+  agent: 'echo',
+  tier: 'HOT',
+  arm: 'json_utf8',
+  timings: { queueMs: 0, activateMs: 0, runMs: 0 },
+  replayed: false,
+  hit: true,
+};
 const HEADER: TaskHeader = {
   project: 'default~bench~tenant~project',
   requestId: 'request-0000000000000000',
@@ -66,16 +80,30 @@ async function serve(listen: string): Promise<void> {
     clock,
   );
   const register = (server: Server): void => {
-    addRuntimeService(server, { key: KEY, incarnation: INCARNATION, accept: links.accept, bind: async () => undefined, yieldProject: async () => false }, clock);
-    server.addService(ECHO as ServiceDefinition, {
-      Unary: (call: { request: Buffer }, callback: (error: null, answer: Buffer) => void) => callback(null, call.request),
+    addRuntimeService(
+      server,
+      {
+        key: KEY,
+        incarnation: INCARNATION,
+        accept: links.accept,
+        bind: async () => undefined,
+        yieldProject: async () => false,
+      },
+      clock,
+    );
+    server.addService(ECHO, {
+      Unary: (call: { request: Buffer }, callback: (error: null, answer: Buffer) => void) =>
+        callback(null, call.request),
       Stream: (call: NodeJS.ReadWriteStream) => {
         call.on('data', (message: Buffer) => call.write(message));
         call.on('error', () => undefined);
       },
     });
   };
-  await startGrpcServer({ listen, options: serverOptions({ messageBytesMax: 32 * 1024 * 1024 }), register }, clock);
+  await startGrpcServer(
+    { listen, options: serverOptions({ messageBytesMax: 32 * 1024 * 1024 }), register },
+    clock,
+  );
   process.send?.('ready');
 }
 
@@ -100,7 +128,9 @@ function overLink(link: RuntimeLink): Ask {
 function overUnary(client: Client): Ask {
   return () =>
     new Promise((resolve, reject) => {
-      client.makeUnaryRequest(ECHO.Unary.path, identity, identity, BODY, (error) => (error === null ? resolve() : reject(error)));
+      client.makeUnaryRequest(ECHO.Unary.path, identity, identity, BODY, (error) =>
+        error === null ? resolve() : reject(error),
+      );
     });
 }
 
@@ -126,7 +156,7 @@ async function measure(ask: Ask, inFlight: number): Promise<Figures> {
   const times: number[] = [];
   const startMs = clock.nowMs();
   const worker = async (): Promise<void> => {
-    for (let beforeMs = clock.nowMs(); beforeMs - startMs < ROUND_MS; ) {
+    for (let beforeMs = clock.nowMs(); beforeMs - startMs < ROUND_MS;) {
       await ask();
       const afterMs = clock.nowMs();
       times.push(afterMs - beforeMs);
@@ -136,7 +166,11 @@ async function measure(ask: Ask, inFlight: number): Promise<Figures> {
   await Promise.all(Array.from({ length: inFlight }, worker));
   const sorted = times.toSorted((a, b) => a - b);
   const at = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? NaN;
-  return { perSecond: (times.length * 1000) / (clock.nowMs() - startMs), p50Ms: at(0.5), p99Ms: at(0.99) };
+  return {
+    perSecond: (times.length * 1000) / (clock.nowMs() - startMs),
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+  };
 }
 
 async function main(): Promise<void> {
@@ -151,20 +185,41 @@ async function main(): Promise<void> {
       dial: createGrpcDial({ key: KEY }, random),
       clock,
       random,
-      events: { stateChanged: () => undefined, creditChanged: () => ready.resolve(undefined), moved: () => undefined, draining: () => undefined },
+      events: {
+        stateChanged: () => undefined,
+        creditChanged: () => ready.resolve(undefined),
+        moved: () => undefined,
+        draining: () => undefined,
+      },
     },
   );
   await ready.promise;
-  const client = new Client(address, credentials.createInsecure(), singleUseChannelOptions(32 * 1024 * 1024));
+  const client = new Client(
+    address,
+    credentials.createInsecure(),
+    singleUseChannelOptions(32 * 1024 * 1024),
+  );
   const rows: Record<string, string | number>[] = [];
-  const ways: readonly (readonly [string, Ask])[] = [['link', overLink(link)], ['grpc-js unary', overUnary(client)], ['grpc-js stream', overStream(client)]];
+  const ways: readonly (readonly [string, Ask])[] = [
+    ['link', overLink(link)],
+    ['grpc-js unary', overUnary(client)],
+    ['grpc-js stream', overStream(client)],
+  ];
   for (const [, ask] of ways) await measure(ask, 50);
   for (const inFlight of [1, 10, 50]) {
     const rounds = new Map(ways.map(([name]) => [name, [] as Figures[]]));
-    for (let round = 0; round < ROUNDS; round += 1) for (const [name, ask] of ways) rounds.get(name)?.push(await measure(ask, inFlight));
+    for (let round = 0; round < ROUNDS; round += 1)
+      for (const [name, ask] of ways) rounds.get(name)?.push(await measure(ask, inFlight));
     for (const [name, figures] of rounds) {
       const median = figures.toSorted((a, b) => a.perSecond - b.perSecond)[Math.floor(ROUNDS / 2)];
-      if (median !== undefined) rows.push({ inFlight, way: name, 'per second': Math.round(median.perSecond), 'p50 ms': median.p50Ms.toFixed(3), 'p99 ms': median.p99Ms.toFixed(3) });
+      if (median !== undefined)
+        rows.push({
+          inFlight,
+          way: name,
+          'per second': Math.round(median.perSecond),
+          'p50 ms': median.p50Ms.toFixed(3),
+          'p99 ms': median.p99Ms.toFixed(3),
+        });
     }
   }
   console.table(rows);

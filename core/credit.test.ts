@@ -20,23 +20,32 @@ describe('splitCredit', () => {
 
   it('gives out exactly what there is, one to each link while there are enough', () => {
     fc.assert(
-      fc.property(fc.nat(300), fc.array(fc.nat(1000), { minLength: 1, maxLength: 20 }), (total, demands) => {
-        const shares = splitCredit(total, demands);
-        expect(shares.reduce((sum, share) => sum + share, 0)).toBe(total);
-        expect(Math.min(...shares)).toBeGreaterThanOrEqual(total >= demands.length ? 1 : 0);
-        expect(shares.every(Number.isInteger)).toBe(true);
-      }),
+      fc.property(
+        fc.nat(300),
+        fc.array(fc.nat(1000), { minLength: 1, maxLength: 20 }),
+        (total, demands) => {
+          const shares = splitCredit(total, demands);
+          expect(shares.reduce((sum, share) => sum + share, 0)).toBe(total);
+          expect(Math.min(...shares)).toBeGreaterThanOrEqual(total >= demands.length ? 1 : 0);
+          expect(shares.every(Number.isInteger)).toBe(true);
+        },
+      ),
     );
   });
 
   it('never gives a link with more demand less', () => {
     fc.assert(
-      fc.property(fc.nat(300), fc.array(fc.nat(1000), { minLength: 2, maxLength: 10 }), (total, demands) => {
-        const shares = splitCredit(total, demands);
-        for (const [a, demandA] of demands.entries()) {
-          for (const [b, demandB] of demands.entries()) if (demandA > demandB) expect(shares[a]!).toBeGreaterThanOrEqual(shares[b]! - 1);
-        }
-      }),
+      fc.property(
+        fc.nat(300),
+        fc.array(fc.nat(1000), { minLength: 2, maxLength: 10 }),
+        (total, demands) => {
+          const shares = splitCredit(total, demands);
+          for (const [a, demandA] of demands.entries()) {
+            for (const [b, demandB] of demands.entries())
+              if (demandA > demandB) expect(shares[a]!).toBeGreaterThanOrEqual(shares[b]! - 1);
+          }
+        },
+      ),
     );
   });
 });

@@ -16,12 +16,17 @@ export function splitCredit(total: number, demands: readonly number[]): number[]
   const met = openSum <= left ? open : proportional(left, open, openSum);
   met.forEach((credits, index) => (shares[index] = (shares[index] ?? 0) + credits));
   left -= met.reduce((sum, credits) => sum + credits, 0);
-  return shares.map((share, index) => share + Math.floor(left / shares.length) + (index < left % shares.length ? 1 : 0));
+  return shares.map(
+    (share, index) =>
+      share + Math.floor(left / shares.length) + (index < left % shares.length ? 1 : 0),
+  );
 }
 
 /** Indices, largest demand first, equal ones in order. */
 function byDemand(demands: readonly number[]): number[] {
-  return demands.map((_, index) => index).sort((a, b) => (demands[b] ?? 0) - (demands[a] ?? 0) || a - b);
+  return demands
+    .map((_, index) => index)
+    .sort((a, b) => (demands[b] ?? 0) - (demands[a] ?? 0) || a - b);
 }
 
 /** Largest remainder method. */

@@ -4,7 +4,20 @@ import type { INamespace, IType } from 'protobufjs';
 type Nested = NonNullable<INamespace['nested']>[string];
 type Objects = Readonly<Record<string, Nested>>;
 
-const NUMBERS = new Set(['double', 'float', 'int32', 'uint32', 'int64', 'uint64', 'sint32', 'sint64', 'fixed32', 'fixed64', 'sfixed32', 'sfixed64']);
+const NUMBERS = new Set([
+  'double',
+  'float',
+  'int32',
+  'uint32',
+  'int64',
+  'uint64',
+  'sint32',
+  'sint64',
+  'fixed32',
+  'fixed64',
+  'sfixed32',
+  'sfixed64',
+]);
 const GOOGLE: Readonly<Record<string, string>> = { 'google.protobuf.Timestamp': 'Timestamp' };
 
 const PRELUDE = `/** What may be given where a message is sent: every field can be left out. */
@@ -35,10 +48,13 @@ function objectsOf(root: INamespace, packageName: string): Objects {
   let current: INamespace = root;
   for (const part of packageName.split('.')) {
     const next = current.nested?.[part];
-    if (next === undefined || !('nested' in next)) throw new Error(`no package ${packageName} in the descriptor`);
+    if (next === undefined || !('nested' in next))
+      throw new Error(`no package ${packageName} in the descriptor`);
     current = next;
   }
-  return Object.fromEntries(Object.entries(current.nested ?? {}).filter(([, object]) => !isPackage(object)));
+  return Object.fromEntries(
+    Object.entries(current.nested ?? {}).filter(([, object]) => !isPackage(object)),
+  );
 }
 
 function isPackage(object: Nested): boolean {
@@ -46,7 +62,10 @@ function isPackage(object: Nested): boolean {
 }
 
 function textOf(name: string, object: Nested, objects: Objects): string {
-  if ('values' in object) return `export type ${name} = ${Object.keys(object.values).map((value) => `'${value}'`).join(' | ')};\n`;
+  if ('values' in object)
+    return `export type ${name} = ${Object.keys(object.values)
+      .map((value) => `'${value}'`)
+      .join(' | ')};\n`;
   if ('methods' in object) return serviceText(name, object.methods);
   if ('fields' in object) return messageText(name, object, objects);
   throw new Error(`${name} is neither message, enum nor service`);
@@ -60,11 +79,14 @@ interface Method {
 }
 
 function serviceText(name: string, methods: Readonly<Record<string, Method>>): string {
-  const lines = Object.entries(methods).map(([method, { requestType, responseType, requestStream = false, responseStream = false }]) => {
-    const kind = requestStream ? (responseStream ? 'Bidi' : 'Client') : 'Server';
-    const handler = requestStream || responseStream ? `handle${kind}StreamingCall` : 'handleUnaryCall';
-    return `  ${method}: ${handler}<${requestType}, Init<${responseType}>>;\n`;
-  });
+  const lines = Object.entries(methods).map(
+    ([method, { requestType, responseType, requestStream = false, responseStream = false }]) => {
+      const kind = requestStream ? (responseStream ? 'Bidi' : 'Client') : 'Server';
+      const handler =
+        requestStream || responseStream ? `handle${kind}StreamingCall` : 'handleUnaryCall';
+      return `  ${method}: ${handler}<${requestType}, Init<${responseType}>>;\n`;
+    },
+  );
   return `export type ${name}Handlers = {\n${lines.join('')}};\n`;
 }
 
@@ -75,7 +97,10 @@ function messageText(name: string, type: IType, objects: Objects): string {
     const optional = inOneof.has(field);
     return `  ${field}${optional ? '?' : ''}: ${fieldType(description, objects, optional)};\n`;
   });
-  const cases = oneofs.map(([oneof, { oneof: members }]) => `  ${oneof}?: ${members.map((member) => `'${member}'`).join(' | ')};\n`);
+  const cases = oneofs.map(
+    ([oneof, { oneof: members }]) =>
+      `  ${oneof}?: ${members.map((member) => `'${member}'`).join(' | ')};\n`,
+  );
   return `export interface ${name} {\n${fields.join('')}${cases.join('')}}\n`;
 }
 

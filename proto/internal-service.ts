@@ -30,15 +30,22 @@ export const agentRuntimeService = {
 
 type Definition<Request, Response> = MethodDefinition<Init<Request>, Response>;
 
-function stream<Request extends object, Response extends object>(name: string): Definition<Request, Response> {
+function stream<Request extends object, Response extends object>(
+  name: string,
+): Definition<Request, Response> {
   return definitionOf(name, true);
 }
 
-function unary<Request extends object, Response extends object>(name: string): Definition<Request, Response> {
+function unary<Request extends object, Response extends object>(
+  name: string,
+): Definition<Request, Response> {
   return definitionOf(name, false);
 }
 
-function definitionOf<Request extends object, Response extends object>(name: string, isStream: boolean): Definition<Request, Response> {
+function definitionOf<Request extends object, Response extends object>(
+  name: string,
+  isStream: boolean,
+): Definition<Request, Response> {
   const request = root.lookupType(`${PACKAGE}.${name}Request`);
   const response = root.lookupType(`${PACKAGE}.${name}Response`);
   return {

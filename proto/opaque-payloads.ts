@@ -8,7 +8,9 @@ const OPAQUE_TYPES = new Set(['google.protobuf.Value', 'Parts']);
 
 /** A copy of the protobufjs JSON in which every field of type google.protobuf.Value or Parts is bytes. */
 export function withOpaquePayloads(namespace: INamespace): INamespace {
-  const nested = Object.entries(namespace.nested ?? {}).map(([name, object]) => [name, transformed(object)] as const);
+  const nested = Object.entries(namespace.nested ?? {}).map(
+    ([name, object]) => [name, transformed(object)] as const,
+  );
   return { ...namespace, nested: Object.fromEntries(nested) };
 }
 
@@ -20,6 +22,9 @@ function transformed(object: Nested): Nested {
 }
 
 function withOpaqueFields(type: IType): IType {
-  const fields = Object.entries(type.fields).map(([name, field]) => [name, OPAQUE_TYPES.has(field.type) ? { ...field, type: 'bytes' } : field] as const);
+  const fields = Object.entries(type.fields).map(
+    ([name, field]) =>
+      [name, OPAQUE_TYPES.has(field.type) ? { ...field, type: 'bytes' } : field] as const,
+  );
   return { ...type, fields: Object.fromEntries(fields) };
 }

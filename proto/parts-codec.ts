@@ -9,7 +9,8 @@ export interface BlobPart {
   readonly uri?: string;
 }
 
-export type Part = { readonly text: string } | { readonly json: unknown } | { readonly blob: BlobPart };
+export type Part =
+  { readonly text: string } | { readonly json: unknown } | { readonly blob: BlobPart };
 
 export const PARTS_MAX = 10_000;
 

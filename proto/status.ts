@@ -2,9 +2,17 @@
  * AppError ⇄ gRPC status with google.rpc details (ErrorInfo, RetryInfo, BadRequest) in `grpc-status-details-bin`: the one border where
  * our errors become gRPC's. Messages of google/rpc/{status,error_details}.proto are written by hand: three small ones.
  */
-import { Metadata, type StatusObject } from '@grpc/grpc-js';
+import { Metadata, status, type StatusObject } from '@grpc/grpc-js';
 import protobuf from 'protobufjs/minimal.js';
-import { AppError, ERROR_DOMAIN, GRPC_CODES, isReason, type ErrorDetails, type GrpcCode, type Reason } from '../core/errors.ts';
+import {
+  AppError,
+  ERROR_DOMAIN,
+  GRPC_CODES,
+  isReason,
+  type ErrorDetails,
+  type GrpcCode,
+  type Reason,
+} from '../core/errors.ts';
 import { endOf } from './value-codec.ts';
 
 export const DETAILS_KEY = 'grpc-status-details-bin';
@@ -22,16 +30,20 @@ export function statusOf(error: AppError): StatusObject {
   const message = shortened(error.message, MESSAGE_CHARS_MAX);
   const metadata = new Metadata();
   metadata.set(DETAILS_KEY, Buffer.from(encodeDetails(error, message)));
-  return { code: GRPC_CODES[error.code], details: message, metadata };
+  return { code: status[error.code], details: message, metadata };
 }
 
 /** An error as it came from grpc-js; one without our details gets the reason that fits its code best. */
-export function appErrorOf(status: { readonly code: number; readonly details: string; readonly metadata?: Metadata }): AppError {
-  const code = codeNamed(status.code);
-  const bytes = status.metadata?.get(DETAILS_KEY)[0];
+export function appErrorOf(received: {
+  readonly code: number;
+  readonly details: string;
+  readonly metadata?: Metadata;
+}): AppError {
+  const code = codeNamed(received.code);
+  const bytes = received.metadata?.get(DETAILS_KEY)[0];
   const found = Buffer.isBuffer(bytes) ? decodeDetails(bytes) : {};
   const { reason = REASON_OF_CODE[code] ?? 'INTERNAL', ...details } = found;
-  return new AppError(reason, status.details, { ...details, code });
+  return new AppError(reason, received.details, { ...details, code });
 }
 
 function codeNamed(number: number): GrpcCode {
@@ -62,16 +74,34 @@ function encodeDetails(error: AppError, message: string): Uint8Array {
 }
 
 function writeAny(writer: protobuf.Writer, type: string, value: Uint8Array): void {
-  writer.uint32(FIELD_3).fork().uint32(FIELD_1).string(TYPE_PREFIX + type).uint32(FIELD_2).bytes(value).ldelim();
+  writer
+    .uint32(FIELD_3)
+    .fork()
+    .uint32(FIELD_1)
+    .string(TYPE_PREFIX + type)
+    .uint32(FIELD_2)
+    .bytes(value)
+    .ldelim();
 }
 
 function errorInfo(error: AppError): Uint8Array {
-  const writer = protobuf.Writer.create().uint32(FIELD_1).string(error.reason).uint32(FIELD_2).string(ERROR_DOMAIN);
+  const writer = protobuf.Writer.create()
+    .uint32(FIELD_1)
+    .string(error.reason)
+    .uint32(FIELD_2)
+    .string(ERROR_DOMAIN);
   let charsLeft = METADATA_CHARS_MAX;
   for (const [key, value] of Object.entries(error.metadata)) {
     charsLeft -= key.length + value.length;
     if (charsLeft < 0) break;
-    writer.uint32(FIELD_3).fork().uint32(FIELD_1).string(key).uint32(FIELD_2).string(value).ldelim();
+    writer
+      .uint32(FIELD_3)
+      .fork()
+      .uint32(FIELD_1)
+      .string(key)
+      .uint32(FIELD_2)
+      .string(value)
+      .ldelim();
   }
   return writer.finish();
 }
@@ -79,11 +109,27 @@ function errorInfo(error: AppError): Uint8Array {
 function retryInfo(retryAfterMs: number): Uint8Array {
   const seconds = Math.floor(retryAfterMs / 1000);
   const nanos = Math.round((retryAfterMs - seconds * 1000) * 1_000_000);
-  return protobuf.Writer.create().uint32(FIELD_1).fork().uint32(0x08).int64(seconds).uint32(0x10).int32(nanos).ldelim().finish();
+  return protobuf.Writer.create()
+    .uint32(FIELD_1)
+    .fork()
+    .uint32(0x08)
+    .int64(seconds)
+    .uint32(0x10)
+    .int32(nanos)
+    .ldelim()
+    .finish();
 }
 
 function badRequest(field: string, description: string): Uint8Array {
-  return protobuf.Writer.create().uint32(FIELD_1).fork().uint32(FIELD_1).string(shortened(field, MESSAGE_CHARS_MAX)).uint32(FIELD_2).string(description).ldelim().finish();
+  return protobuf.Writer.create()
+    .uint32(FIELD_1)
+    .fork()
+    .uint32(FIELD_1)
+    .string(shortened(field, MESSAGE_CHARS_MAX))
+    .uint32(FIELD_2)
+    .string(description)
+    .ldelim()
+    .finish();
 }
 
 interface Found extends ErrorDetails {
@@ -93,9 +139,11 @@ interface Found extends ErrorDetails {
 /** Nothing found in bytes that are no google.rpc.Status: the code and the message are enough then. */
 function decodeDetails(bytes: Uint8Array): Found {
   try {
-    const status = fieldsOf(bytes);
-    const details = (status.get(3) ?? []).map((any) => fieldsOf(bytesOf(any)));
-    return Object.assign({}, ...details.map((any) => readDetail(textOf(any.get(1)), bytesOf(any.get(2)?.[0])))) as Found;
+    const details = (fieldsOf(bytes).get(3) ?? []).map((any) => fieldsOf(bytesOf(any)));
+    return Object.assign(
+      {},
+      ...details.map((any) => readDetail(textOf(any.get(1)), bytesOf(any.get(2)?.[0]))),
+    ) as Found;
   } catch {
     return {};
   }
@@ -108,7 +156,9 @@ function readDetail(typeUrl: string, value: Uint8Array): Found {
     case `${TYPE_PREFIX}ErrorInfo`:
       return readErrorInfo(fields);
     case `${TYPE_PREFIX}RetryInfo`:
-      return { retryAfterMs: numberOf(inner().get(1)) * 1000 + numberOf(inner().get(2)) / 1_000_000 };
+      return {
+        retryAfterMs: numberOf(inner().get(1)) * 1000 + numberOf(inner().get(2)) / 1_000_000,
+      };
     case `${TYPE_PREFIX}BadRequest`:
       return { field: textOf(inner().get(1)) };
     default:
@@ -120,7 +170,12 @@ function readErrorInfo(fields: Fields): Found {
   const reason = textOf(fields.get(1));
   if (textOf(fields.get(2)) !== ERROR_DOMAIN || !isReason(reason)) return {};
   const entries = (fields.get(3) ?? []).map((entry) => fieldsOf(bytesOf(entry)));
-  return { reason, metadata: Object.fromEntries(entries.map((entry) => [textOf(entry.get(1)), textOf(entry.get(2))])) };
+  return {
+    reason,
+    metadata: Object.fromEntries(
+      entries.map((entry) => [textOf(entry.get(1)), textOf(entry.get(2))]),
+    ),
+  };
 }
 
 type Fields = ReadonlyMap<number, readonly (Uint8Array | number)[]>;
@@ -146,7 +201,11 @@ function sliceOf(reader: protobuf.Reader): Uint8Array {
   return slice;
 }
 
-function push(fields: Map<number, (Uint8Array | number)[]>, field: number, value: Uint8Array | number): void {
+function push(
+  fields: Map<number, (Uint8Array | number)[]>,
+  field: number,
+  value: Uint8Array | number,
+): void {
   const values = fields.get(field);
   if (values === undefined) fields.set(field, [value]);
   else values.push(value);

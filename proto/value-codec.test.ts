@@ -15,7 +15,13 @@ function toPlain(json: unknown): object {
   if (typeof json === 'string') return { stringValue: json };
   if (typeof json === 'boolean') return { boolValue: json };
   if (Array.isArray(json)) return { listValue: { values: json.map(toPlain) } };
-  return { structValue: { fields: Object.fromEntries(Object.entries(json as object).map(([key, value]) => [key, toPlain(value)])) } };
+  return {
+    structValue: {
+      fields: Object.fromEntries(
+        Object.entries(json as object).map(([key, value]) => [key, toPlain(value)]),
+      ),
+    },
+  };
 }
 
 interface PlainValue {
@@ -38,21 +44,28 @@ function fromPlain(value: PlainValue): unknown {
     case 'listValue':
       return value.listValue!.values.map(fromPlain);
     case 'structValue':
-      return Object.fromEntries(Object.entries(value.structValue!.fields).map(([key, entry]) => [key, fromPlain(entry)]));
+      return Object.fromEntries(
+        Object.entries(value.structValue!.fields).map(([key, entry]) => [key, fromPlain(entry)]),
+      );
     default:
       return null;
   }
 }
 
 // protobufjs cannot carry __proto__ as a key; that one has a test of its own.
-const json = fc.jsonValue({ maxDepth: 6 }).filter((value) => !JSON.stringify(value).includes('__proto__'));
-const nested = (depth: number): unknown => Array.from({ length: depth }).reduce<unknown>((inner) => [inner], 1);
+const json = fc
+  .jsonValue({ maxDepth: 6 })
+  .filter((value) => !JSON.stringify(value).includes('__proto__'));
+const nested = (depth: number): unknown =>
+  Array.from({ length: depth }).reduce<unknown>((inner) => [inner], 1);
 const bytes = (...numbers: number[]): Uint8Array => Uint8Array.from(numbers);
 const reasonOf = (fn: () => unknown): string => {
   try {
     fn();
   } catch (error) {
-    return error instanceof AppError ? `${error.reason}: ${error.message}` : `not ours: ${String(error)}`;
+    return error instanceof AppError
+      ? `${error.reason}: ${error.message}`
+      : `not ours: ${String(error)}`;
   }
   return 'nothing thrown';
 };
@@ -61,23 +74,34 @@ describe('encodeValue', () => {
   it('is read by protobufjs as the same JSON', () => {
     fc.assert(
       fc.property(json, (value) => {
-        const plain = Value.toObject(Value.decode(encodeValue(value)), { defaults: false, arrays: true, objects: true, oneofs: true });
+        const plain = Value.toObject(Value.decode(encodeValue(value)), {
+          defaults: false,
+          arrays: true,
+          objects: true,
+          oneofs: true,
+        });
         expect(fromPlain(plain)).toEqual(value);
       }),
     );
   });
 
   it('is read back as what JSON.stringify would have sent', () => {
-    fc.assert(fc.property(fc.jsonValue(), (value) => {
-      expect(decodeValue(encodeValue(value))).toEqual(JSON.parse(JSON.stringify(value)));
-    }));
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        expect(decodeValue(encodeValue(value))).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
+    );
   });
 
   it.each([
     ['undefined at the top', undefined, null],
     ['NaN', NaN, null],
     ['an infinity in a list', [Infinity, -Infinity], [null, null]],
-    ['undefined and functions in an object', { a: undefined, b: () => 1, c: Symbol('c'), d: 1 }, { d: 1 }],
+    [
+      'undefined and functions in an object',
+      { a: undefined, b: () => 1, c: Symbol('c'), d: 1 },
+      { d: 1 },
+    ],
     ['undefined and holes in a list', [undefined, , 1], [null, null, 1]],
     ['a date', { at: new Date(0) }, { at: '1970-01-01T00:00:00.000Z' }],
     ['minus zero', -0, -0],
@@ -104,16 +128,21 @@ describe('encodeValue', () => {
   });
 
   it('carries megabytes', () => {
-    const big = { text: 'ä'.repeat(1_000_000), rows: Array.from({ length: 20_000 }, (_, id) => ({ id, tags: ['a', 'b'] })) };
+    const big = {
+      text: 'ä'.repeat(1_000_000),
+      rows: Array.from({ length: 20_000 }, (_, id) => ({ id, tags: ['a', 'b'] })),
+    };
     expect(decodeValue(encodeValue(big))).toEqual(big);
   });
 });
 
 describe('decodeValue', () => {
   it('reads what protobufjs writes', () => {
-    fc.assert(fc.property(json, (value) => {
-      expect(decodeValue(Value.encode(Value.fromObject(toPlain(value))).finish())).toEqual(value);
-    }));
+    fc.assert(
+      fc.property(json, (value) => {
+        expect(decodeValue(Value.encode(Value.fromObject(toPlain(value))).finish())).toEqual(value);
+      }),
+    );
   });
 
   it('makes a property of __proto__, not a prototype', () => {
@@ -142,9 +171,11 @@ describe('decodeValue', () => {
   });
 
   it('never throws anything but an AppError', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), (given) => {
-      expect(reasonOf(() => decodeValue(given))).not.toContain('not ours');
-    }));
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), (given) => {
+        expect(reasonOf(() => decodeValue(given))).not.toContain('not ours');
+      }),
+    );
   });
 });
 

@@ -42,13 +42,19 @@ export function reading<T>(what: string, decode: () => T): T {
     return decode();
   } catch (error) {
     if (error instanceof AppError) throw error;
-    throw new AppError('INVALID_FIELD', `these bytes are no ${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new AppError(
+      'INVALID_FIELD',
+      `these bytes are no ${what}: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
   }
 }
 
 function plain(json: unknown, key: string): unknown {
   if (typeof json !== 'object' || json === null) return json;
-  return 'toJSON' in json && typeof json.toJSON === 'function' ? (json as { toJSON(key: string): unknown }).toJSON(key) : json;
+  return 'toJSON' in json && typeof json.toJSON === 'function'
+    ? (json as { toJSON(key: string): unknown }).toJSON(key)
+    : json;
 }
 
 function writeValue(writer: Writer, json: unknown, depth: number): void {
@@ -94,7 +100,8 @@ function writeNested(writer: Writer, json: object, depth: number): void {
     }
   } else {
     writer.uint32(tag(STRUCT, LENGTH_DELIMITED)).fork();
-    for (const [key, value] of Object.entries(json)) writeField(writer, key, plain(value, key), depth);
+    for (const [key, value] of Object.entries(json))
+      writeField(writer, key, plain(value, key), depth);
   }
   writer.ldelim();
 }
@@ -151,7 +158,12 @@ function readStruct(reader: Reader, end: number, depth: number): Record<string, 
   return ended(reader, end, struct);
 }
 
-function readField(reader: Reader, end: number, struct: Record<string, unknown>, depth: number): void {
+function readField(
+  reader: Reader,
+  end: number,
+  struct: Record<string, unknown>,
+  depth: number,
+): void {
   let name = '';
   let value: unknown = null;
   while (reader.pos < end) {
@@ -162,7 +174,13 @@ function readField(reader: Reader, end: number, struct: Record<string, unknown>,
   }
   ended(reader, end, undefined);
   // An assignment would set the prototype; JSON.parse makes a property of it, and so do we.
-  if (name === '__proto__') Object.defineProperty(struct, name, { value, enumerable: true, configurable: true, writable: true });
+  if (name === '__proto__')
+    Object.defineProperty(struct, name, {
+      value,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
   else struct[name] = value;
 }
 
@@ -180,7 +198,10 @@ function readList(reader: Reader, end: number, depth: number): unknown[] {
 /** Where the length-delimited field that starts here ends. */
 export function endOf(reader: Reader): number {
   const end = reader.uint32() + reader.pos;
-  if (end > reader.len) throw new RangeError(`a field of ${end - reader.pos} bytes where ${reader.len - reader.pos} are left`);
+  if (end > reader.len)
+    throw new RangeError(
+      `a field of ${end - reader.pos} bytes where ${reader.len - reader.pos} are left`,
+    );
   return end;
 }
 

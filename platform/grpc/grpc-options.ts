@@ -17,13 +17,21 @@ const KEEPALIVE_TIMEOUT_MS = 10_000;
 const FLOW_CONTROL_BYTES = 4 * 1024 * 1024;
 
 export function serverOptions(limits: GrpcServerLimits): ChannelOptions {
-  const { messageBytesMax, connectionAgeMsMax, connectionAgeGraceMs, streamsPerConnectionMax } = limits;
+  const { messageBytesMax, connectionAgeMsMax, connectionAgeGraceMs, streamsPerConnectionMax } =
+    limits;
   return {
     ...sizes(messageBytesMax),
     'grpc.keepalive_time_ms': KEEPALIVE_MS,
     'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
-    ...(streamsPerConnectionMax === undefined ? {} : { 'grpc.max_concurrent_streams': streamsPerConnectionMax }),
-    ...(connectionAgeMsMax === undefined ? {} : { 'grpc.max_connection_age_ms': connectionAgeMsMax, 'grpc.max_connection_age_grace_ms': connectionAgeGraceMs ?? 30_000 }),
+    ...(streamsPerConnectionMax === undefined
+      ? {}
+      : { 'grpc.max_concurrent_streams': streamsPerConnectionMax }),
+    ...(connectionAgeMsMax === undefined
+      ? {}
+      : {
+          'grpc.max_connection_age_ms': connectionAgeMsMax,
+          'grpc.max_connection_age_grace_ms': connectionAgeGraceMs ?? 30_000,
+        }),
   };
 }
 

@@ -1,5 +1,11 @@
 /** Starts a grpc-js server on `unix:/path` or `host:port` and stops it gracefully; what it serves is the caller's. */
-import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
+import {
+  logVerbosity,
+  Server,
+  ServerCredentials,
+  setLogVerbosity,
+  type ServerOptions,
+} from '@grpc/grpc-js';
 import type { Clock } from '../clock.ts';
 
 export interface GrpcServer {
@@ -22,12 +28,16 @@ export interface GrpcServerStart {
 
 /** Rejects with one clear sentence when the address cannot be had. */
 export async function startGrpcServer(start: GrpcServerStart, clock: Clock): Promise<GrpcServer> {
+  // Its failures come to us as errors; on stderr they would be a second, unstructured report.
+  setLogVerbosity(logVerbosity.NONE);
   const server = new Server(start.options);
   start.register(server);
   const port = await bound(server, start);
   const isUnix = start.listen.startsWith('unix:');
   return {
-    address: isUnix ? start.listen : `${start.listen.slice(0, start.listen.lastIndexOf(':'))}:${port}`,
+    address: isUnix
+      ? start.listen
+      : `${start.listen.slice(0, start.listen.lastIndexOf(':'))}:${port}`,
     port: isUnix ? undefined : port,
     stop: (graceMs) => stopped(server, graceMs, clock),
   };
@@ -41,7 +51,11 @@ function bound(server: Server, { listen, credentials }: GrpcServerStart): Promis
         return;
       }
       server.forceShutdown();
-      reject(new Error(`cannot listen for gRPC on ${listen}: ${bindProblem(error.message)}`, { cause: error }));
+      reject(
+        new Error(`cannot listen for gRPC on ${listen}: ${bindProblem(error.message)}`, {
+          cause: error,
+        }),
+      );
     });
   });
 }

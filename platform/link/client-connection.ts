@@ -33,7 +33,11 @@ export class ClientConnection {
   #parked = 0;
   #grant = 0;
 
-  constructor(channel: FrameChannel<ToRuntime, FromRuntime>, clock: Clock, events: ConnectionEvents) {
+  constructor(
+    channel: FrameChannel<ToRuntime, FromRuntime>,
+    clock: Clock,
+    events: ConnectionEvents,
+  ) {
     this.channel = channel;
     this.#clock = clock;
     this.#events = events;
@@ -71,7 +75,9 @@ export class ClientConnection {
     this.#tasksMade += 1;
     const task = new ClientTask(this.#host, this.#tasksMade, listener);
     if (this.#tasks.size >= LINK_TASKS_MAX) {
-      queueMicrotask(() => task.refuse(new AppError('QUEUE_FULL', `a link carries at most ${LINK_TASKS_MAX} tasks`)));
+      queueMicrotask(() =>
+        task.refuse(new AppError('QUEUE_FULL', `a link carries at most ${LINK_TASKS_MAX} tasks`)),
+      );
       return task;
     }
     this.#tasks.set(task.number, task);
@@ -80,13 +86,21 @@ export class ClientConnection {
   }
 
   call(request: RuntimeCall, timeoutMs: number): Promise<unknown> {
-    if (this.#calls.size >= LINK_CALLS_MAX) return Promise.reject(new AppError('QUEUE_FULL', `a link carries at most ${LINK_CALLS_MAX} calls`));
+    if (this.#calls.size >= LINK_CALLS_MAX)
+      return Promise.reject(
+        new AppError('QUEUE_FULL', `a link carries at most ${LINK_CALLS_MAX} calls`),
+      );
     this.#callsMade += 1;
     const call = this.#callsMade;
     return new Promise((resolve, reject) => {
       const timer = this.#clock.after(timeoutMs, () => {
         this.#calls.delete(call);
-        reject(new AppError('OWNER_UNREACHABLE', `the runtime did not answer ${request.method} within ${timeoutMs} ms`));
+        reject(
+          new AppError(
+            'OWNER_UNREACHABLE',
+            `the runtime did not answer ${request.method} within ${timeoutMs} ms`,
+          ),
+        );
       });
       this.#calls.set(call, { resolve, reject, timer });
       this.channel.send({ type: 'call', call, request });

@@ -3,7 +3,14 @@ import { AppError } from '../../core/errors.ts';
 import type { PayloadArm } from '../store/store.ts';
 import { BodyAssembly } from './body-assembly.ts';
 import { appErrorOfFrame, cancelError } from './error-frame.ts';
-import type { ChunkKind, FromRuntime, ResultHeader, TaskHeader, TaskNumber, ToRuntime } from './frames.ts';
+import type {
+  ChunkKind,
+  FromRuntime,
+  ResultHeader,
+  TaskHeader,
+  TaskNumber,
+  ToRuntime,
+} from './frames.ts';
 import { BODY_BYTES_MAX } from './link-limits.ts';
 import type { Lane, Outbox } from './outbox.ts';
 import { ReceiveWindow } from './receive-window.ts';
@@ -25,7 +32,9 @@ export interface ClientTaskHost {
   freed(): void;
 }
 
-type Incoming = { readonly type: 'chunk'; readonly arm: PayloadArm; readonly kind: ChunkKind } | { readonly type: 'result'; readonly header: ResultHeader };
+type Incoming =
+  | { readonly type: 'chunk'; readonly arm: PayloadArm; readonly kind: ChunkKind }
+  | { readonly type: 'result'; readonly header: ResultHeader };
 
 export class ClientTask implements RunningTask {
   readonly number: TaskNumber;
@@ -53,7 +62,13 @@ export class ClientTask implements RunningTask {
     const queuedAtMs = this.#host.nowMs();
     this.#lane.push({
       body,
-      first: (slice, more) => ({ type: 'task', task, header: aged(header, this.#host.nowMs() - queuedAtMs), body: slice, more }),
+      first: (slice, more) => ({
+        type: 'task',
+        task,
+        header: aged(header, this.#host.nowMs() - queuedAtMs),
+        body: slice,
+        more,
+      }),
       rest: (slice, more) => ({ type: 'input', task, body: slice, more }),
     });
   }
@@ -146,7 +161,11 @@ export class ClientTask implements RunningTask {
     if (this.#incoming?.what.type === 'result') this.#window.swallowed();
     if (assembly.bytes > BODY_BYTES_MAX) {
       this.#host.control({ type: 'cancel', task: this.number, reason: 'CANCELLED' });
-      this.#end(() => this.#listener.failed(new AppError('PAYLOAD_TOO_LARGE', `an answer of more than ${BODY_BYTES_MAX} bytes`)));
+      this.#end(() =>
+        this.#listener.failed(
+          new AppError('PAYLOAD_TOO_LARGE', `an answer of more than ${BODY_BYTES_MAX} bytes`),
+        ),
+      );
       return false;
     }
     this.#giveBack();
@@ -186,5 +205,10 @@ export class ClientTask implements RunningTask {
 function aged(header: TaskHeader, waitedMs: number): TaskHeader {
   if (waitedMs < 1) return header;
   const { remainingMs, queueMs, queuedMs } = header;
-  return { ...header, remainingMs: Math.max(0, remainingMs - waitedMs), queueMs: Math.max(0, queueMs - waitedMs), queuedMs: queuedMs + waitedMs };
+  return {
+    ...header,
+    remainingMs: Math.max(0, remainingMs - waitedMs),
+    queueMs: Math.max(0, queueMs - waitedMs),
+    queuedMs: queuedMs + waitedMs,
+  };
 }

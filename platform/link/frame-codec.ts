@@ -10,22 +10,44 @@ import type {
   ToRuntime as ToRuntimeMessage,
 } from '../../proto/generated/internal-messages.ts';
 import type { PayloadArm } from '../store/store.ts';
-import type { ChunkKind, ErrorFrame, FromRuntime, Priority, PrincipalFrame, ResultHeader, RuntimeCall, TaskHeader, ToRuntime } from './frames.ts';
+import type {
+  ChunkKind,
+  ErrorFrame,
+  FromRuntime,
+  Priority,
+  PrincipalFrame,
+  ResultHeader,
+  RuntimeCall,
+  TaskHeader,
+  ToRuntime,
+} from './frames.ts';
 
-type Frame<Union extends { readonly type: string }, Type extends Union['type']> = Extract<Union, { readonly type: Type }>;
+type Frame<Union extends { readonly type: string }, Type extends Union['type']> = Extract<
+  Union,
+  { readonly type: Type }
+>;
 type Readers<Union extends { readonly type: string }, Message> = {
-  readonly [Type in Union['type']]: (message: Type extends keyof Message ? NonNullable<Message[Type]> : never) => Frame<Union, Type>;
+  readonly [Type in Union['type']]: (
+    message: Type extends keyof Message ? NonNullable<Message[Type]> : never,
+  ) => Frame<Union, Type>;
 };
 
 export function toRuntimeMessage(frame: ToRuntime): Init<ToRuntimeMessage> {
-  if (frame.type === 'call') return { call: { call: frame.call, requestJson: JSON.stringify(frame.request) } };
+  if (frame.type === 'call')
+    return { call: { call: frame.call, requestJson: JSON.stringify(frame.request) } };
   return { [frame.type]: frame };
 }
 
 export function fromRuntimeMessage(frame: FromRuntime): Init<FromRuntimeMessage> {
   if (frame.type !== 'reply') return { [frame.type]: frame };
   const { call, answer, error } = frame;
-  return { reply: { call, ...(answer === undefined ? {} : { answerJson: JSON.stringify(answer) }), ...(error === undefined ? {} : { error }) } };
+  return {
+    reply: {
+      call,
+      ...(answer === undefined ? {} : { answerJson: JSON.stringify(answer) }),
+      ...(error === undefined ? {} : { error }),
+    },
+  };
 }
 
 /** Undefined: a frame of a later protocol, which is passed over. */
@@ -41,31 +63,78 @@ export function fromRuntimeFrame(message: FromRuntimeMessage): FromRuntime | und
 
 // Fields that were not sent live on the prototype, so each is read by its name; absent optional ones are null there.
 const TO_RUNTIME: Readers<ToRuntime, ToRuntimeMessage> = {
-  hello: ({ gateway, protocolMin, protocolMax }) => ({ type: 'hello', gateway, protocolMin, protocolMax }),
+  hello: ({ gateway, protocolMin, protocolMax }) => ({
+    type: 'hello',
+    gateway,
+    protocolMin,
+    protocolMax,
+  }),
   ping: ({ nonce, demand }) => ({ type: 'ping', nonce, demand }),
-  task: ({ task, header, body, more }) => ({ type: 'task', task, header: taskHeader(present(header)), body, more }),
+  task: ({ task, header, body, more }) => ({
+    type: 'task',
+    task,
+    header: taskHeader(present(header)),
+    body,
+    more,
+  }),
   input: ({ task, body, more }) => ({ type: 'input', task, body, more }),
-  cancel: ({ task, reason }) => ({ type: 'cancel', task, reason: reason as 'CANCELLED' | 'DEADLINE' | 'SLOW_CONSUMER' }),
+  cancel: ({ task, reason }) => ({
+    type: 'cancel',
+    task,
+    reason: reason as 'CANCELLED' | 'DEADLINE' | 'SLOW_CONSUMER',
+  }),
   window: ({ task, bytes }) => ({ type: 'window', task, bytes }),
-  call: ({ call, requestJson }) => ({ type: 'call', call, request: JSON.parse(requestJson) as RuntimeCall }),
+  call: ({ call, requestJson }) => ({
+    type: 'call',
+    call,
+    request: JSON.parse(requestJson) as RuntimeCall,
+  }),
 };
 
 const FROM_RUNTIME: Readers<FromRuntime, FromRuntimeMessage> = {
-  welcome: ({ incarnation, revision, protocol }) => ({ type: 'welcome', incarnation, revision, protocol }),
+  welcome: ({ incarnation, revision, protocol }) => ({
+    type: 'welcome',
+    incarnation,
+    revision,
+    protocol,
+  }),
   pong: ({ nonce }) => ({ type: 'pong', nonce }),
   grant: ({ tasks }) => ({ type: 'grant', tasks }),
   window: ({ task, bytes }) => ({ type: 'window', task, bytes }),
   parked: ({ task }) => ({ type: 'parked', task }),
-  started: ({ task, conversationId, instanceId, agent, tier, wallMs }) => ({ type: 'started', task, conversationId, instanceId, agent, tier: tier as Tier, wallMs }),
-  chunk: ({ task, arm, kind, body, more }) => ({ type: 'chunk', task, arm: arm as PayloadArm, kind: kind as ChunkKind, body, more }),
-  result: ({ task, header, body, more }) => ({ type: 'result', task, header: resultHeader(present(header)), body, more }),
+  started: ({ task, conversationId, instanceId, agent, tier, wallMs }) => ({
+    type: 'started',
+    task,
+    conversationId,
+    instanceId,
+    agent,
+    tier: tier as Tier,
+    wallMs,
+  }),
+  chunk: ({ task, arm, kind, body, more }) => ({
+    type: 'chunk',
+    task,
+    arm: arm as PayloadArm,
+    kind: kind as ChunkKind,
+    body,
+    more,
+  }),
+  result: ({ task, header, body, more }) => ({
+    type: 'result',
+    task,
+    header: resultHeader(present(header)),
+    body,
+    more,
+  }),
   output: ({ task, body, more }) => ({ type: 'output', task, body, more }),
   failed: ({ task, error }) => ({ type: 'failed', task, error: errorFrame(present(error)) }),
   elsewhere: ({ task, owner, epoch }) => ({
     type: 'elsewhere',
     task,
     epoch,
-    ...(isThere(owner) ? { owner: { incarnation: owner.incarnation, address: owner.address, epoch: owner.epoch } } : {}),
+    ...(isThere(owner)
+      ? { owner: { incarnation: owner.incarnation, address: owner.address, epoch: owner.epoch } }
+      : {}),
   }),
   moved: ({ project, epoch, to }) => ({
     type: 'moved',
@@ -96,13 +165,24 @@ function taskHeader(header: TaskHeaderMessage): TaskHeader {
     queueMs: header.queueMs,
     queuedMs: header.queuedMs,
     metadata: header.metadata,
-    principal: { subject: principal?.subject ?? '', role: (principal?.role ?? 'caller') as PrincipalFrame['role'] },
+    principal: {
+      subject: principal?.subject ?? '',
+      role: (principal?.role ?? 'caller') as PrincipalFrame['role'],
+    },
     arm: header.arm as PayloadArm,
     digest: header.digest,
     stream: header.stream,
     onDisconnect: header.onDisconnect as TaskHeader['onDisconnect'],
     ...(isThere(leaseId) ? { leaseId } : {}),
-    ...(isThere(takeover) ? { takeover: { incarnation: takeover.incarnation, epoch: takeover.epoch, refused: takeover.refused } } : {}),
+    ...(isThere(takeover)
+      ? {
+          takeover: {
+            incarnation: takeover.incarnation,
+            epoch: takeover.epoch,
+            refused: takeover.refused,
+          },
+        }
+      : {}),
     ...(isThere(traceparent) ? { traceparent } : {}),
   };
 }
@@ -110,7 +190,16 @@ function taskHeader(header: TaskHeaderMessage): TaskHeader {
 function resultHeader(header: ResultHeaderMessage): ResultHeader {
   const { conversationId, instanceId, agent, tier, arm, timings, replayed, hit } = header;
   const { queueMs, activateMs, runMs } = timings ?? { queueMs: 0, activateMs: 0, runMs: 0 };
-  return { conversationId, instanceId, agent, tier: tier as Tier, arm: arm as PayloadArm, timings: { queueMs, activateMs, runMs }, replayed, hit };
+  return {
+    conversationId,
+    instanceId,
+    agent,
+    tier: tier as Tier,
+    arm: arm as PayloadArm,
+    timings: { queueMs, activateMs, runMs },
+    replayed,
+    hit,
+  };
 }
 
 function errorFrame(error: TaskError): ErrorFrame {

@@ -11,9 +11,9 @@ export interface DuplexCall<Out, In> extends MessageWriter<Out> {
 }
 
 export interface FrameCodec<OutFrame, OutMessage, InFrame, InMessage> {
-  pack(frames: readonly OutFrame[]): OutMessage;
+  readonly pack: (frames: readonly OutFrame[]) => OutMessage;
   /** Throws when the message is malformed: the link is closed. */
-  unpack(message: InMessage): readonly InFrame[];
+  readonly unpack: (message: InMessage) => readonly InFrame[];
 }
 
 export interface ChannelEnd<Out, In, OutFrame, InFrame> {
@@ -28,7 +28,12 @@ export interface ChannelEnd<Out, In, OutFrame, InFrame> {
 
 type Frame = ToRuntime | FromRuntime;
 
-export class GrpcFrameChannel<Out, In, OutFrame extends Frame, InFrame extends Frame> implements FrameChannel<OutFrame, InFrame> {
+export class GrpcFrameChannel<
+  Out,
+  In,
+  OutFrame extends Frame,
+  InFrame extends Frame,
+> implements FrameChannel<OutFrame, InFrame> {
   readonly #end: ChannelEnd<Out, In, OutFrame, InFrame>;
   readonly #control: GrpcFrameStream<OutFrame, Out>;
   readonly #data: GrpcFrameStream<OutFrame, Out>;
@@ -46,8 +51,12 @@ export class GrpcFrameChannel<Out, In, OutFrame extends Frame, InFrame extends F
     this.#listener = listener;
     for (const call of [this.#end.control, this.#end.data]) {
       call.on('data', (message) => this.#receive(message));
-      call.on('end', () => this.#closed({ reason: 'the other side closed the link', refused: false }));
-      call.on('cancelled', () => this.#closed({ reason: 'the other side closed the link', refused: false }));
+      call.on('end', () =>
+        this.#closed({ reason: 'the other side closed the link', refused: false }),
+      );
+      call.on('cancelled', () =>
+        this.#closed({ reason: 'the other side closed the link', refused: false }),
+      );
       call.on('error', (error) => this.#closed(this.#end.causeOf(error)));
     }
   }
@@ -73,7 +82,10 @@ export class GrpcFrameChannel<Out, In, OutFrame extends Frame, InFrame extends F
     try {
       frames = this.#end.codec.unpack(message);
     } catch (error) {
-      this.#closed({ reason: `a malformed frame: ${error instanceof Error ? error.message : String(error)}`, refused: false });
+      this.#closed({
+        reason: `a malformed frame: ${error instanceof Error ? error.message : String(error)}`,
+        refused: false,
+      });
       return;
     }
     for (const frame of frames) this.#listener?.frame(frame);

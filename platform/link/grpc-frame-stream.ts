@@ -24,7 +24,11 @@ export class GrpcFrameStream<Frame extends object, Message> {
   #isScheduled = false;
   #isClosed = false;
 
-  constructor(writer: MessageWriter<Message>, pack: (frames: readonly Frame[]) => Message, drained: () => void) {
+  constructor(
+    writer: MessageWriter<Message>,
+    pack: (frames: readonly Frame[]) => Message,
+    drained: () => void,
+  ) {
     this.#writer = writer;
     this.#pack = pack;
     this.#drained = drained;
@@ -34,7 +38,9 @@ export class GrpcFrameStream<Frame extends object, Message> {
   send(frame: Frame): boolean {
     if (this.#isClosed) return true;
     this.#frames.push(frame);
-    this.#bytes += FRAME_OVERHEAD_BYTES + ('body' in frame && frame.body instanceof Uint8Array ? frame.body.length : 0);
+    this.#bytes +=
+      FRAME_OVERHEAD_BYTES +
+      ('body' in frame && frame.body instanceof Uint8Array ? frame.body.length : 0);
     if (this.#bytes >= BATCH_BYTES_MAX || this.#frames.length >= BATCH_FRAMES_MAX) this.#flush();
     else if (!this.#isScheduled) this.#schedule();
     if (this.#unwritten + this.#bytes >= UNWRITTEN_BYTES_MAX) this.#isFull = true;

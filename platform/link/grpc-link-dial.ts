@@ -1,5 +1,12 @@
 /** Dials runtimes over gRPC: a fresh connection per link, two streams on it that share a link id, the pool's runtime key with both. */
-import { Client, credentials as grpcCredentials, Metadata, status, type ChannelCredentials, type ClientDuplexStream } from '@grpc/grpc-js';
+import {
+  Client,
+  credentials as grpcCredentials,
+  Metadata,
+  status,
+  type ChannelCredentials,
+  type ClientDuplexStream,
+} from '@grpc/grpc-js';
 import type { DataRequest, DataResponse, Init } from '../../proto/generated/internal-messages.ts';
 import { agentRuntimeService } from '../../proto/internal-service.ts';
 import { singleUseChannelOptions } from '../grpc/grpc-options.ts';
@@ -20,9 +27,16 @@ export interface GrpcDialOptions {
   readonly credentials?: ChannelCredentials;
 }
 
-export function createGrpcDial({ key, credentials = grpcCredentials.createInsecure() }: GrpcDialOptions, random: Random): Dial {
+export function createGrpcDial(
+  { key, credentials = grpcCredentials.createInsecure() }: GrpcDialOptions,
+  random: Random,
+): Dial {
   return (address) => {
-    const client = new Client(address, credentials, singleUseChannelOptions(LINK_MESSAGE_BYTES_MAX));
+    const client = new Client(
+      address,
+      credentials,
+      singleUseChannelOptions(LINK_MESSAGE_BYTES_MAX),
+    );
     const metadata = keyMetadata(key);
     metadata.set(LINK_METADATA, random.id());
     const control = duplex(client, 'Control', metadata);
@@ -47,7 +61,11 @@ export function createGrpcDial({ key, credentials = grpcCredentials.createInsecu
 }
 
 /** ControlRequest and DataRequest have one shape, so have their responses. */
-function duplex(client: Client, name: 'Control' | 'Data', metadata: Metadata): ClientDuplexStream<Init<DataRequest>, DataResponse> {
+function duplex(
+  client: Client,
+  name: 'Control' | 'Data',
+  metadata: Metadata,
+): ClientDuplexStream<Init<DataRequest>, DataResponse> {
   const { path, requestSerialize, responseDeserialize } = agentRuntimeService[name];
   return client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
 }
@@ -60,5 +78,9 @@ export function keyMetadata(key: string): Metadata {
 
 /** Nobody listens at the address: the process is gone, not slow. */
 export function isRefused(error: Error): boolean {
-  return 'code' in error && error.code === status.UNAVAILABLE && /ECONNREFUSED|ENOENT/.test(error.message);
+  return (
+    'code' in error &&
+    error.code === status.UNAVAILABLE &&
+    /ECONNREFUSED|ENOENT/.test(error.message)
+  );
 }

@@ -1,9 +1,20 @@
 /** Serves AgentRuntimeService: checks the key, pairs the two streams of each link, hands the channel to the link server, and the unary calls on. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { Metadata, type Server, type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
+import type { Metadata } from '@grpc/grpc-js';
+import {
+  type Server,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
 import { AppError } from '../../core/errors.ts';
 import type { ProjectKey } from '../../core/identifiers.ts';
-import type { AgentRuntimeServiceHandlers, DataRequest, DataResponse, Init } from '../../proto/generated/internal-messages.ts';
+import type {
+  AgentRuntimeServiceHandlers,
+  DataRequest,
+  DataResponse,
+  Init,
+} from '../../proto/generated/internal-messages.ts';
 import { agentRuntimeService } from '../../proto/internal-service.ts';
 import { statusOf } from '../../proto/status.ts';
 import type { Clock, Timer } from '../clock.ts';
@@ -20,7 +31,7 @@ export interface RuntimeService {
   /** The pool's runtime key: what callers must present. */
   readonly key: string;
   readonly incarnation: string;
-  accept(channel: FrameChannel<FromRuntime, ToRuntime>): void;
+  readonly accept: (channel: FrameChannel<FromRuntime, ToRuntime>) => void;
   /** Once for life; rejects with an AppError. */
   bind(project: ProjectKey, bindingId: string): Promise<void>;
   /** True: released. */
@@ -35,12 +46,16 @@ export function addRuntimeService(server: Server, service: RuntimeService, clock
   const opened = (half: 'control' | 'data') => (stream: Stream) => {
     const link = textIn(stream.metadata, LINK_METADATA);
     if (!isAllowed(stream.metadata)) refuse(stream, wrongKey());
-    else if (link === '') refuse(stream, new AppError('INVALID_FIELD', `no ${LINK_METADATA} in the metadata`));
+    else if (link === '')
+      refuse(stream, new AppError('INVALID_FIELD', `no ${LINK_METADATA} in the metadata`));
     else pairing.add(link, half, stream);
   };
   const unary =
     <Request, Response>(answer: (request: Request) => Promise<Init<Response>>) =>
-    (call: ServerUnaryCall<Request, Init<Response>>, callback: sendUnaryData<Init<Response>>): void => {
+    (
+      call: ServerUnaryCall<Request, Init<Response>>,
+      callback: sendUnaryData<Init<Response>>,
+    ): void => {
       const running = isAllowed(call.metadata) ? answer(call.request) : Promise.reject(wrongKey());
       running.then(
         (response) => callback(null, response),
@@ -55,7 +70,9 @@ export function addRuntimeService(server: Server, service: RuntimeService, clock
       return {};
     }),
     Ping: unary(async () => ({ incarnation: service.incarnation })),
-    YieldProject: unary(async ({ project, withinMs }) => ({ released: await service.yieldProject(project, withinMs) })),
+    YieldProject: unary(async ({ project, withinMs }) => ({
+      released: await service.yieldProject(project, withinMs),
+    })),
   };
   server.addService(agentRuntimeService, handlers);
 }
@@ -105,13 +122,22 @@ class Pairing {
       refuse(stream, new AppError('INVALID_FIELD', `the link has its ${half} stream already`));
     } else {
       this.#forget(link);
-      this.#accept(channelOf(half === 'control' ? { control: stream, data: first.stream } : { control: first.stream, data: stream }));
+      this.#accept(
+        channelOf(
+          half === 'control'
+            ? { control: stream, data: first.stream }
+            : { control: first.stream, data: stream },
+        ),
+      );
     }
   }
 
   #wait(link: string, half: 'control' | 'data', stream: Stream): void {
     if (this.#waiting.size >= HALF_OPEN_MAX) {
-      refuse(stream, new AppError('QUEUE_FULL', 'too many links are being opened', { retryAfterMs: 1000 }));
+      refuse(
+        stream,
+        new AppError('QUEUE_FULL', 'too many links are being opened', { retryAfterMs: 1000 }),
+      );
       return;
     }
     const giveUp = this.#clock.after(HALF_OPEN_MS_MAX, () => {
@@ -130,7 +156,13 @@ class Pairing {
   }
 }
 
-function channelOf({ control, data }: { readonly control: Stream; readonly data: Stream }): FrameChannel<FromRuntime, ToRuntime> {
+function channelOf({
+  control,
+  data,
+}: {
+  readonly control: Stream;
+  readonly data: Stream;
+}): FrameChannel<FromRuntime, ToRuntime> {
   return new GrpcFrameChannel<Init<DataResponse>, DataRequest, FromRuntime, ToRuntime>({
     control,
     data,

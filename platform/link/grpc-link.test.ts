@@ -14,7 +14,12 @@ import { systemClock as clock } from '../clock.ts';
 import { serverOptions } from '../grpc/grpc-options.ts';
 import { startGrpcServer, type GrpcServer } from '../grpc/grpc-server.ts';
 import { systemRandom as random } from '../random.ts';
-import { createGrpcDial, keyMetadata, LINK_MESSAGE_BYTES_MAX, LINK_METADATA } from './grpc-link-dial.ts';
+import {
+  createGrpcDial,
+  keyMetadata,
+  LINK_MESSAGE_BYTES_MAX,
+  LINK_METADATA,
+} from './grpc-link-dial.ts';
 import { addRuntimeService, type RuntimeService } from './grpc-link-listen.ts';
 import { createGrpcPeer } from './grpc-peer.ts';
 import { createRuntimeLink } from './link-client.ts';
@@ -23,7 +28,12 @@ import { createLinkServer, type LinkServer, type LinkServerOptions } from './lin
 import type { LinkEvents, RuntimeLink, TaskHandler } from './task-link.ts';
 
 const KEY = 'the-pool-key';
-const SILENT: LinkEvents = { stateChanged: () => undefined, creditChanged: () => undefined, moved: () => undefined, draining: () => undefined };
+const SILENT: LinkEvents = {
+  stateChanged: () => undefined,
+  creditChanged: () => undefined,
+  moved: () => undefined,
+  draining: () => undefined,
+};
 
 interface Runtime {
   readonly server: LinkServer;
@@ -31,13 +41,30 @@ interface Runtime {
   readonly address: string;
 }
 
-async function startRuntime(listen: string, options: LinkServerOptions, handler: TaskHandler, service: Partial<RuntimeService> = {}): Promise<Runtime> {
+async function startRuntime(
+  listen: string,
+  options: LinkServerOptions,
+  handler: TaskHandler,
+  service: Partial<RuntimeService> = {},
+): Promise<Runtime> {
   const server = createLinkServer(options, handler, clock);
   const grpc = await startGrpcServer(
     {
       listen,
       options: serverOptions({ messageBytesMax: LINK_MESSAGE_BYTES_MAX }),
-      register: (to) => addRuntimeService(to, { key: KEY, incarnation: options.incarnation, accept: server.accept, bind: async () => undefined, yieldProject: async () => true, ...service }, clock),
+      register: (to) =>
+        addRuntimeService(
+          to,
+          {
+            key: KEY,
+            incarnation: options.incarnation,
+            accept: server.accept,
+            bind: async () => undefined,
+            yieldProject: async () => true,
+            ...service,
+          },
+          clock,
+        ),
     },
     clock,
   );
@@ -45,7 +72,10 @@ async function startRuntime(listen: string, options: LinkServerOptions, handler:
 }
 
 function connect(address: string, events: LinkEvents, key = KEY): RuntimeLink {
-  return createRuntimeLink({ gateway: 'gateway', incarnation: 'runtime-1', address, times: LINK_TIMES }, { dial: createGrpcDial({ key }, random), clock, random, events });
+  return createRuntimeLink(
+    { gateway: 'gateway', incarnation: 'runtime-1', address, times: LINK_TIMES },
+    { dial: createGrpcDial({ key }, random), clock, random, events },
+  );
 }
 
 linkConformance('gRPC', async (options, handler) => {
@@ -69,7 +99,11 @@ linkConformance('gRPC', async (options, handler) => {
 });
 
 describe('the runtime service over gRPC', () => {
-  const options: LinkServerOptions = { incarnation: 'runtime-1', revision: 'r1', maxConcurrentTasks: 5 };
+  const options: LinkServerOptions = {
+    incarnation: 'runtime-1',
+    revision: 'r1',
+    maxConcurrentTasks: 5,
+  };
   let folder: string;
   let runtime: Runtime;
   let service: { bound: unknown[]; yields: boolean };
@@ -77,13 +111,18 @@ describe('the runtime service over gRPC', () => {
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'agentpool-link-'));
     service = { bound: [], yields: true };
-    runtime = await startRuntime(`unix:${join(folder, 'r.sock')}`, options, new RecordingHandler(), {
-      async bind(project, bindingId) {
-        if (service.bound.length > 0) throw new AppError('INTERNAL', 'bound already');
-        service.bound.push([project, bindingId]);
+    runtime = await startRuntime(
+      `unix:${join(folder, 'r.sock')}`,
+      options,
+      new RecordingHandler(),
+      {
+        async bind(project, bindingId) {
+          if (service.bound.length > 0) throw new AppError('INTERNAL', 'bound already');
+          service.bound.push([project, bindingId]);
+        },
+        yieldProject: async () => service.yields,
       },
-      yieldProject: async () => service.yields,
-    });
+    );
   });
   afterEach(async () => {
     await runtime.grpc.stop(0);
@@ -92,12 +131,24 @@ describe('the runtime service over gRPC', () => {
 
   it.each(['', 'the-pool-keY', 'another'])('lets nobody in with the key %j', async (key) => {
     const { promise, resolve } = Promise.withResolvers<unknown>();
-    const link = connect(runtime.address, { ...SILENT, stateChanged: (changed) => changed.state === 'backoff' && resolve(changed.call({ method: 'metrics' }, 1)) }, key);
-    await expect(promise).rejects.toMatchObject({ message: expect.stringContaining('UNAUTHENTICATED') });
+    const link = connect(
+      runtime.address,
+      {
+        ...SILENT,
+        stateChanged: (changed) =>
+          changed.state === 'backoff' && resolve(changed.call({ method: 'metrics' }, 1)),
+      },
+      key,
+    );
+    await expect(promise).rejects.toMatchObject({
+      message: expect.stringContaining('UNAUTHENTICATED'),
+    });
     link.close();
     expect(runtime.server.hub.links).toBe(0);
     const peer = createGrpcPeer({ key }, clock);
-    await expect(peer.bind(runtime.address, { project: 'p', bindingId: 'b' }, 5_000)).rejects.toMatchObject({ reason: 'TOKEN_INVALID' });
+    await expect(
+      peer.bind(runtime.address, { project: 'p', bindingId: 'b' }, 5_000),
+    ).rejects.toMatchObject({ reason: 'TOKEN_INVALID' });
     expect(await peer.yieldProject(runtime.address, 'p', 1_000)).toBe(false);
     expect(service.bound).toEqual([]);
   });
@@ -108,8 +159,12 @@ describe('the runtime service over gRPC', () => {
     await peer.bind(tcp.address, { project: 'p', bindingId: 'b' }, 5_000);
     await peer.bind(runtime.address, { project: 'p', bindingId: 'b' }, 5_000);
     expect(service.bound).toEqual([['p', 'b']]);
-    await expect(peer.bind(runtime.address, { project: 'q', bindingId: 'c' }, 5_000)).rejects.toMatchObject({ reason: 'INTERNAL' });
-    await expect(peer.bind('unix:/nowhere.sock', { project: 'q', bindingId: 'c' }, 5_000)).rejects.toMatchObject({ reason: 'OWNER_UNREACHABLE' });
+    await expect(
+      peer.bind(runtime.address, { project: 'q', bindingId: 'c' }, 5_000),
+    ).rejects.toMatchObject({ reason: 'INTERNAL' });
+    await expect(
+      peer.bind('unix:/nowhere.sock', { project: 'q', bindingId: 'c' }, 5_000),
+    ).rejects.toMatchObject({ reason: 'OWNER_UNREACHABLE' });
     await tcp.grpc.stop(0);
   });
 
@@ -142,7 +197,12 @@ describe('the runtime service over gRPC', () => {
       const metadata = keyMetadata(KEY);
       if (link !== '') metadata.set(LINK_METADATA, link);
       const { path, requestSerialize, responseDeserialize } = agentRuntimeService.Control;
-      const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
+      const stream = client.makeBidiStreamRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        metadata,
+      );
       return new Promise((resolve) => stream.on('error', (error) => resolve(error.message)));
     };
     expect(await open('')).toContain('no agentpool-link');
@@ -153,7 +213,10 @@ describe('the runtime service over gRPC', () => {
 
   it('says that the address refused when nobody listens any more', async () => {
     const { promise, resolve } = Promise.withResolvers<unknown>();
-    const link = connect(`unix:${join(folder, 'none.sock')}`, { ...SILENT, stateChanged: (changed) => changed.state === 'backoff' && resolve(record(changed).done) });
+    const link = connect(`unix:${join(folder, 'none.sock')}`, {
+      ...SILENT,
+      stateChanged: (changed) => changed.state === 'backoff' && resolve(record(changed).done),
+    });
     expect(await promise).toMatchObject({ type: 'lost', ran: false, refused: true });
     link.close();
   });

@@ -6,7 +6,14 @@ import { AppError } from '../../core/errors.ts';
 import type { Clock, Timer } from '../clock.ts';
 import type { Random } from '../random.ts';
 import { ClientConnection } from './client-connection.ts';
-import { PROTOCOL_MAX, PROTOCOL_MIN, type Dial, type FromRuntime, type RuntimeCall, type TaskHeader } from './frames.ts';
+import {
+  PROTOCOL_MAX,
+  PROTOCOL_MIN,
+  type Dial,
+  type FromRuntime,
+  type RuntimeCall,
+  type TaskHeader,
+} from './frames.ts';
 import { DEMAND_PING_MS, type LinkTimes } from './link-limits.ts';
 import type { LinkEvents, LinkState, RunningTask, RuntimeLink, TaskListener } from './task-link.ts';
 
@@ -93,7 +100,9 @@ class LinkClient implements RuntimeLink {
 
   call(request: RuntimeCall, timeoutMs: number): Promise<unknown> {
     if (this.#state.type === 'ready') return this.#state.connection.call(request, timeoutMs);
-    return Promise.reject(new AppError('OWNER_UNREACHABLE', `no link to the runtime: ${this.#whyNotReady().reason}`));
+    return Promise.reject(
+      new AppError('OWNER_UNREACHABLE', `no link to the runtime: ${this.#whyNotReady().reason}`),
+    );
   }
 
   setDemand(tasks: number): void {
@@ -127,7 +136,10 @@ class LinkClient implements RuntimeLink {
 
   #whyNotReady(): LostCause {
     if (this.#state.type === 'backoff') return this.#state.cause;
-    return { reason: this.#state.type === 'closed' ? 'the link is closed' : 'the link is not open yet', refused: false };
+    return {
+      reason: this.#state.type === 'closed' ? 'the link is closed' : 'the link is not open yet',
+      refused: false,
+    };
   }
 
   #dial(): State {
@@ -140,7 +152,12 @@ class LinkClient implements RuntimeLink {
       draining: () => events.draining(this),
     });
     const { gateway, times } = this.#options;
-    const giveUp = clock.after(times.connectTimeoutMs, () => this.#lose(connection, { reason: `no welcome within ${times.connectTimeoutMs} ms`, refused: false }));
+    const giveUp = clock.after(times.connectTimeoutMs, () =>
+      this.#lose(connection, {
+        reason: `no welcome within ${times.connectTimeoutMs} ms`,
+        refused: false,
+      }),
+    );
     channel.listen({
       frame: (frame) => {
         if (!this.#isCurrent(connection)) return;
@@ -156,16 +173,31 @@ class LinkClient implements RuntimeLink {
 
   #isCurrent(connection: ClientConnection): boolean {
     const state = this.#state;
-    return (state.type === 'connecting' || state.type === 'ready') && state.connection === connection;
+    return (
+      (state.type === 'connecting' || state.type === 'ready') && state.connection === connection
+    );
   }
 
-  #welcome(connection: ClientConnection, welcome: Extract<FromRuntime, { readonly type: 'welcome' }>): void {
+  #welcome(
+    connection: ClientConnection,
+    welcome: Extract<FromRuntime, { readonly type: 'welcome' }>,
+  ): void {
     if (this.#state.type !== 'connecting') return;
     const { incarnation, protocol } = welcome;
     // Its address has a new owner, so the runtime that we look for is gone: as good as refused.
-    if (incarnation !== this.incarnation) return this.#lose(connection, { reason: `another runtime answers at ${this.address}`, refused: true });
+    if (incarnation !== this.incarnation) {
+      this.#lose(connection, {
+        reason: `another runtime answers at ${this.address}`,
+        refused: true,
+      });
+      return;
+    }
     if (protocol < PROTOCOL_MIN || protocol > PROTOCOL_MAX) {
-      return this.#lose(connection, { reason: `the runtime speaks protocol ${protocol}, this gateway ${PROTOCOL_MIN} to ${PROTOCOL_MAX}`, refused: false });
+      this.#lose(connection, {
+        reason: `the runtime speaks protocol ${protocol}, this gateway ${PROTOCOL_MIN} to ${PROTOCOL_MAX}`,
+        refused: false,
+      });
+      return;
     }
     this.#state.giveUp.cancel();
     this.#failures = 0;
@@ -210,9 +242,16 @@ class LinkClient implements RuntimeLink {
     this.#pulse = clock.after(atMs - clock.nowMs(), () => {
       const nowMs = clock.nowMs();
       // We stood still ourselves: what the runtime sent meanwhile has not been read yet.
-      if (nowMs - atMs > pingTimeoutMs / 2) this.#heardAtMs = Math.max(this.#heardAtMs, nowMs - pingMs);
+      if (nowMs - atMs > pingTimeoutMs / 2)
+        this.#heardAtMs = Math.max(this.#heardAtMs, nowMs - pingMs);
       const silentMs = nowMs - this.#heardAtMs;
-      if (silentMs >= pingMs + pingTimeoutMs) return this.#lose(connection, { reason: `the runtime is silent for ${Math.round(silentMs)} ms`, refused: false });
+      if (silentMs >= pingMs + pingTimeoutMs) {
+        this.#lose(connection, {
+          reason: `the runtime is silent for ${Math.round(silentMs)} ms`,
+          refused: false,
+        });
+        return;
+      }
       if (nowMs - this.#pingedAtMs >= everyMs) this.#ping(connection);
       this.#beat(connection);
     });

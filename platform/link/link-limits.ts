@@ -12,7 +12,13 @@ export interface LinkTimes {
 }
 
 /** `spec.link` of a pool when it says nothing. */
-export const LINK_TIMES: LinkTimes = { pingMs: 1000, pingTimeoutMs: 1000, connectTimeoutMs: 2000, reconnectMinMs: 50, reconnectMaxMs: 5000 };
+export const LINK_TIMES: LinkTimes = {
+  pingMs: 1000,
+  pingTimeoutMs: 1000,
+  connectTimeoutMs: 2000,
+  reconnectMinMs: 50,
+  reconnectMaxMs: 5000,
+};
 
 /** A runtime closes a link whose gateway is silent for this long: a half-open connection is found by nothing else. */
 export const GATEWAY_SILENCE_MS_MAX = 15_000;

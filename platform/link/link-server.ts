@@ -1,10 +1,9 @@
 /** The runtime's end of all links: takes channels from an adapter, shares the credit out among them, pushes what concerns every gateway. */
 import { splitCredit } from '../../core/credit.ts';
-import type { ProjectKey } from '../../core/identifiers.ts';
 import type { Clock } from '../clock.ts';
 import type { FrameChannel, FromRuntime, ToRuntime } from './frames.ts';
 import { BODY_BYTES_MAX, SLOW_CONSUMER_MS } from './link-limits.ts';
-import { ServerConnection } from './server-connection.ts';
+import { ServerConnection, type ServerConnectionDeps } from './server-connection.ts';
 import type { LinkHub, TaskHandler } from './task-link.ts';
 
 export interface LinkServerOptions {
@@ -20,7 +19,7 @@ export interface LinkServerOptions {
 export interface LinkServer {
   readonly hub: LinkHub;
   /** A gateway has connected. */
-  accept(channel: FrameChannel<FromRuntime, ToRuntime>): void;
+  readonly accept: (channel: FrameChannel<FromRuntime, ToRuntime>) => void;
   setMaxConcurrentTasks(tasks: number): void;
   /** Closes every link; tasks with CANCEL are aborted. */
   close(reason: string): void;
@@ -28,61 +27,95 @@ export interface LinkServer {
   readonly unfinished: number;
 }
 
-export function createLinkServer(options: LinkServerOptions, handler: TaskHandler, clock: Clock): LinkServer {
-  const { slowConsumerMs = SLOW_CONSUMER_MS, inputBytesMax = BODY_BYTES_MAX, incarnation, revision } = options;
-  const connections = new Set<ServerConnection>();
-  let maxConcurrentTasks = options.maxConcurrentTasks;
-  let isDraining = false;
+export function createLinkServer(
+  options: LinkServerOptions,
+  handler: TaskHandler,
+  clock: Clock,
+): LinkServer {
+  return new Links(options, handler, clock);
+}
 
-  const welcomed = (): ServerConnection[] => [...connections].filter((connection) => connection.isWelcome);
-  const broadcast = (frame: FromRuntime): void => welcomed().forEach((connection) => connection.send(frame));
-  const regrant = (): void => {
-    const links = welcomed();
-    const shares = splitCredit(maxConcurrentTasks, links.map((link) => link.demand));
+class Links implements LinkServer {
+  readonly #connections = new Set<ServerConnection>();
+  readonly #deps: ServerConnectionDeps;
+  #maxConcurrentTasks: number;
+  #isDraining = false;
+
+  constructor(options: LinkServerOptions, handler: TaskHandler, clock: Clock) {
+    const {
+      incarnation,
+      revision,
+      slowConsumerMs = SLOW_CONSUMER_MS,
+      inputBytesMax = BODY_BYTES_MAX,
+    } = options;
+    this.#maxConcurrentTasks = options.maxConcurrentTasks;
+    this.#deps = {
+      clock,
+      handler,
+      incarnation,
+      revision,
+      slowConsumerMs,
+      inputBytesMax,
+      welcomed: (connection) => {
+        if (this.#isDraining) connection.send({ type: 'draining' });
+        this.#regrant();
+      },
+      demandChanged: () => this.#regrant(),
+      closed: (connection) => {
+        if (this.#connections.delete(connection)) this.#regrant();
+      },
+    };
+  }
+
+  readonly accept = (channel: FrameChannel<FromRuntime, ToRuntime>): void => {
+    this.#connections.add(new ServerConnection(channel, this.#deps));
+  };
+
+  readonly hub: LinkHub = hubOf({
+    links: () => this.#welcomed().length,
+    push: (frame) => {
+      if (frame.type === 'draining') this.#isDraining = true;
+      for (const connection of this.#welcomed()) connection.send(frame);
+    },
+  });
+
+  get unfinished(): number {
+    return [...this.#connections].reduce((sum, connection) => sum + connection.unfinished, 0);
+  }
+
+  setMaxConcurrentTasks(tasks: number): void {
+    this.#maxConcurrentTasks = tasks;
+    this.#regrant();
+  }
+
+  close(reason: string): void {
+    for (const connection of [...this.#connections]) connection.close(reason);
+  }
+
+  #welcomed(): ServerConnection[] {
+    return [...this.#connections].filter((connection) => connection.isWelcome);
+  }
+
+  #regrant(): void {
+    const links = this.#welcomed();
+    const demands = links.map((link) => link.demand);
+    const shares = splitCredit(this.#maxConcurrentTasks, demands);
     links.forEach((link, index) => link.grant(shares[index] ?? 0));
-  };
-  const deps = {
-    clock,
-    handler,
-    incarnation,
-    revision,
-    slowConsumerMs,
-    inputBytesMax,
-    welcomed(connection: ServerConnection) {
-      if (isDraining) connection.send({ type: 'draining' });
-      regrant();
-    },
-    demandChanged: regrant,
-    closed(connection: ServerConnection) {
-      if (connections.delete(connection)) regrant();
-    },
-  };
+  }
+}
 
+interface AllLinks {
+  links(): number;
+  push(frame: FromRuntime): void;
+}
+
+function hubOf(all: AllLinks): LinkHub {
   return {
-    hub: {
-      moved(project: ProjectKey, epoch: number, to) {
-        broadcast({ type: 'moved', project, epoch, ...(to === undefined ? {} : { to }) });
-      },
-      draining() {
-        isDraining = true;
-        broadcast({ type: 'draining' });
-      },
-      get links() {
-        return welcomed().length;
-      },
-    },
-    accept(channel) {
-      connections.add(new ServerConnection(channel, deps));
-    },
-    setMaxConcurrentTasks(tasks) {
-      maxConcurrentTasks = tasks;
-      regrant();
-    },
-    close(reason) {
-      for (const connection of [...connections]) connection.close(reason);
-    },
-    get unfinished() {
-      return [...connections].reduce((sum, connection) => sum + connection.unfinished, 0);
+    moved: (project, epoch, to) =>
+      all.push({ type: 'moved', project, epoch, ...(to === undefined ? {} : { to }) }),
+    draining: () => all.push({ type: 'draining' }),
+    get links() {
+      return all.links();
     },
   };
 }

@@ -21,7 +21,15 @@ linkConformance('memory', async (options, handler) => {
         server.accept(pair.runtime);
         return pair.gateway;
       };
-      const link = createRuntimeLink({ gateway: 'gateway', incarnation: options.incarnation, address: 'memory', times: LINK_TIMES }, { dial, clock, random, events });
+      const link = createRuntimeLink(
+        {
+          gateway: 'gateway',
+          incarnation: options.incarnation,
+          address: 'memory',
+          times: LINK_TIMES,
+        },
+        { dial, clock, random, events },
+      );
       links.push(link);
       return link;
     },

@@ -2,7 +2,14 @@
 import { AppError } from '../../core/errors.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { cancelError, errorFrameOf } from './error-frame.ts';
-import { PROTOCOL_MAX, PROTOCOL_MIN, type FrameChannel, type FromRuntime, type TaskNumber, type ToRuntime } from './frames.ts';
+import {
+  PROTOCOL_MAX,
+  PROTOCOL_MIN,
+  type FrameChannel,
+  type FromRuntime,
+  type TaskNumber,
+  type ToRuntime,
+} from './frames.ts';
 import { GATEWAY_SILENCE_MS_MAX, LINK_CALLS_MAX, LINK_TASKS_MAX } from './link-limits.ts';
 import { Outbox } from './outbox.ts';
 import { ServerTask, type ServerTaskHost } from './server-task.ts';
@@ -97,21 +104,32 @@ export class ServerConnection {
 
   #handle(frame: ToRuntime): void {
     switch (frame.type) {
-      case 'hello':
-        return this.#hello(frame);
-      case 'ping':
-        return this.#ping(frame);
-      case 'task':
-        return this.#intake.task(frame);
-      case 'input':
-        return this.#intake.input(frame);
+      case 'hello': {
+        this.#hello(frame);
+        return;
+      }
+      case 'ping': {
+        this.#ping(frame);
+        return;
+      }
+      case 'task': {
+        this.#intake.task(frame);
+        return;
+      }
+      case 'input': {
+        this.#intake.input(frame);
+        return;
+      }
       case 'cancel':
-        if (!this.#intake.cancel(frame)) this.#tasks.get(frame.task)?.cancelled(cancelError(frame.reason));
+        if (!this.#intake.cancel(frame))
+          this.#tasks.get(frame.task)?.cancelled(cancelError(frame.reason));
         return;
       case 'window':
         return this.#tasks.get(frame.task)?.opened(frame.bytes);
-      case 'call':
-        return this.#call(frame);
+      case 'call': {
+        this.#call(frame);
+        return;
+      }
     }
   }
 
@@ -120,7 +138,10 @@ export class ServerConnection {
     const { incarnation, revision } = this.#deps;
     const protocol = Math.min(protocolMax, PROTOCOL_MAX);
     if (protocol < Math.max(protocolMin, PROTOCOL_MIN)) {
-      return this.close(`no common protocol: the gateway speaks ${protocolMin} to ${protocolMax}, this runtime ${PROTOCOL_MIN} to ${PROTOCOL_MAX}`);
+      this.close(
+        `no common protocol: the gateway speaks ${protocolMin} to ${protocolMax}, this runtime ${PROTOCOL_MIN} to ${PROTOCOL_MAX}`,
+      );
+      return;
     }
     this.isWelcome = true;
     this.send({ type: 'welcome', incarnation, revision, protocol });
@@ -135,7 +156,15 @@ export class ServerConnection {
   }
 
   #whole(number: TaskNumber, whole: WholeTask): void {
-    if (this.#tasks.size >= LINK_TASKS_MAX) return this.#refused(number, new AppError('QUEUE_FULL', `a link carries at most ${LINK_TASKS_MAX} tasks`, { retryAfterMs: 1000 }));
+    if (this.#tasks.size >= LINK_TASKS_MAX) {
+      this.#refused(
+        number,
+        new AppError('QUEUE_FULL', `a link carries at most ${LINK_TASKS_MAX} tasks`, {
+          retryAfterMs: 1000,
+        }),
+      );
+      return;
+    }
     const task = new ServerTask(this.#host, number, whole);
     this.#tasks.set(number, task);
     this.#deps.handler.task(task);
@@ -143,18 +172,28 @@ export class ServerConnection {
 
   #refused(task: TaskNumber, error: AppError): void {
     const frame: FromRuntime = { type: 'failed', task, error: errorFrameOf(error) };
-    this.#outbox.lane({ blocked: () => undefined, emptied: () => undefined }).push({ body: new Uint8Array(), first: () => frame, rest: () => frame });
+    this.#outbox
+      .lane({ blocked: () => undefined, emptied: () => undefined })
+      .push({ body: new Uint8Array(), first: () => frame, rest: () => frame });
   }
 
   #call({ call, request }: FrameOf<'call'>): void {
     if (this.#callsOpen >= LINK_CALLS_MAX) {
-      const error = new AppError('QUEUE_FULL', `a link carries at most ${LINK_CALLS_MAX} calls`, { retryAfterMs: 1000 });
-      return this.send({ type: 'reply', call, answer: undefined, error: errorFrameOf(error) });
+      const error = new AppError('QUEUE_FULL', `a link carries at most ${LINK_CALLS_MAX} calls`, {
+        retryAfterMs: 1000,
+      });
+      this.send({ type: 'reply', call, answer: undefined, error: errorFrameOf(error) });
+      return;
     }
     this.#callsOpen += 1;
     const replied = (answer: unknown, error?: AppError): void => {
       this.#callsOpen -= 1;
-      this.send({ type: 'reply', call, answer, ...(error === undefined ? {} : { error: errorFrameOf(error) }) });
+      this.send({
+        type: 'reply',
+        call,
+        answer,
+        ...(error === undefined ? {} : { error: errorFrameOf(error) }),
+      });
     };
     this.#deps.handler.call(request).then(
       (answer) => replied(answer),

@@ -43,14 +43,23 @@ export class ServerTask implements IncomingTask {
   /** open: the handler has not ended it; ending: its last frames wait; detached: the link is gone; over: nothing more to do. */
   #state: 'open' | 'ending' | 'detached' | 'over' = 'open';
 
-  constructor(host: ServerTaskHost, number: TaskNumber, task: { readonly header: TaskHeader; readonly body: Uint8Array; readonly deadlineMs: number }) {
+  constructor(
+    host: ServerTaskHost,
+    number: TaskNumber,
+    task: { readonly header: TaskHeader; readonly body: Uint8Array; readonly deadlineMs: number },
+  ) {
     this.#host = host;
     this.number = number;
     this.header = task.header;
     this.input = { arm: task.header.arm, body: task.body };
     this.deadlineMs = task.deadlineMs;
-    this.#lane = host.outbox.lane({ blocked: (isBlocked) => this.#blocked(isBlocked), emptied: () => this.#emptied() });
-    this.#deadline = host.after(task.deadlineMs - host.nowMs(), () => this.#abortWith(new AppError('DEADLINE', "the task's time is over")));
+    this.#lane = host.outbox.lane({
+      blocked: (isBlocked) => this.#blocked(isBlocked),
+      emptied: () => this.#emptied(),
+    });
+    this.#deadline = host.after(task.deadlineMs - host.nowMs(), () =>
+      this.#abortWith(new AppError('DEADLINE', "the task's time is over")),
+    );
   }
 
   get signal(): AbortSignal {
@@ -64,19 +73,33 @@ export class ServerTask implements IncomingTask {
   started(start: Start): void {
     if (this.#state !== 'open') return;
     const { conversationId, instanceId, agent, tier } = start;
-    this.#pushEmpty({ type: 'started', task: this.number, conversationId, instanceId, agent, tier, wallMs: this.#host.wallMs() });
+    this.#pushEmpty({
+      type: 'started',
+      task: this.number,
+      conversationId,
+      instanceId,
+      agent,
+      tier,
+      wallMs: this.#host.wallMs(),
+    });
   }
 
   chunk({ arm, kind, body }: Chunk): boolean {
     if (this.#state !== 'open' || !this.header.stream || this.signal.aborted) return true;
     if (this.#lane.queuedBytes + body.length > QUEUED_BYTES_MAX) {
-      const error = new AppError('SLOW_CONSUMER', `more than ${QUEUED_BYTES_MAX} bytes of the answer wait for the caller`);
+      const error = new AppError(
+        'SLOW_CONSUMER',
+        `more than ${QUEUED_BYTES_MAX} bytes of the answer wait for the caller`,
+      );
       this.#abortWith(error);
       this.fail(error);
       return true;
     }
     const task = this.number;
-    this.#push({ body, first: (slice, more) => ({ type: 'chunk', task, arm, kind, body: slice, more }) });
+    this.#push({
+      body,
+      first: (slice, more) => ({ type: 'chunk', task, arm, kind, body: slice, more }),
+    });
     this.#isHeldUp = this.#lane.room <= 0;
     return !this.#isHeldUp;
   }
@@ -88,15 +111,25 @@ export class ServerTask implements IncomingTask {
   finish(header: ResultHeader, body: Uint8Array): void {
     if (!this.#endBegins()) return;
     const task = this.number;
-    this.#push({ body, first: (slice, more) => ({ type: 'result', task, header, body: slice, more }) });
+    this.#push({
+      body,
+      first: (slice, more) => ({ type: 'result', task, header, body: slice, more }),
+    });
   }
 
   fail(error: AppError): void {
-    if (this.#endBegins()) this.#pushEmpty({ type: 'failed', task: this.number, error: errorFrameOf(error) });
+    if (this.#endBegins())
+      this.#pushEmpty({ type: 'failed', task: this.number, error: errorFrameOf(error) });
   }
 
   elsewhere(owner: Owner | undefined, epoch: number): void {
-    if (this.#endBegins()) this.#pushEmpty({ type: 'elsewhere', task: this.number, epoch, ...(owner === undefined ? {} : { owner }) });
+    if (this.#endBegins())
+      this.#pushEmpty({
+        type: 'elsewhere',
+        task: this.number,
+        epoch,
+        ...(owner === undefined ? {} : { owner }),
+      });
   }
 
   /** From the connection: the caller takes more bytes. */
@@ -122,7 +155,10 @@ export class ServerTask implements IncomingTask {
 
   #push(parcel: Pick<Parcel<FromRuntime>, 'body' | 'first'>): void {
     const task = this.number;
-    this.#lane.push({ ...parcel, rest: (slice, more) => ({ type: 'output', task, body: slice, more }) });
+    this.#lane.push({
+      ...parcel,
+      rest: (slice, more) => ({ type: 'output', task, body: slice, more }),
+    });
   }
 
   #pushEmpty(frame: FromRuntime): void {
@@ -156,12 +192,16 @@ export class ServerTask implements IncomingTask {
   }
 
   #tooSlow(): void {
-    const error = new AppError('SLOW_CONSUMER', `the caller has taken nothing for ${this.#host.slowConsumerMs} ms`);
+    const error = new AppError(
+      'SLOW_CONSUMER',
+      `the caller has taken nothing for ${this.#host.slowConsumerMs} ms`,
+    );
     this.#lane.drop();
     this.#abortWith(error);
     // What the handler has ended or ends meanwhile cannot be told any more; a repeat of the request finds its result.
     if (this.#state === 'open') this.fail(error);
-    else if (this.#state === 'ending') this.#pushEmpty({ type: 'failed', task: this.number, error: errorFrameOf(error) });
+    else if (this.#state === 'ending')
+      this.#pushEmpty({ type: 'failed', task: this.number, error: errorFrameOf(error) });
   }
 
   #emptied(): void {

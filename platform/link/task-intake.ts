@@ -53,7 +53,8 @@ export class TaskIntake {
 
   task({ task, header, body, more }: FrameOf<'task'>): void {
     // First frames keep the order of the numbers, so a number that was passed over never comes.
-    for (const early of this.#earlyCancels.keys()) if (early < task) this.#earlyCancels.delete(early);
+    for (const early of this.#earlyCancels.keys())
+      if (early < task) this.#earlyCancels.delete(early);
     this.#lastTask = Math.max(this.#lastTask, task);
     const cancel = this.#earlyCancels.get(task);
     this.#earlyCancels.delete(task);
@@ -95,9 +96,17 @@ export class TaskIntake {
   }
 
   #begin(task: TaskNumber, header: TaskHeader, body: Uint8Array): void {
-    const deadline = this.#clock.after(header.remainingMs, () => this.#refuse(task, cancelError('DEADLINE')));
+    const deadline = this.#clock.after(header.remainingMs, () =>
+      this.#refuse(task, cancelError('DEADLINE')),
+    );
     const deadlineMs = this.#clock.nowMs() + header.remainingMs;
-    const incoming: Incoming = { header, deadlineMs, deadline, assembly: new BodyAssembly(), window: new ReceiveWindow() };
+    const incoming: Incoming = {
+      header,
+      deadlineMs,
+      deadline,
+      assembly: new BodyAssembly(),
+      window: new ReceiveWindow(),
+    };
     this.#incoming.set(task, incoming);
     this.#add(task, incoming, body);
   }
@@ -107,7 +116,15 @@ export class TaskIntake {
     window.received(body.length);
     this.#bytes += body.length;
     if (assembly.bytes > this.#inputBytesMax) this.#refuse(task, this.#tooLarge());
-    else if (this.#bytes > ASSEMBLY_BYTES_MAX) this.#refuse(task, new AppError('QUEUE_FULL', `inputs of more than ${ASSEMBLY_BYTES_MAX} bytes are on their way to this runtime`, { retryAfterMs: 1000 }));
+    else if (this.#bytes > ASSEMBLY_BYTES_MAX)
+      this.#refuse(
+        task,
+        new AppError(
+          'QUEUE_FULL',
+          `inputs of more than ${ASSEMBLY_BYTES_MAX} bytes are on their way to this runtime`,
+          { retryAfterMs: 1000 },
+        ),
+      );
     else return true;
     return false;
   }
@@ -127,11 +144,15 @@ export class TaskIntake {
 
   #rememberCancel(task: TaskNumber, reason: CancelReason): void {
     const oldest = this.#earlyCancels.keys().next();
-    if (this.#earlyCancels.size >= EARLY_CANCELS_MAX && oldest.done !== true) this.#earlyCancels.delete(oldest.value);
+    if (this.#earlyCancels.size >= EARLY_CANCELS_MAX && oldest.done !== true)
+      this.#earlyCancels.delete(oldest.value);
     this.#earlyCancels.set(task, reason);
   }
 
   #tooLarge(): AppError {
-    return new AppError('PAYLOAD_TOO_LARGE', `the input is larger than ${this.#inputBytesMax} bytes`);
+    return new AppError(
+      'PAYLOAD_TOO_LARGE',
+      `the input is larger than ${this.#inputBytesMax} bytes`,
+    );
   }
 }

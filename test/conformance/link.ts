@@ -23,8 +23,11 @@ export type OpenLinkWorld = (
 const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
 /** A pattern that shows a lost, doubled or swapped slice. */
-const pattern = (bytes: number): Uint8Array =>
-  Uint8Array.from({ length: bytes }, (_, index) => (index * 31 + (index >> 8)) & 0xff);
+function pattern(bytes: number): Uint8Array {
+  const body = new Uint8Array(bytes);
+  for (let index = 0; index < bytes; index += 1) body[index] = (index * 31 + (index >> 8)) & 0xff;
+  return body;
+}
 const isSame = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 
 class Watcher implements LinkEvents {
@@ -235,7 +238,10 @@ export function linkConformance(name: string, open: OpenLinkWorld): void {
     it('ends a task alone whose caller takes nothing', async () => {
       const { handler, link, world } = await ready({ slowConsumerMs: 200 });
       handler.onTask = (task) => {
-        if (textOf(task.input.body) !== 'slow') return task.finish(RESULT_HEADER, bytesOf(''));
+        if (textOf(task.input.body) !== 'slow') {
+          task.finish(RESULT_HEADER, bytesOf(''));
+          return;
+        }
         task.started(START);
         while (task.chunk({ arm: 'text', kind: 'TEXT', body: pattern(30_000) }));
       };

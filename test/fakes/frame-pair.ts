@@ -4,7 +4,12 @@
  */
 import type { Clock } from '../../platform/clock.ts';
 import { isDataFrame } from '../../platform/link/frame-stream.ts';
-import type { FrameChannel, FrameListener, FromRuntime, ToRuntime } from '../../platform/link/frames.ts';
+import type {
+  FrameChannel,
+  FrameListener,
+  FromRuntime,
+  ToRuntime,
+} from '../../platform/link/frames.ts';
 
 export interface FramePairOptions {
   /** With a delay: frames take `delayMs()` each, order within a stream is kept. */
@@ -37,7 +42,10 @@ export function framePair(options: FramePairOptions = {}): FramePair {
     toRuntime.end(reason, lost);
     toGateway.end(reason, lost);
   };
-  const channel = <Out extends Frame, In extends Frame>(out: Direction<Out>, into: Direction<In>): FrameChannel<Out, In> => ({
+  const channel = <Out extends Frame, In extends Frame>(
+    out: Direction<Out>,
+    into: Direction<In>,
+  ): FrameChannel<Out, In> => ({
     send: (frame) => out.send(frame),
     close: (reason) => {
       into.deafen();
@@ -75,7 +83,10 @@ class Direction<F extends Frame> {
   onDrain: () => void = () => undefined;
   isHeld = false;
   readonly #options: FramePairOptions;
-  readonly #streams: Record<'control' | 'data', { frames: { readonly frame: F; ready: boolean }[] }> = { control: { frames: [] }, data: { frames: [] } };
+  readonly #streams: Record<
+    'control' | 'data',
+    { frames: { readonly frame: F; ready: boolean }[] }
+  > = { control: { frames: [] }, data: { frames: [] } };
   #isFull = false;
   #ended: { readonly reason: string } | undefined;
   #isDeaf = false;
@@ -93,7 +104,8 @@ class Direction<F extends Frame> {
       entry.ready = true;
       this.#deliver();
     });
-    this.#isFull = isData && this.#streams.data.frames.length >= (this.#options.framesMax ?? Infinity);
+    if (!isData) return true;
+    this.#isFull = this.#streams.data.frames.length >= (this.#options.framesMax ?? Infinity);
     return !this.#isFull;
   }
 

@@ -2,13 +2,20 @@
 import type { RuntimeCall } from '../../platform/link/frames.ts';
 import type { IncomingTask, TaskHandler } from '../../platform/link/task-link.ts';
 
-export const START = { conversationId: 'conversation', instanceId: 'default~pool~tenant~project', agent: 'guide', tier: 'WARM' } as const;
+export const START = {
+  conversationId: 'conversation',
+  instanceId: 'default~pool~tenant~project',
+  agent: 'guide',
+  tier: 'WARM',
+} as const;
 
 export class RecordingHandler implements TaskHandler {
   readonly tasks: IncomingTask[] = [];
   /** Called with each task; set by the test. */
   onTask: (task: IncomingTask) => void = () => undefined;
-  answer: (request: RuntimeCall) => Promise<unknown> = async (request) => ({ asked: request.method });
+  answer: (request: RuntimeCall) => Promise<unknown> = async (request) => ({
+    asked: request.method,
+  });
   #waiting: ((task: IncomingTask) => void)[] = [];
   #taken = 0;
 

@@ -8,7 +8,12 @@ export type TaskEnd =
   | { readonly type: 'finished'; readonly header: ResultHeader; readonly body: Uint8Array }
   | { readonly type: 'failed'; readonly error: AppError }
   | { readonly type: 'elsewhere'; readonly owner: Owner | undefined; readonly epoch: number }
-  | { readonly type: 'lost'; readonly ran: boolean; readonly refused: boolean; readonly reason: string };
+  | {
+      readonly type: 'lost';
+      readonly ran: boolean;
+      readonly refused: boolean;
+      readonly reason: string;
+    };
 
 export class TaskRecorder implements TaskListener {
   readonly events: string[] = [];
@@ -99,7 +104,12 @@ export const RESULT_HEADER: ResultHeader = {
 };
 
 /** Runs a task and records it. */
-export function record(link: RuntimeLink, body: Uint8Array = new Uint8Array(), header: Partial<TaskHeader> = {}, recorder = new TaskRecorder()): TaskRecorder {
+export function record(
+  link: RuntimeLink,
+  body: Uint8Array = new Uint8Array(),
+  header: Partial<TaskHeader> = {},
+  recorder = new TaskRecorder(),
+): TaskRecorder {
   recorder.task = link.run({ ...TASK_HEADER, ...header }, body, recorder);
   return recorder;
 }
