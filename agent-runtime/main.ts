@@ -5,6 +5,7 @@ import { poolKeyOf } from '../core/identifiers.ts';
 import { systemClock } from '../platform/clock.ts';
 import { serverOptions } from '../platform/grpc/grpc-options.ts';
 import { startGrpcServer, type GrpcServer } from '../platform/grpc/grpc-server.ts';
+import { LINK_MESSAGE_BYTES_MAX } from '../platform/link/grpc-link-dial.ts';
 import { addRuntimeService } from '../platform/link/grpc-link-listen.ts';
 import { createGrpcPeer } from '../platform/link/grpc-peer.ts';
 import { createLinkServer, type LinkServer } from '../platform/link/link-server.ts';
@@ -22,8 +23,6 @@ import { createStartWorker } from './worker/thread-channel.ts';
 /** The agent module cannot be used; what is wrong was said in one line on standard output. */
 const EXIT_MODULE = 3;
 const EXIT_FAILED = 1;
-/** A frame of the link with its envelope, with room to spare. */
-const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 const STOP_GRACE_MS = 1_000;
 
 interface Running {
@@ -46,7 +45,12 @@ run(launch, log).catch((error: unknown) => {
 });
 
 async function run(config: LaunchConfig, log: Log): Promise<void> {
-  const store = await StoreClient.connect({ ...config.store, clock: systemClock, random: systemRandom, log });
+  const store = await StoreClient.connect({
+    ...config.store,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+  });
   const { host, links } = wire(config, store, log);
   const [ready, server] = await Promise.all([host.start(), listen(config, host, links)]);
   if (ready.type !== 'ready') fail(ready);
@@ -75,7 +79,8 @@ function wire(
       store,
       log,
       metrics: createMetrics(false),
-      startWorker: createStartWorker({ entryPath: workerPathOf(config), env: {} }),
+      startWorker: (options) =>
+        createStartWorker({ entryPath: workerPathOf(config), env: host.workerEnv })(options),
       hub: links.hub,
       peers: createGrpcPeer({ key }, systemClock),
       processMemory: () => ({ rssBytes: process.memoryUsage.rss(), limitBytes: undefined }),
@@ -96,14 +101,14 @@ function listen(config: LaunchConfig, host: RuntimeHost, links: LinkServer): Pro
   const service = {
     key: config.key,
     incarnation: config.incarnation,
-    accept: links.accept,
+    accept: links.accept.bind(links),
     bind: host.bind.bind(host),
     yieldProject: host.yieldProject.bind(host),
   };
   return startGrpcServer(
     {
       listen: config.listen,
-      options: serverOptions({ messageBytesMax: MESSAGE_BYTES_MAX }),
+      options: serverOptions({ messageBytesMax: LINK_MESSAGE_BYTES_MAX }),
       register: (server) => addRuntimeService(server, service, systemClock),
     },
     systemClock,

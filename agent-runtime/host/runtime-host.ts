@@ -148,6 +148,11 @@ export class RuntimeHost implements TaskHandler {
     this.#onView.push(callback);
   }
 
+  /** The environment of workers: what the manifest names, nothing of this process. */
+  get workerEnv(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.#view.spec.runtime.env.map(({ name, value }) => [name, value]));
+  }
+
   get maxConcurrentTasks(): number {
     return this.#view.spec.runtime.maxConcurrentTasks;
   }
