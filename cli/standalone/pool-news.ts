@@ -5,42 +5,75 @@ import type { Terminal } from '../terminal.ts';
 export interface TellablePool {
   readonly ref: { readonly namespace: string; readonly name: string };
   readonly events: readonly PoolEvent[];
+  readonly status: { readonly conditions: readonly TellableCondition[] };
   /** Where the agent module failed, if it did. */
   readonly failureStack?: string;
 }
 
-const EVENTS_REMEMBERED_MAX = 1_000;
+interface TellableCondition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+const TOLD_MAX = 1_000;
+const FINE = 'fine';
 
 export class PoolNews {
   readonly #terminal: Terminal;
   readonly #withStacks: boolean;
-  /** Events that were told, as `pool reason message count`. */
+  readonly #timeText: () => string;
+  /** Events that were told, oldest first. */
   readonly #told = new Set<string>();
+  /** By pool: what was last told of its trouble. */
+  readonly #troubles = new Map<string, string>();
 
-  /** @param withStacks for the author of the agents; others get the message alone. */
-  constructor(terminal: Terminal, withStacks: boolean) {
+  /** @param options.withStacks for the author of the agents; others get the message alone. */
+  constructor(
+    terminal: Terminal,
+    options: { readonly withStacks: boolean; readonly timeText: () => string },
+  ) {
     this.#terminal = terminal;
-    this.#withStacks = withStacks;
+    this.#withStacks = options.withStacks;
+    this.#timeText = options.timeText;
   }
 
   /** What is there now is not news. */
   skip(pools: readonly TellablePool[]): void {
-    for (const pool of pools) for (const event of pool.events) this.#remember(keyOf(pool, event));
+    for (const pool of pools) {
+      this.#troubles.set(nameOf(pool), troubleOf(pool) ?? FINE);
+      for (const event of pool.events) this.#remember(keyOf(pool, event));
+    }
   }
 
   tell(pools: readonly TellablePool[]): void {
-    for (const pool of pools)
+    for (const pool of pools) {
+      this.#tellTrouble(pool);
+      // What the condition says is not said twice.
       for (const event of pool.events)
-        if (this.#remember(keyOf(pool, event))) this.#print(pool, event);
+        if (this.#remember(keyOf(pool, event)) && !this.#isTrouble(pool, event))
+          this.#print(pool, `${event.reason}: ${event.message}`);
+    }
   }
 
-  #print({ ref, failureStack }: TellablePool, event: PoolEvent): void {
-    const { lastTime, reason, message } = event;
-    this.#terminal.error(
-      `${lastTime.slice(11, 19)} ${ref.namespace}/${ref.name} ${reason}: ${message}`,
-    );
-    if (reason === 'AgentModuleInvalid' && this.#withStacks && failureStack !== undefined)
-      this.#terminal.error(failureStack);
+  #tellTrouble(pool: TellablePool): void {
+    const name = nameOf(pool);
+    const before = this.#troubles.get(name) ?? FINE;
+    const now = troubleOf(pool) ?? FINE;
+    if (now === before) return;
+    this.#troubles.set(name, now);
+    this.#print(pool, now === FINE ? 'nothing fails any more' : now);
+    if (now !== FINE && this.#withStacks && pool.failureStack !== undefined)
+      this.#terminal.error(pool.failureStack);
+  }
+
+  #isTrouble(pool: TellablePool, { reason }: PoolEvent): boolean {
+    return troubleOf(pool)?.startsWith(`${reason}:`) ?? false;
+  }
+
+  #print(pool: TellablePool, text: string): void {
+    this.#terminal.error(`${this.#timeText()} ${nameOf(pool)} ${text}`);
   }
 
   /** True when it is new. */
@@ -48,11 +81,20 @@ export class PoolNews {
     if (this.#told.has(key)) return false;
     this.#told.add(key);
     const [oldest] = this.#told;
-    if (this.#told.size > EVENTS_REMEMBERED_MAX && oldest !== undefined) this.#told.delete(oldest);
+    if (this.#told.size > TOLD_MAX && oldest !== undefined) this.#told.delete(oldest);
     return true;
   }
 }
 
-function keyOf({ ref }: TellablePool, { reason, message, count }: PoolEvent): string {
-  return JSON.stringify([ref, reason, message, count]);
+function troubleOf({ status }: TellablePool): string | undefined {
+  const degraded = status.conditions.find(({ type }) => type === 'Degraded');
+  return degraded?.status === 'True' ? `${degraded.reason}: ${degraded.message}` : undefined;
+}
+
+function nameOf({ ref }: TellablePool): string {
+  return `${ref.namespace}/${ref.name}`;
+}
+
+function keyOf(pool: TellablePool, { reason, message, count }: PoolEvent): string {
+  return JSON.stringify([nameOf(pool), reason, message, count]);
 }

@@ -115,7 +115,10 @@ function followNews(
   operator: Operator,
   closers: Started,
 ): void {
-  const news = new PoolNews(terminal, withStacks);
+  const news = new PoolNews(terminal, {
+    withStacks,
+    timeText: () => new Date().toLocaleTimeString('en-GB'),
+  });
   news.skip(operator.pools());
   closers.add(
     'news',

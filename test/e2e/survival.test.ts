@@ -1,8 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { execute } from './http-calls.ts';
 import { destroyAll, type Server, startGateway, startStandalone } from './server.ts';
 import { until } from './until.ts';
 import { AGENTS, createWorkspace, poolManifest, type Workspace } from './workspace.ts';
+
+/** Several starts each, on a machine that may be busy. */
+jest.setTimeout(120_000);
 
 let place: Workspace;
 
