@@ -319,6 +319,91 @@ describe('two tasks on one key', () => {
     expect(harness.outcome(1)).toMatchObject({ type: 'success', reran: true });
   });
 
+  it('shows a task the same value each time it reads, so that what it makes of it can be checked', async () => {
+    const gates = new Gates();
+    const harness = await WorkerHarness.serving(
+      agent(async (task, { state }) => {
+        if (task.requestId === 'r2') return state.set('n', 5);
+        const first = (await state.get<number>('n')) ?? 0;
+        await gates.pass('r1');
+        const second = (await state.get<number>('n')) ?? 0;
+        await state.set('n', first + second + 1);
+        return [first, second];
+      }),
+    );
+    harness.start(1);
+    await settle();
+    await harness.run(2);
+    await gates.open('r1');
+    expect(harness.outcome(1)).toMatchObject({ type: 'success', reran: true });
+    expect(answer(harness.outcome(1))).toEqual([5, 5]);
+  });
+
+  it('lets a rerun take hold of keys that it updates only then', async () => {
+    const gates = new Gates();
+    let calls = 0;
+    const harness = await WorkerHarness.serving(
+      agent(async (task, { state }) => {
+        if (task.requestId === 'r3') return increment(state, 'only in the rerun');
+        calls += 1;
+        const again = calls === 3;
+        const n = await increment(state, again ? 'only in the rerun' : 'n');
+        await gates.pass(again ? 'rerun' : task.requestId);
+        return n;
+      }),
+    );
+    for (const run of [1, 2]) harness.start(run);
+    await gates.open('r2', 'r1');
+    harness.start(3);
+    await settle();
+    expect(harness.outcome(3)).toBeUndefined();
+    await gates.open('rerun');
+    expect([1, 3].map((run) => answer(harness.outcome(run)))).toEqual([1, 2]);
+  });
+
+  it('passes the turn to rerun on, when who waited for it was cancelled', async () => {
+    const gates = new Gates();
+    let firsts = 0;
+    const harness = await WorkerHarness.serving(
+      agent(async (task, { state }) => {
+        const n = await increment(state, task.metadata['key']);
+        if (task.requestId === 'r1') firsts += 1;
+        await gates.pass(task.requestId === 'r1' && firsts === 2 ? 'rerun' : task.requestId);
+        return n;
+      }),
+    );
+    [1, 2].forEach((run) => harness.start(run, { metadata: { key: 'n' } }));
+    [3, 4, 5].forEach((run) => harness.start(run, { metadata: { key: 'm' } }));
+    // 1 reruns for "n"; 3 and 5 conflict on "m" and wait for their turn.
+    await gates.open('r2', 'r1', 'r4', 'r3', 'r5');
+    harness.cancel(3);
+    await gates.open('rerun');
+    expect([1, 3, 5].map((run) => answer(harness.outcome(run)))).toEqual([2, 'cancelled', 2]);
+  });
+
+  it('stages nothing of a task that was cancelled while it waited for the key', async () => {
+    const gates = new Gates();
+    let calls = 0;
+    const harness = await WorkerHarness.serving(
+      agent(async (task, { state }) => {
+        if (task.requestId === 'r3') return state.set('n', 99);
+        if (task.requestId === 'r4') return state.get('n');
+        calls += 1;
+        const gate = calls === 3 ? 'rerun' : task.requestId;
+        await increment(state);
+        return gates.pass(gate);
+      }),
+    );
+    for (const run of [1, 2]) harness.start(run);
+    await gates.open('r2', 'r1');
+    harness.start(3);
+    await settle();
+    harness.cancel(3);
+    await gates.open('rerun');
+    expect([harness.outcome(1)?.type, harness.outcome(3)?.type]).toEqual(['success', 'cancelled']);
+    expect(answer(await harness.run(4))).toBe(2);
+  });
+
   it.each([1, 3])(
     'a cancelled task (run %i) lets go of the key, or of its place in the queue',
     async (cancelled) => {
