@@ -12,6 +12,8 @@ interface Event {
   readonly fn: () => void;
 }
 
+/** Times are whole ticks, a power of two per millisecond: sums and differences of them are exact, so no timer fires a rounding error early. */
+const TICKS_PER_MS = 1_024;
 const WALL_START_MS = 1_750_000_000_000;
 
 export class World {
@@ -40,7 +42,7 @@ export class World {
       if (!cancelled) fn();
     };
     this.#push({
-      atMs: this.#nowMs + Math.max(0, delayMs),
+      atMs: Math.ceil((this.#nowMs + Math.max(0, delayMs)) * TICKS_PER_MS) / TICKS_PER_MS,
       order: this.#order++,
       process,
       fn: run,
