@@ -96,6 +96,12 @@ export class FakeTasks {
   onStart: (task: FakeTask) => void = () => undefined;
   #waiting: ((task: FakeTask) => void)[] = [];
 
+  /** As new. */
+  reset(): void {
+    this.started.length = 0;
+    this.onStart = () => undefined;
+  }
+
   start(options: CallOptions): TaskHandle {
     const task = new FakeTask(options);
     this.started.push(task);

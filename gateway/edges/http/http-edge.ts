@@ -69,8 +69,9 @@ export class HttpEdge {
       forceCloseConnections: 'idle',
       return503OnClosing: false,
       clientErrorHandler: answerClientError,
-      frameworkErrors: (error, request, reply) =>
-        sendProblem(options, request, { reply, thrown: error }),
+      frameworkErrors: (error, request, reply) => {
+        sendProblem(options, request, { reply, thrown: error });
+      },
     });
     app.server.maxConnections = CONNECTIONS_MAX;
     const edge = new HttpEdge(options, app);

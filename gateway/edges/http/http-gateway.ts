@@ -67,14 +67,14 @@ export function createHttpEdge(options: HttpGatewayOptions): Promise<HttpEdge> {
   });
 }
 
-function routesOf({
+/** The table; the documentation adds its own. */
+export function routesOf({
   service,
-  clock,
   random,
   metricsContentType,
 }: HttpGatewayOptions): readonly Route[] {
   return [
-    executeRoute({ tasks: service.tasks, clock, random }),
+    executeRoute({ tasks: service.tasks, random }),
     ...leaseRoutes(service.leases),
     ...poolRoutes(service.pools),
     ...instanceRoutes(service.instances),

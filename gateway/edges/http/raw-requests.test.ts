@@ -4,31 +4,31 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { systemClock } from '../../../platform/clock.ts';
 import { silentLog } from '../../../platform/log.ts';
 import { systemRandom } from '../../../platform/random.ts';
-import { FakeTasks } from '../../../test/fakes/fake-tasks.ts';
+import { FakeHttpService } from '../../../test/fakes/fake-http-service.ts';
 import { LOCAL_ACCESS } from '../../access/access.ts';
-import { HttpEdge } from './http-edge.ts';
-import { executeRoute } from './routes/execute-route.ts';
+import type { HttpEdge } from './http-edge.ts';
+import { createHttpEdge } from './http-gateway.ts';
+import { ENVELOPE_BYTES_MAX } from './wire/server-options.ts';
 
-const BODY_BYTES_MAX = 1_000;
-const tasks = new FakeTasks();
+const BODY_BYTES_MAX = 2_000 + ENVELOPE_BYTES_MAX;
+const service = new FakeHttpService();
+const { tasks } = service;
 let edge: HttpEdge;
 let port: number;
 
 beforeAll(async () => {
   tasks.onStart = (task) => task.succeed();
-  const options = {
+  edge = await createHttpEdge({
+    service,
     access: LOCAL_ACCESS,
     clock: systemClock,
     random: systemRandom,
     log: silentLog,
     host: '127.0.0.1',
     port: 0,
+    requestBytesMax: () => 1_000,
     version: '1',
-  };
-  edge = await HttpEdge.create({
-    ...options,
-    routes: [executeRoute({ tasks, ...options })],
-    bodyBytesMax: () => BODY_BYTES_MAX,
+    metricsContentType: 'text/plain',
   });
   port = await edge.listen();
 });
@@ -68,6 +68,26 @@ describe('bytes on a socket', () => {
       'GET /%ff%zz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n',
       400,
     ],
+    [
+      'a climb in the path',
+      'GET /api/v1/projects/../p HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n',
+      400,
+    ],
+    [
+      'an escaped climb in the path',
+      'GET /api/v1/projects/%2e%2e/p HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n',
+      400,
+    ],
+    [
+      'a climb out of the pages',
+      'GET /docs/static/../../package.json HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n',
+      403,
+    ],
+    [
+      'an escaped climb out of the pages',
+      'GET /docs/static/%2e%2e/package.json HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n',
+      403,
+    ],
     ['a null byte in a header', 'GET / HTTP/1.1\r\nhost: localhost\r\nx: a\u0000b\r\n\r\n', 400],
     [
       'an absolute target of another host',
@@ -86,7 +106,7 @@ describe('bytes on a socket', () => {
   });
 
   it('that come in chunks without end get 413 at the limit', async () => {
-    const chunk = `${(500).toString(16)}\r\n${'x'.repeat(500)}\r\n`;
+    const chunk = `${(50_000).toString(16)}\r\n${'x'.repeat(50_000)}\r\n`;
     expect(
       await say(`${HEAD}transfer-encoding: chunked\r\n\r\n${chunk.repeat(3)}0\r\n\r\n`),
     ).toMatch(/^HTTP\/1\.1 413 /);

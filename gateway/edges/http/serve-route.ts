@@ -60,7 +60,10 @@ function openEvents(reply: FastifyReply, clock: Clock): SseWriter {
   const headers = Object.fromEntries(
     Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]),
   );
-  return new SseWriter({ response: reply.raw, clock, headers, onOpen: () => reply.hijack() });
+  const onOpen = (): void => {
+    reply.hijack();
+  };
+  return new SseWriter({ response: reply.raw, clock, headers, onOpen });
 }
 
 export function sendAnswer(reply: FastifyReply, answer: HttpAnswer): FastifyReply {

@@ -21,7 +21,7 @@ let port: number;
 beforeEach(async () => {
   clock = new FakeClock();
   tasks = new FakeTasks();
-  const routes = [executeRoute({ tasks, clock, random: systemRandom, streamsMax: STREAMS_MAX })];
+  const routes = [executeRoute({ tasks, random: systemRandom, streamsMax: STREAMS_MAX })];
   const options = {
     access: LOCAL_ACCESS,
     clock,
@@ -45,7 +45,7 @@ const GOOD = { tenant: 't', project: 'p', input: 'x', request_id: 'r-1' };
 interface Opened {
   readonly response: Promise<IncomingMessage>;
   /** The client goes away without a word. */
-  vanish(): void;
+  readonly vanish: () => void;
 }
 
 function open(
@@ -115,7 +115,7 @@ describe('a task as server-sent events', () => {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
-      'x-request-id': expect.any(String) as string,
+      'x-request-id': expect.any(String) as unknown,
     });
     const common = {
       conversation_id: 'c-1',

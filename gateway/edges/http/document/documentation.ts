@@ -3,12 +3,13 @@ import fastifySwagger from '@fastify/swagger';
 import fastifySwaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { defineRoute, type Route } from '../routes/route.ts';
-import { openApiDocument } from './open-api.ts';
+import { openApiDocument, type OpenApiOptions } from './open-api.ts';
 import { START_PAGE } from './start-page.ts';
 import type { JsonObject } from './schema-components.ts';
 
 export interface Documentation {
-  readonly document: JsonObject;
+  /** Made when it is first asked for: the start of a gateway does not wait for it. */
+  readonly document: () => JsonObject;
   /** The given ones and those of the documentation itself: all of them are in the document. */
   readonly routes: readonly Route[];
 }
@@ -17,13 +18,10 @@ export interface Documentation {
 const CONTENT_SECURITY_POLICY =
   "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
 
-export function documentationOf(
-  given: readonly Route[],
-  options: { readonly version: string; readonly hasTokens: boolean },
-): Documentation {
-  const routes = [...given, startPageRoute(), openApiRoute(() => text)];
-  const document = openApiDocument(routes, options);
-  const text = JSON.stringify(document, null, 2);
+export function documentationOf(given: readonly Route[], options: OpenApiOptions): Documentation {
+  let made: JsonObject | undefined;
+  const document = (): JsonObject => (made ??= openApiDocument(routes, options));
+  const routes = [...given, startPageRoute(), openApiRoute(document)];
   return { document, routes };
 }
 
@@ -47,7 +45,7 @@ function startPageRoute(): Route {
   });
 }
 
-function openApiRoute(text: () => string): Route {
+function openApiRoute(document: () => JsonObject): Route {
   return defineRoute({
     method: 'GET',
     path: '/openapi.json',
@@ -62,21 +60,25 @@ function openApiRoute(text: () => string): Route {
       type: 'raw',
       status: 200,
       contentType: 'application/json; charset=utf-8',
-      body: text(),
+      body: JSON.stringify(document(), null, 2),
     }),
   });
 }
 
 /** The page of the document, for people. */
-export async function registerDocsPage(app: FastifyInstance, document: JsonObject): Promise<void> {
-  // The plugin's type of a document is stricter than the standard; a test validates ours against that.
-  await app.register(fastifySwagger, {
-    mode: 'static',
-    specification: { document: document as never },
-  });
+export async function registerDocsPage(
+  app: FastifyInstance,
+  document: () => JsonObject,
+): Promise<void> {
+  const specification = {
+    document: { openapi: '3.1.0', info: { title: 'AgentPool', version: '' }, paths: {} },
+  };
+  await app.register(fastifySwagger, { mode: 'static', specification });
   await app.register(fastifySwaggerUi, {
     routePrefix: '/docs',
     staticCSP: CONTENT_SECURITY_POLICY,
     uiConfig: { deepLinking: true, docExpansion: 'list', displayRequestDuration: true },
+    transformSpecification: document,
+    transformSpecificationClone: false,
   });
 }

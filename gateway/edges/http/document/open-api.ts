@@ -1,5 +1,5 @@
 /** The OpenAPI 3.1 document, made of the same table that serves the requests. */
-import { z } from 'zod';
+import type { z } from 'zod';
 import { AppError, ERROR_TABLE, type Reason } from '../../../../core/errors.ts';
 import { problemMessage } from '../messages/problem-message.ts';
 import type { AnswerDoc, Route } from '../routes/route.ts';
@@ -195,7 +195,7 @@ function problemObject(reasons: readonly Reason[]): JsonObject {
     content: {
       'application/problem+json': {
         schema: { $ref: '#/components/schemas/Problem' },
-        examples: Object.fromEntries(examples),
+        examples: Object.fromEntries(examples) as JsonObject,
       },
     },
   };

@@ -16,23 +16,22 @@ export class SchemaComponents {
 
   /** The schema, or the reference to it. */
   of(schema: z.ZodType): JsonObject {
-    const {
-      $defs = {},
-      $schema: _,
-      ...root
-    } = z.toJSONSchema(schema, { target: 'draft-2020-12', io: 'input' }) as JsonObject;
+    const root = z.toJSONSchema(schema, { target: 'draft-2020-12', io: 'input' }) as JsonObject;
+    const { $defs = {}, id } = root;
     for (const [name, definition] of Object.entries($defs as Record<string, JsonObject>))
-      this.#add(name, definition);
-    const { id, ...unnamed } = root;
-    if (typeof id !== 'string') return rewritten(root) as JsonObject;
-    this.#add(id, unnamed);
+      this.#schemas.set(name, inDocument(definition));
+    if (typeof id !== 'string') return inDocument(root);
+    this.#schemas.set(id, inDocument(root));
     return { $ref: COMPONENTS + id };
   }
+}
 
-  #add(name: string, definition: JsonObject): void {
-    const { id: _, ...schema } = definition;
-    this.#schemas.set(name, rewritten(schema) as JsonObject);
-  }
+/** What belongs to a JSON Schema file of its own. */
+const FILE_KEYS = new Set(['$schema', '$defs', 'id']);
+
+function inDocument(schema: JsonObject): JsonObject {
+  const kept = Object.entries(schema).filter(([key]) => !FILE_KEYS.has(key));
+  return rewritten(Object.fromEntries(kept)) as JsonObject;
 }
 
 /** `#/$defs/X` → `#/components/schemas/X`, everywhere below. */

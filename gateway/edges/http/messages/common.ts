@@ -21,7 +21,7 @@ export function identifier(description: string): z.ZodString {
 }
 
 /** A name that may be left out; the empty string means the same. */
-export function optionalIdentifier(description: string): z.ZodOptional<z.ZodString> {
+export function optionalIdentifier(description: string): z.ZodDefault<z.ZodString> {
   return z
     .string()
     .refine(
@@ -29,7 +29,7 @@ export function optionalIdentifier(description: string): z.ZodOptional<z.ZodStri
       IDENTIFIER_MESSAGE,
     )
     .meta({ description, maxLength: IDENTIFIER_LENGTH_MAX })
-    .optional();
+    .default('');
 }
 
 export function uint32(description: string): z.ZodNumber {
@@ -52,7 +52,7 @@ export const pool = z
       'Name of the pool, or namespace/name. May be left out where the gateway serves one pool.',
     examples: ['getting-started'],
   })
-  .optional();
+  .default('');
 
 export const tenant = identifier('Who the work is for.').meta({
   description: 'Who the work is for.',
@@ -64,35 +64,31 @@ export const project = identifier(
   description: 'A project of the tenant: the unit of state, tier and quota.',
   examples: ['website'],
 });
-export const tier = z
-  .enum(TIERS)
-  .meta({
-    description:
-      'HOT: a runtime of its own; WARM: kept in a shared runtime; COLD: started for each use.',
-  });
+export const tier = z.enum(TIERS).meta({
+  description:
+    'HOT: a runtime of its own; WARM: kept in a shared runtime; COLD: started for each use.',
+});
 export const instanceState = z
   .enum(INSTANCE_STATES)
   .meta({ description: 'State of the instance.' });
 
-export const timestamp = z
-  .string()
-  .meta({
-    format: 'date-time',
-    description: 'RFC 3339, UTC.',
-    examples: ['2026-11-21T10:00:00.000Z'],
-  });
+export const timestamp = z.string().meta({
+  format: 'date-time',
+  description: 'RFC 3339, UTC.',
+  examples: ['2026-11-21T10:00:00.000Z'],
+});
 export const count = (description: string): z.ZodNumber =>
   z.number().int().min(0).meta({ description });
 export const any = (description: string): z.ZodUnknown => z.unknown().meta({ description });
 
 export const pageSize = uint32(
   'Most entries in the answer, cut to 1,000; left out or 0: 100.',
-).optional();
+).default(0);
 export const pageToken = z
   .string()
   .max(4_096, 'is no page token')
   .meta({ description: 'next_page_token of the page before.' })
-  .optional();
+  .default('');
 export const nextPageToken = z
   .string()
   .meta({ description: 'Give it as page_token for the next page; empty: this is the last.' });
@@ -107,7 +103,6 @@ export function timestampOrNone<Name extends string>(
   name: Name,
   wallMs: number | undefined,
 ): Partial<Record<Name, string>> {
-  const field: Partial<Record<string, string>> =
-    wallMs === undefined || wallMs === 0 ? {} : { [name]: timestampText(wallMs) };
-  return field as Partial<Record<Name, string>>;
+  if (wallMs === undefined || wallMs === 0) return {};
+  return { [name]: timestampText(wallMs) } as Partial<Record<Name, string>>;
 }

@@ -18,21 +18,21 @@ const options = z
     prefer_warm: z
       .boolean()
       .meta({ description: 'Use a live instance rather than start one, where there is a choice.' })
-      .optional(),
-    max_wait_ms: uint32("Longest wait in the queue in milliseconds; 0: the pool's.").optional(),
-    timeout_ms: uint32(
-      "Longest time for the whole task in milliseconds; 0: the pool's.",
-    ).optional(),
+      .default(false),
+    max_wait_ms: uint32("Longest wait in the queue in milliseconds; 0: the pool's.").default(0),
+    timeout_ms: uint32("Longest time for the whole task in milliseconds; 0: the pool's.").default(
+      0,
+    ),
     retry: z
       .enum(['SAFE', 'NEVER'])
-      .meta({ description: 'SAFE (the default): once on another runtime, while nothing was sent.' })
-      .optional(),
+      .meta({ description: 'SAFE: once on another runtime, while nothing was sent.' })
+      .default('SAFE'),
     on_disconnect: z
       .enum(['CANCEL', 'CONTINUE'])
       .meta({
-        description: 'What becomes of the task when the last caller leaves; CANCEL is the default.',
+        description: 'What becomes of the task when the last caller leaves.',
       })
-      .optional(),
+      .default('CANCEL'),
   })
   .meta({ id: 'Options', description: 'How the task is run.' });
 
@@ -50,16 +50,16 @@ export const executeRequest = z
     ),
     priority: z
       .enum(PRIORITIES)
-      .meta({ description: 'Among the tasks of one tenant; NORMAL is the default.' })
-      .optional(),
-    options: options.optional(),
+      .meta({ description: 'Among the tasks of one tenant.' })
+      .default('NORMAL'),
+    options: options.prefault(() => ({})),
     metadata: z
       .record(z.string(), z.string())
       .meta({
         description:
           'Passed to the agent; at most 64 entries and 16,384 characters. Keys with agentpool- are reserved.',
       })
-      .optional(),
+      .default({}),
     input: any(
       'What the agent gets: a string or any other JSON. Numbers keep the digits that were sent.',
     ),
@@ -67,7 +67,7 @@ export const executeRequest = z
       .string()
       .max(2_048, 'is no lease')
       .meta({ description: 'A lease of this project, kept alive for the task.' })
-      .optional(),
+      .default(''),
   })
   .meta({
     id: 'ExecuteRequest',

@@ -44,17 +44,18 @@ function refuseProto(input: Fields, path: string): void {
 }
 
 function nested(schema: z.ZodType | undefined, value: unknown, path: string): unknown {
-  const inner = schema === undefined ? undefined : withoutOptional(schema);
+  const inner = schema === undefined ? undefined : valueSchema(schema);
   if (!isFields(value) || Array.isArray(value)) return value;
   if (inner?.def.type === 'object') return withSchemaNames(value, inner as z.ZodObject, path);
   if (inner?.def.type === 'record') refuseProto(value, path);
   return value;
 }
 
-function withoutOptional(schema: z.ZodType): z.ZodType {
-  return schema.def.type === 'optional'
-    ? withoutOptional((schema as z.ZodOptional<z.ZodType>).unwrap())
-    : schema;
+/** What a field holds, without what is said of its absence. */
+export function valueSchema(schema: z.ZodType): z.ZodType {
+  const { type } = schema.def;
+  const isWrapped = type === 'optional' || type === 'default' || type === 'prefault';
+  return isWrapped ? valueSchema((schema as z.ZodOptional<z.ZodType>).unwrap()) : schema;
 }
 
 /** The path as the caller wrote it. @param path in the schema's names. */

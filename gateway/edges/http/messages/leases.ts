@@ -4,14 +4,12 @@ import { pool, project, tenant, tier, timestamp, uint32 } from './common.ts';
 
 const ttlMs = uint32(
   'Milliseconds until the lease ends by itself, at most 600,000; left out or 0: 60,000.',
-).optional();
+).default(0);
 
-export const acquireRequest = z
-  .strictObject({ pool, tenant, project, ttl_ms: ttlMs })
-  .meta({
-    id: 'AcquireRequest',
-    examples: [{ tenant: 'acme', project: 'website', ttl_ms: 60_000 }],
-  });
+export const acquireRequest = z.strictObject({ pool, tenant, project, ttl_ms: ttlMs }).meta({
+  id: 'AcquireRequest',
+  examples: [{ tenant: 'acme', project: 'website', ttl_ms: 60_000 }],
+});
 
 export const renewRequest = z
   .strictObject({ ttl_ms: ttlMs })

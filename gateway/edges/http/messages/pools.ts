@@ -5,6 +5,7 @@ import {
   count,
   instanceState,
   nextPageToken,
+  optionalIdentifier,
   pageSize,
   pageToken,
   pool,
@@ -32,6 +33,13 @@ const poolMessage = z
     namespace: z.string(),
     spec: z.looseObject({}).meta({ description: 'The effective spec: with every default.' }),
     status: z.looseObject({}).meta({ description: 'As the operator last published it.' }),
+    report: z
+      .looseObject({})
+      .meta({
+        description:
+          'Driver, what it does not enforce, latest events; only for callers who see all tenants.',
+      })
+      .optional(),
   })
   .meta({ id: 'Pool' });
 export const poolList = z.object({ pools: z.array(poolMessage) }).meta({ id: 'ListPoolsResponse' });
@@ -96,8 +104,8 @@ export const instanceQuery = z.strictObject({
   pool,
   tier: tier.optional(),
   state: instanceState.optional(),
-  tenant: tenant.optional(),
-  project: project.optional(),
+  tenant: optionalIdentifier('Only of this tenant.'),
+  project: optionalIdentifier('Only this project, of whatever tenant.'),
   page_size: pageSize,
   page_token: pageToken,
 });
@@ -117,7 +125,7 @@ export const forceQuery = z.strictObject({
   force: z
     .boolean()
     .meta({ description: 'Fail running tasks at once, rather than wait for them.' })
-    .optional(),
+    .default(false),
 });
 
 export const createInstanceRequest = z

@@ -5,6 +5,7 @@ import {
   count,
   identifier,
   nextPageToken,
+  optionalIdentifier,
   pageSize,
   pageToken,
   pool,
@@ -19,7 +20,7 @@ export const projectPath = z.strictObject({ tenant, project });
 export const poolQuery = z.strictObject({ pool });
 export const projectQuery = z.strictObject({
   pool,
-  tenant: tenant.optional(),
+  tenant: optionalIdentifier('Only of this tenant.'),
   page_size: pageSize,
   page_token: pageToken,
 });
@@ -45,7 +46,7 @@ export const tierRequest = z
     tier,
     ttl_seconds: uint32(
       'How long the override lasts; 0 or left out: 3,600 where the manifest names the project, else until it is ended.',
-    ).optional(),
+    ).default(0),
   })
   .meta({ id: 'SetProjectTierRequest', examples: [{ tier: 'HOT', ttl_seconds: 3_600 }] });
 
@@ -76,13 +77,13 @@ export const conversationListQuery = z.strictObject({
 });
 export const conversationQuery = z.strictObject({
   pool,
-  turns: uint32('How many turns; left out or 0: 100.').optional(),
+  turns: uint32('How many turns; left out or 0: 100.').default(0),
   before: z
     .number()
     .int()
     .min(0)
-    .meta({ description: 'Only turns with a smaller index; left out: the newest.' })
-    .optional(),
+    .meta({ description: 'Only turns with a smaller index; left out or 0: the newest.' })
+    .default(0),
 });
 
 const turn = z

@@ -2,7 +2,13 @@
 import { z } from 'zod';
 import { didYouMean } from '../../../../api/did-you-mean.ts';
 import { HttpError, type FieldProblem } from '../wire/problem.ts';
-import { camelCase, type Fields, pathInInput, withSchemaNames } from './field-names.ts';
+import {
+  camelCase,
+  type Fields,
+  pathInInput,
+  valueSchema,
+  withSchemaNames,
+} from './field-names.ts';
 
 const PROBLEMS_MAX = 20;
 
@@ -33,9 +39,8 @@ function fieldNamed(schema: z.ZodObject, name: string): z.ZodType | undefined {
   return key === undefined ? undefined : shape[key];
 }
 
-function valueOf(schema: z.ZodType | undefined, text: string): unknown {
-  if (schema?.def.type === 'optional')
-    return valueOf((schema as z.ZodOptional<z.ZodType>).unwrap(), text);
+function valueOf(field: z.ZodType | undefined, text: string): unknown {
+  const schema = field === undefined ? undefined : valueSchema(field);
   if (schema?.def.type === 'number' && /^\d{1,16}$/.test(text)) return Number(text);
   if (schema?.def.type === 'boolean' && (text === 'true' || text === 'false'))
     return text === 'true';
@@ -100,7 +105,9 @@ function kindOf(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'an object';
-  return typeof value === 'string' ? 'a string' : String(value);
+  return typeof value === 'number' || typeof value === 'boolean'
+    ? String(value)
+    : `a ${typeof value}`;
 }
 
 function messageAt(schema: z.ZodObject, path: readonly PropertyKey[]): z.ZodObject {
@@ -108,7 +115,7 @@ function messageAt(schema: z.ZodObject, path: readonly PropertyKey[]): z.ZodObje
   for (const key of path) {
     at =
       ((at as z.ZodObject).shape as Readonly<Record<PropertyKey, z.ZodType>>)[key] ?? z.object({});
-    while (at.def.type === 'optional') at = (at as z.ZodOptional<z.ZodType>).unwrap();
+    at = valueSchema(at);
   }
   return at as z.ZodObject;
 }

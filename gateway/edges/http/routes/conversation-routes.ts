@@ -21,6 +21,10 @@ const ONE = `${PATH}/{id}`;
 export function conversationRoutes(
   conversations: Pick<Conversations, 'list' | 'get' | 'delete'>,
 ): readonly Route[] {
+  return [...readingRoutes(conversations), deletingRoute(conversations)];
+}
+
+function readingRoutes(conversations: Pick<Conversations, 'list' | 'get'>): readonly Route[] {
   return [
     defineRoute({
       method: 'GET',
@@ -33,11 +37,11 @@ export function conversationRoutes(
       answers: { 200: jsonAnswer('In the order of ids, without turns.', conversationList) },
       reasons: ['UNKNOWN_POOL'],
       handle: async ({ path, query }, { principal }) => {
-        const { pool = '', page_size = 0, page_token = '' } = query;
+        const { pool, page_size: pageSize, page_token: pageToken } = query;
         const page = await conversations.list(
           principal,
           { ...path, pool },
-          { pageSize: page_size, pageToken: page_token },
+          { pageSize, pageToken },
         );
         return json(200, {
           conversations: page.items.map(summaryMessage),
@@ -56,35 +60,38 @@ export function conversationRoutes(
       answers: { 200: jsonAnswer('The newest turns, oldest first.', conversation) },
       reasons: ['UNKNOWN_POOL', 'UNKNOWN_CONVERSATION'],
       handle: async ({ path: { id, ...ref }, query }, { principal }) => {
-        const { pool = '', turns = 0, before = 0 } = query;
+        const { pool, ...window } = query;
         const found = await conversations.get(
           principal,
           { ...ref, pool, conversationId: id },
-          { turns, before },
+          window,
         );
         return json(200, { ...summaryMessage(found), turns: found.turns.map(turnMessage) });
       },
     }),
-    defineRoute({
-      method: 'DELETE',
-      path: ONE,
-      operationId: 'deleteConversation',
-      tag: 'Projects',
-      summary: 'Erase a conversation with its state',
-      pathSchema: conversationPath,
-      querySchema: poolQuery,
-      answers: { 204: { description: 'It is gone.' } },
-      reasons: ['UNKNOWN_POOL', 'UNKNOWN_CONVERSATION', 'SUSPENDED', 'OWNER_UNREACHABLE'],
-      handle: async ({ path: { id, ...ref }, query }, { principal }) => {
-        await conversations.delete(principal, {
-          ...ref,
-          pool: query.pool ?? '',
-          conversationId: id,
-        });
-        return NO_CONTENT;
-      },
-    }),
   ];
+}
+
+function deletingRoute(conversations: Pick<Conversations, 'delete'>): Route {
+  return defineRoute({
+    method: 'DELETE',
+    path: ONE,
+    operationId: 'deleteConversation',
+    tag: 'Projects',
+    summary: 'Erase a conversation with its state',
+    pathSchema: conversationPath,
+    querySchema: poolQuery,
+    answers: { 204: { description: 'It is gone.' } },
+    reasons: ['UNKNOWN_POOL', 'UNKNOWN_CONVERSATION', 'SUSPENDED', 'OWNER_UNREACHABLE'],
+    handle: async ({ path: { id, ...ref }, query }, { principal }) => {
+      await conversations.delete(principal, {
+        ...ref,
+        pool: query.pool,
+        conversationId: id,
+      });
+      return NO_CONTENT;
+    },
+  });
 }
 
 function summaryMessage({

@@ -1,11 +1,9 @@
 /** `POST /api/v1/execute`: a task, answered at once as JSON or as it happens as server-sent events. */
 import { z } from 'zod';
+import type { Reason } from '../../../../core/errors.ts';
 import type { Random } from '../../../../platform/random.ts';
-import type { Clock } from '../../../../platform/clock.ts';
-import type { Payload } from '../../../../platform/store/store.ts';
 import type { Tasks } from '../../../service/tasks.ts';
-import type { CallOptions, TaskRequest } from '../../../stages/call.ts';
-import { optionalIdentifier } from '../messages/common.ts';
+import type { CallOptions } from '../../../stages/call.ts';
 import {
   chunkEvent,
   errorEvent,
@@ -14,10 +12,16 @@ import {
   resultEvent,
   startEvent,
 } from '../messages/execute.ts';
-import { readTexts } from '../messages/read-message.ts';
-import { HttpError, invalidField } from '../wire/problem.ts';
+import { HttpError } from '../wire/problem.ts';
+import { EXECUTE_HEADERS, taskRequestOf } from './execute-request.ts';
 import { responseJson } from './execute-response.ts';
-import { defineRoute, type HttpAnswer, type HttpCall, type Route } from './route.ts';
+import {
+  type AnswerDoc,
+  defineRoute,
+  type HttpAnswer,
+  type HttpCall,
+  type Route,
+} from './route.ts';
 import { TaskEvents } from './task-events.ts';
 
 /** Open event streams of one gateway; each costs a socket and up to a window of 256 KiB. */
@@ -26,55 +30,50 @@ const STREAMS_RETRY_MS = 1_000;
 
 export interface ExecuteRouteOptions {
   readonly tasks: Pick<Tasks, 'start'>;
-  readonly clock: Clock;
   readonly random: Random;
   readonly streamsMax?: number;
 }
 
-const HEADERS = z.object({
-  'idempotency-key': optionalIdentifier('The same as request_id in the body.'),
-  traceparent: z.string().meta({ description: 'W3C trace context.' }).optional(),
+const REASONS: readonly Reason[] = [
+  'PAYLOAD_TOO_LARGE',
+  'UNKNOWN_POOL',
+  'UNKNOWN_AGENT',
+  'PAUSED',
+  'LEASE_UNKNOWN',
+  'REQUEST_ID_REUSED',
+  'STATE_CONFLICT',
+  'RATE_LIMITED',
+  'QUEUE_FULL',
+  'QUEUE_TIMEOUT',
+  'MEMORY_LIMIT',
+  'SLOW_CONSUMER',
+  'CIRCUIT_OPEN',
+  'RUNTIME_LOST',
+  'OWNER_UNREACHABLE',
+  'SUSPENDED',
+  'DEADLINE',
+  'CANCELLED',
+  'AGENT_ERROR',
+  'AGENT_EXITED',
+];
+
+const EVENTS = z.union([startEvent, chunkEvent, resultEvent, errorEvent]).meta({
+  description:
+    'The data of one event; its name is in the event field, its sequence in the id field.',
 });
-const TRACEPARENT = /^[0-9a-f]{2}(-[0-9a-f]+){3,}$/;
-const TRACEPARENT_CHARACTERS_MAX = 128;
+const EXAMPLE_EVENTS =
+  'event: chunk\nid: 2\ndata: {"request_id":"r-1","sequence":2,"text":"hel","kind":"TEXT"}\n\n';
+
+const ANSWER: AnswerDoc = {
+  description: 'The result, or the events.',
+  content: {
+    'application/json': { schema: executeResponse },
+    'text/event-stream': { schema: EVENTS, examples: [EXAMPLE_EVENTS] },
+  },
+};
 
 export function executeRoute(options: ExecuteRouteOptions): Route {
-  const { tasks, clock, random, streamsMax = STREAMS_MAX } = options;
-  let streams = 0;
-
-  async function stream(call: HttpCall, start: CallOptions): Promise<HttpAnswer> {
-    if (streams >= streamsMax)
-      throw new HttpError('QUEUE_FULL', `this gateway has ${streamsMax} open event streams`, {
-        retryAfterMs: STREAMS_RETRY_MS,
-      });
-    streams += 1;
-    try {
-      await new TaskEvents({
-        writer: call.openEvents(),
-        clock,
-        requestId: start.request.requestId,
-      }).run((sink) => {
-        const handle = tasks.start({ ...start, sink });
-        call.onGone(handle.leave);
-        return handle.answer;
-      });
-      return { type: 'streamed' };
-    } finally {
-      streams -= 1;
-    }
-  }
-
-  async function answer(call: HttpCall, start: CallOptions): Promise<HttpAnswer> {
-    const handle = tasks.start(start);
-    call.onGone(handle.leave);
-    return {
-      type: 'raw',
-      status: 200,
-      contentType: 'application/json; charset=utf-8',
-      body: responseJson(await handle.answer),
-    };
-  }
-
+  const answers = new TaskAnswers(options);
   return defineRoute({
     method: 'POST',
     path: '/api/v1/execute',
@@ -84,127 +83,70 @@ export function executeRoute(options: ExecuteRouteOptions): Route {
     description:
       'Answers when the task has ended. With `Accept: text/event-stream` the events come as they happen: start, chunk …, and result or error; what fails before the first event is a plain error. When the caller goes away the task is cancelled, unless options.on_disconnect says CONTINUE.',
     bodySchema: executeRequest,
-    headers: HEADERS,
-    answers: {
-      200: {
-        description: 'The result, or the events.',
-        content: {
-          'application/json': { schema: executeResponse },
-          'text/event-stream': { schema: EVENTS, examples: [EXAMPLE_EVENTS] },
-        },
-      },
-    },
-    reasons: [
-      ...([
-        'PAYLOAD_TOO_LARGE',
-        'UNKNOWN_POOL',
-        'UNKNOWN_AGENT',
-        'PAUSED',
-        'LEASE_UNKNOWN',
-        'REQUEST_ID_REUSED',
-      ] as const),
-      ...([
-        'STATE_CONFLICT',
-        'RATE_LIMITED',
-        'QUEUE_FULL',
-        'QUEUE_TIMEOUT',
-        'MEMORY_LIMIT',
-        'SLOW_CONSUMER',
-      ] as const),
-      ...([
-        'CIRCUIT_OPEN',
-        'RUNTIME_LOST',
-        'OWNER_UNREACHABLE',
-        'SUSPENDED',
-        'DEADLINE',
-        'CANCELLED',
-      ] as const),
-      ...(['AGENT_ERROR', 'AGENT_EXITED'] as const),
-    ],
+    headers: EXECUTE_HEADERS,
+    answers: { 200: ANSWER },
+    reasons: REASONS,
     async handle({ body, textOf }, call) {
-      const input = inputOf(body.input, textOf('input'));
-      const requestId =
-        requestIdOf(body.request_id ?? '', call.headers['idempotency-key']) || random.id();
-      call.setRequestId(requestId);
-      const request = taskRequest(body, {
-        requestId,
-        input,
-        traceparent: call.headers['traceparent'],
+      const newRequestId = (): string => options.random.id();
+      const request = taskRequestOf({
+        body,
+        inputText: textOf('input'),
+        headers: call.headers,
+        newRequestId,
       });
+      call.setRequestId(request.requestId);
       const start: CallOptions = { principal: call.principal, request, remainingMs: Infinity };
-      return wantsEvents(call.headers.accept) ? stream(call, start) : answer(call, start);
+      return wantsEvents(call.headers.accept)
+        ? answers.stream(call, start)
+        : answers.once(call, start);
     },
   });
 }
 
-const EVENTS = z
-  .union([startEvent, chunkEvent, resultEvent, errorEvent])
-  .meta({
-    description:
-      'The data of one event; its name is in the event field, its sequence in the id field.',
+class TaskAnswers {
+  readonly #options: ExecuteRouteOptions;
+  #streams = 0;
+
+  constructor(options: ExecuteRouteOptions) {
+    this.#options = options;
+  }
+
+  async once(call: HttpCall, start: CallOptions): Promise<HttpAnswer> {
+    const task = this.#options.tasks.start(start);
+    call.onGone(() => {
+      task.leave();
+    });
+    const body = responseJson(await task.answer);
+    return { type: 'raw', status: 200, contentType: 'application/json; charset=utf-8', body };
+  }
+
+  async stream(call: HttpCall, start: CallOptions): Promise<HttpAnswer> {
+    const { tasks, streamsMax = STREAMS_MAX } = this.#options;
+    if (this.#streams >= streamsMax) throw tooManyStreams(streamsMax);
+    this.#streams += 1;
+    try {
+      const events = new TaskEvents({
+        writer: call.openEvents(),
+        requestId: start.request.requestId,
+      });
+      await events.run((sink) => {
+        const task = tasks.start({ ...start, sink });
+        call.onGone(() => {
+          task.leave();
+        });
+        return task.answer;
+      });
+      return { type: 'streamed' };
+    } finally {
+      this.#streams -= 1;
+    }
+  }
+}
+
+function tooManyStreams(streamsMax: number): HttpError {
+  return new HttpError('QUEUE_FULL', `this gateway has ${streamsMax} open event streams`, {
+    retryAfterMs: STREAMS_RETRY_MS,
   });
-const EXAMPLE_EVENTS =
-  'event: chunk\nid: 2\ndata: {"request_id":"r-1","sequence":2,"text":"hel","kind":"TEXT"}\n\n';
-
-/** Both names of it mean the same, so they must say the same. */
-function requestIdOf(inBody: string, header: string | string[] | undefined): string {
-  if (header === undefined) return inBody;
-  const key =
-    readTexts(HEADERS.pick({ 'idempotency-key': true }), { 'idempotency-key': String(header) })[
-      'idempotency-key'
-    ] ?? '';
-  if (inBody !== '' && inBody !== key)
-    throw invalidField(
-      'request_id',
-      `is ${JSON.stringify(inBody)}, but the header Idempotency-Key is ${JSON.stringify(key)}; send one of them, or the same`,
-    );
-  return key;
-}
-
-/** Text for a string; else the JSON as it was written. */
-function inputOf(value: unknown, text: string | undefined): Payload | undefined {
-  if (text === undefined) return undefined;
-  if (typeof value !== 'string') return { arm: 'json_utf8', body: Buffer.from(text) };
-  if (!value.isWellFormed())
-    throw invalidField('input', 'has half of a surrogate pair, which is no Unicode text');
-  return { arm: 'text', body: Buffer.from(value) };
-}
-
-type Given = Pick<TaskRequest, 'requestId' | 'input'> & {
-  readonly traceparent: string | string[] | undefined;
-};
-
-function taskRequest(
-  body: z.output<typeof executeRequest>,
-  { requestId, input, traceparent }: Given,
-): TaskRequest {
-  const { options = {} } = body;
-  return {
-    pool: body.pool ?? '',
-    tenant: body.tenant,
-    project: body.project,
-    agent: body.agent ?? '',
-    conversationId: body.conversation_id ?? '',
-    requestId,
-    priority: body.priority ?? 'NORMAL',
-    maxWaitMs: options.max_wait_ms ?? 0,
-    timeoutMs: options.timeout_ms ?? 0,
-    retry: options.retry ?? 'SAFE',
-    onDisconnect: options.on_disconnect ?? 'CANCEL',
-    metadata: body.metadata ?? {},
-    input,
-    leaseId: body.lease_id ?? '',
-    ...(isTraceparent(traceparent) ? { traceparent } : {}),
-  };
-}
-
-/** A broken one is as good as none (W3C Trace Context). */
-function isTraceparent(header: string | string[] | undefined): header is string {
-  return (
-    typeof header === 'string' &&
-    header.length <= TRACEPARENT_CHARACTERS_MAX &&
-    TRACEPARENT.test(header)
-  );
 }
 
 const SSE_RANGE = /(^|,) *text\/event-stream *(;(?! *q=0(\.0*)? *(,|$))[^,]*)?(,|$)/i;

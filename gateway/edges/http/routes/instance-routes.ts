@@ -10,7 +10,7 @@ import {
   instancePath,
   instanceQuery,
 } from '../messages/pools.ts';
-import { defineRoute, json, jsonAnswer, NO_CONTENT, type Route } from './route.ts';
+import { defineRoute, json, jsonAnswer, NO_CONTENT, type Route, START_REASONS } from './route.ts';
 
 const PATH = '/api/v1/pool/instances';
 const ONE = `${PATH}/{id}`;
@@ -33,24 +33,8 @@ function readingRoutes(instances: Pick<Instances, 'list' | 'get'>): readonly Rou
       answers: { 200: jsonAnswer('In the order of ids.', instanceList) },
       reasons: ['UNKNOWN_POOL'],
       handle: async ({ query }, { principal }) => {
-        const {
-          pool = '',
-          tenant = '',
-          project = '',
-          tier,
-          state,
-          page_size = 0,
-          page_token = '',
-        } = query;
-        const page = await instances.list(principal, {
-          pool,
-          tenant,
-          project,
-          tier,
-          state,
-          pageSize: page_size,
-          pageToken: page_token,
-        });
+        const { page_size: pageSize, page_token: pageToken, ...filter } = query;
+        const page = await instances.list(principal, { ...filter, pageSize, pageToken });
         return json(200, {
           instances: page.items.map(instanceMessage),
           next_page_token: page.nextPageToken,
@@ -86,20 +70,9 @@ function endingRoutes(instances: Pick<Instances, 'create' | 'delete'>): readonly
         200: jsonAnswer('It was live already.', instance),
         201: jsonAnswer('It was started.', instance),
       },
-      reasons: [
-        'UNKNOWN_POOL',
-        'PAUSED',
-        'SUSPENDED',
-        'OWNER_UNREACHABLE',
-        'RUNTIME_LOST',
-        'MEMORY_LIMIT',
-        'QUEUE_FULL',
-        'CIRCUIT_OPEN',
-        'AGENT_ERROR',
-        'AGENT_EXITED',
-      ],
+      reasons: ['PAUSED', ...START_REASONS],
       handle: async ({ body }, { principal }) => {
-        const { pool = '', tenant, project } = body;
+        const { pool, tenant, project } = body;
         const { instance: found, created } = await instances.create(principal, {
           pool,
           tenant,
@@ -122,7 +95,7 @@ function endingRoutes(instances: Pick<Instances, 'create' | 'delete'>): readonly
       answers: { 204: { description: 'It has ended.' } },
       reasons: ['UNKNOWN_INSTANCE', 'STATE_CONFLICT', 'OWNER_UNREACHABLE', 'DEADLINE'],
       handle: async ({ path, query }, { principal }) => {
-        await instances.delete(principal, path.id, query.force ?? false);
+        await instances.delete(principal, path.id, query.force);
         return NO_CONTENT;
       },
     }),
@@ -149,7 +122,7 @@ function pausingRoutes(instances: Pick<Instances, 'pause' | 'resume'>): readonly
       },
       reasons: ['UNKNOWN_INSTANCE', 'STATE_CONFLICT', 'OWNER_UNREACHABLE', 'DEADLINE'],
       handle: async ({ path, query }, { principal }) =>
-        json(200, instanceMessage(await instances.pause(principal, path.id, query.force ?? false))),
+        json(200, instanceMessage(await instances.pause(principal, path.id, query.force))),
     }),
     defineRoute({
       method: 'POST',

@@ -4,47 +4,41 @@ import type { Leases } from '../../../service/leases.ts';
 import type { z } from 'zod';
 import { timestampText } from '../messages/common.ts';
 import { acquireRequest, lease, leasePath, renewRequest } from '../messages/leases.ts';
-import { defineRoute, json, jsonAnswer, NO_CONTENT, type Route } from './route.ts';
+import { defineRoute, json, jsonAnswer, NO_CONTENT, type Route, START_REASONS } from './route.ts';
+
+const PATH = '/api/v1/leases';
+const ONE = `${PATH}/{id}`;
 
 export function leaseRoutes(
   leases: Pick<Leases, 'acquire' | 'renew' | 'release'>,
 ): readonly Route[] {
+  return [acquireRoute(leases), ...heldRoutes(leases)];
+}
+
+function acquireRoute(leases: Pick<Leases, 'acquire'>): Route {
+  return defineRoute({
+    method: 'POST',
+    path: PATH,
+    operationId: 'acquireLease',
+    tag: 'Leases',
+    summary: 'Keep an instance live',
+    description:
+      'Starts the instance where it is not live, and keeps it from eviction and voluntary moves until the lease ends. Not exclusive.',
+    bodySchema: acquireRequest,
+    answers: { 200: jsonAnswer('The lease.', lease) },
+    reasons: START_REASONS,
+    handle: async ({ body }, { principal, authority }) => {
+      const { ttl_ms, ...names } = body;
+      return json(200, leaseMessage(await leases.acquire(principal, names, ttl_ms), authority));
+    },
+  });
+}
+
+function heldRoutes(leases: Pick<Leases, 'renew' | 'release'>): readonly Route[] {
   return [
     defineRoute({
       method: 'POST',
-      path: '/api/v1/leases',
-      operationId: 'acquireLease',
-      tag: 'Leases',
-      summary: 'Keep an instance live',
-      description:
-        'Starts the instance where it is not live, and keeps it from eviction and voluntary moves until the lease ends. Not exclusive.',
-      bodySchema: acquireRequest,
-      answers: { 200: jsonAnswer('The lease.', lease) },
-      reasons: [
-        'UNKNOWN_POOL',
-        'SUSPENDED',
-        'OWNER_UNREACHABLE',
-        'RUNTIME_LOST',
-        'MEMORY_LIMIT',
-        'QUEUE_FULL',
-        'CIRCUIT_OPEN',
-        'AGENT_ERROR',
-        'AGENT_EXITED',
-      ],
-      handle: async ({ body }, { principal, authority }) => {
-        const { pool = '', tenant, project, ttl_ms = 0 } = body;
-        return json(
-          200,
-          leaseMessage(
-            await leases.acquire(principal, { pool, tenant, project }, ttl_ms),
-            authority,
-          ),
-        );
-      },
-    }),
-    defineRoute({
-      method: 'POST',
-      path: '/api/v1/leases/{id}/renew',
+      path: `${ONE}/renew`,
       operationId: 'renewLease',
       tag: 'Leases',
       summary: 'Keep it longer',
@@ -54,14 +48,11 @@ export function leaseRoutes(
       answers: { 200: jsonAnswer('The lease with its new end.', lease) },
       reasons: ['LEASE_UNKNOWN', 'OWNER_UNREACHABLE'],
       handle: async ({ path, body }, { principal, authority }) =>
-        json(
-          200,
-          leaseMessage(await leases.renew(principal, path.id, body.ttl_ms ?? 0), authority),
-        ),
+        json(200, leaseMessage(await leases.renew(principal, path.id, body.ttl_ms), authority)),
     }),
     defineRoute({
       method: 'DELETE',
-      path: '/api/v1/leases/{id}',
+      path: ONE,
       operationId: 'releaseLease',
       tag: 'Leases',
       summary: 'End a lease',

@@ -18,6 +18,10 @@ import { defineRoute, json, jsonAnswer, type Route } from './route.ts';
 export function poolRoutes(
   pools: Pick<Pools, 'list' | 'agents' | 'stats'> & PoolsHealth,
 ): readonly Route[] {
+  return [...numberRoutes(pools), ...catalogueRoutes(pools)];
+}
+
+function catalogueRoutes(pools: Pick<Pools, 'list' | 'agents'>): readonly Route[] {
   return [
     defineRoute({
       method: 'GET',
@@ -32,7 +36,7 @@ export function poolRoutes(
       },
       reasons: ['UNKNOWN_POOL'],
       handle: async ({ query }, { principal }) =>
-        json(200, { agents: pools.agents(principal, query.pool ?? '').map(agentMessage) }),
+        json(200, { agents: pools.agents(principal, query.pool).map(agentMessage) }),
     }),
     defineRoute({
       method: 'GET',
@@ -44,6 +48,11 @@ export function poolRoutes(
       reasons: [],
       handle: async (_input, { principal }) => json(200, { pools: pools.list(principal) }),
     }),
+  ];
+}
+
+function numberRoutes(pools: Pick<Pools, 'stats'> & PoolsHealth): readonly Route[] {
+  return [
     defineRoute({
       method: 'GET',
       path: '/api/v1/pool/stats',
@@ -56,7 +65,7 @@ export function poolRoutes(
       answers: { 200: jsonAnswer('Since this gateway started.', poolStats) },
       reasons: ['UNKNOWN_POOL'],
       handle: async ({ query }, { principal }) =>
-        json(200, statsMessage(await pools.stats(principal, query.pool ?? ''))),
+        json(200, statsMessage(await pools.stats(principal, query.pool))),
     }),
     defineRoute({
       method: 'GET',

@@ -36,12 +36,12 @@ export function projectRoutes(
       answers: { 200: jsonAnswer('In the order of tenant and project.', projectList) },
       reasons: ['UNKNOWN_POOL'],
       handle: async ({ query }, { principal }) => {
-        const { pool = '', tenant = '', page_size = 0, page_token = '' } = query;
+        const { pool, tenant, page_size: pageSize, page_token: pageToken } = query;
         const page = await projects.list(principal, {
           pool,
           tenant,
-          pageSize: page_size,
-          pageToken: page_token,
+          pageSize,
+          pageToken,
         });
         return json(200, {
           projects: page.items.map(messageOf),
@@ -114,7 +114,7 @@ function tierRoutes(projects: Pick<Projects, 'getTier' | 'setTier'>): readonly R
       handle: async ({ path, query, body }, { principal }) =>
         set(principal, namesOf(path, query), {
           tier: body.tier,
-          ttlSeconds: body.ttl_seconds ?? 0,
+          ttlSeconds: body.ttl_seconds,
         }),
     }),
     defineRoute({
@@ -136,7 +136,7 @@ interface Names {
 
 function namesOf(
   { tenant, project }: { readonly tenant: string; readonly project: string },
-  { pool = '' }: { readonly pool?: string | undefined },
+  { pool }: { readonly pool: string },
 ): Names {
   return { pool, tenant, project };
 }

@@ -160,6 +160,19 @@ export function json(
   return { type: 'json', status, body, ...(headers === undefined ? {} : { headers }) };
 }
 
+/** In what the start of an instance can end. */
+export const START_REASONS: readonly Reason[] = [
+  'UNKNOWN_POOL',
+  'SUSPENDED',
+  'OWNER_UNREACHABLE',
+  'RUNTIME_LOST',
+  'MEMORY_LIMIT',
+  'QUEUE_FULL',
+  'CIRCUIT_OPEN',
+  'AGENT_ERROR',
+  'AGENT_EXITED',
+];
+
 export const NO_CONTENT: HttpAnswer = { type: 'empty' };
 
 /** An answer in JSON, for the document. */

@@ -1,6 +1,5 @@
 /** One task as server-sent events: numbers them, passes chunks on as they come, and ends with a result or an error. */
 import { AppError, GRPC_CODES } from '../../../../core/errors.ts';
-import type { Clock } from '../../../../platform/clock.ts';
 import type { TaskAnswer, TaskChunk, TaskSink, TaskStart } from '../../../stages/call.ts';
 import { timestampText } from '../messages/common.ts';
 import { payloadText } from '../wire/payload-text.ts';
@@ -9,7 +8,6 @@ import { responseJson } from './execute-response.ts';
 
 export interface TaskEventsOptions {
   readonly writer: SseWriter;
-  readonly clock: Clock;
   readonly requestId: string;
 }
 

@@ -9,7 +9,7 @@ const MEMBERS_MAX = 64;
 export interface JsonBody {
   readonly value: Readonly<Record<string, unknown>>;
   /** The member's value as it stands in the body; undefined: it is not there. */
-  textOf(key: string): string | undefined;
+  readonly textOf: (key: string) => string | undefined;
 }
 
 /** Throws INVALID_FIELD for what is no JSON object, and for a name that stands there twice. */

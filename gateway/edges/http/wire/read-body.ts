@@ -12,32 +12,27 @@ export function hasBody({ headers }: IncomingMessage): boolean {
 }
 
 /** Refused before anything is read: 413 by the announced length, or 415. */
-export function checkBodyHeaders(request: IncomingMessage, bytesMax: number): void {
-  const { headers } = request;
-  const type = headers['content-type'] ?? '';
-  const charset = CHARSET.exec(type)?.[1]?.trim().toLowerCase() ?? 'utf-8';
-  if (!JSON_TYPE.test(type) || (charset !== 'utf-8' && charset !== 'utf8')) throw wrongType(type);
-  const encoding = headers['content-encoding'] ?? 'identity';
+export function checkBodyHeaders({ headers }: IncomingMessage, bytesMax: number): void {
+  const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = headers;
+  if (!JSON_TYPE.test(type) || !isUtf8(type)) throw wrongType(type);
   if (encoding !== 'identity')
-    throw new HttpError(
-      'INVALID_FIELD',
-      `content-encoding ${encoding} is not understood: send the body as it is`,
-      { status: 415, field: 'content-encoding' },
-    );
+    throw unsupported('content-encoding', `${encoding} is not understood: send the body as it is`);
   if (Number(headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax);
 }
 
+function isUtf8(type: string): boolean {
+  const charset = CHARSET.exec(type)?.[1]?.trim().toLowerCase() ?? 'utf-8';
+  return charset === 'utf-8' || charset === 'utf8';
+}
+
 function wrongType(type: string): HttpError {
-  const sent = type === '' ? 'there is no content-type' : `this is ${JSON.stringify(type)}`;
-  return new HttpError(
-    'INVALID_FIELD',
-    `the body must be sent as content-type: application/json (UTF-8), but ${sent}`,
-    {
-      status: 415,
-      field: 'content-type',
-      headers: { accept: 'application/json' },
-    },
-  );
+  const sent = type === '' ? 'is missing' : `is ${JSON.stringify(type)}`;
+  return unsupported('content-type', `must be application/json (UTF-8), but ${sent}`);
+}
+
+function unsupported(field: string, detail: string): HttpError {
+  const headers = { accept: 'application/json' };
+  return new HttpError('INVALID_FIELD', `${field} ${detail}`, { status: 415, field, headers });
 }
 
 function tooLarge(bytesMax: number): HttpError {
