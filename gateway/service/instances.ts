@@ -87,13 +87,7 @@ export class Instances {
 
   /** Undefined: there is no live one. */
   async find(target: ProjectTarget): Promise<Instance | undefined> {
-    try {
-      const found = await this.#owners.ask(target, { method: 'getInstance', project: target.key });
-      return found === undefined ? undefined : this.#instanceOf(target.pool, found);
-    } catch (error) {
-      if (error instanceof AppError && error.reason === 'UNKNOWN_INSTANCE') return undefined;
-      throw error;
-    }
+    return this.#ask(target, { method: 'getInstance', project: target.key }, CALL_MS_MAX);
   }
 
   /** Activates without a task. The tier is the project's: creating an instance overrides nothing. */
@@ -126,13 +120,24 @@ export class Instances {
   async #setPaused(target: ProjectTarget, paused: boolean, request: RuntimeCall): Promise<Instance> {
     const { store } = this.#context;
     for (let attempt = 1; attempt <= FLAG_ATTEMPTS_MAX; attempt += 1) {
-      const found = await this.#owners.ask(target, request, drainMs(target.pool));
-      if (found !== undefined) return this.#instanceOf(target.pool, found);
+      const found = await this.#ask(target, request, drainMs(target.pool));
+      if (found !== undefined) return found;
       const record = await store.readProject(target.key);
       const epoch = record?.epoch ?? 0;
       if ((await store.setPaused(target.key, paused, epoch)) === 'set') return this.#absent(target, { paused, epoch, requests: record?.requests ?? 0, lastUsedMs: record?.lastUsedMs ?? 0 });
     }
     throw new AppError('STORE_UNAVAILABLE', 'the project changes hands all the time', { retryAfterMs: 1_000 });
+  }
+
+  /** An owner that has just let go of the instance is none. */
+  async #ask(target: ProjectTarget, request: RuntimeCall, timeoutMs: number): Promise<Instance | undefined> {
+    try {
+      const found = await this.#owners.ask(target, request, timeoutMs);
+      return found === undefined ? undefined : this.#instanceOf(target.pool, found);
+    } catch (error) {
+      if (error instanceof AppError && error.reason === 'UNKNOWN_INSTANCE') return undefined;
+      throw error;
+    }
   }
 
   async #listOf(pool: PoolView, runtime: string, answer: Promise<unknown>): Promise<Instance[]> {

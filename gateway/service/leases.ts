@@ -48,7 +48,7 @@ export class Leases {
   /** The owner knows its leases; those of a project without one are in its record, and come back with the next activation. */
   async #onLease(target: ProjectTarget, leaseId: string, request: Parameters<OwnerCalls['ask']>[1]): Promise<unknown> {
     const { context, owners } = this.#parts;
-    const found = await owners.ask(target, request);
+    const found = await owners.askRoute(target, request);
     if (found !== undefined) return found.answer;
     const record = await context.store.readProject(target.key);
     if (record?.leases.some(({ id }) => id === leaseId) !== true) throw unknownLease();

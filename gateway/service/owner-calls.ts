@@ -18,6 +18,12 @@ const RETRY_MS = 1_000;
 /** Between two looks for a runtime that is ready. */
 const LOOK_AGAIN_MS = 50;
 
+interface OwnerCall {
+  readonly request: RuntimeCall;
+  readonly timeoutMs: number;
+  readonly find: () => Promise<Runtime | undefined>;
+}
+
 type CallContext = Pick<StageContext, 'clock' | 'membership' | 'router' | 'runtimes' | 'store'>;
 
 export class OwnerCalls {
@@ -27,25 +33,31 @@ export class OwnerCalls {
     this.#context = context;
   }
 
-  /** Undefined: no live runtime has the project. */
+  /** By the store's word of who has the project. Undefined: no live runtime. */
   async ask(target: ProjectTarget, request: RuntimeCall, timeoutMs = CALL_MS_MAX): Promise<OwnerAnswer | undefined> {
     return this.#follow(target, { request, timeoutMs, find: () => this.#owner(target) });
   }
 
+  /** By the route, where there is one: for what any runtime that could activate the project may do. Undefined: no live runtime has it. */
+  async askRoute(target: ProjectTarget, request: RuntimeCall, timeoutMs = CALL_MS_MAX): Promise<OwnerAnswer | undefined> {
+    return this.#follow(target, { request, timeoutMs, find: async () => this.#known(target) ?? this.#owner(target) });
+  }
+
   /** The owner, or where the project would be activated: for what makes it live. Waits for a runtime as a task would. */
   async askOrPlace(target: ProjectTarget, request: RuntimeCall, timeoutMs = CALL_MS_MAX): Promise<OwnerAnswer> {
-    const answer = await this.#follow(target, { request, timeoutMs, find: async () => (await this.#owner(target)) ?? this.#place(target) });
+    const find = async (): Promise<Runtime | undefined> => this.#known(target) ?? (await this.#owner(target)) ?? this.#place(target);
+    const answer = await this.#follow(target, { request, timeoutMs, find });
     if (answer === undefined) throw new AppError('OWNER_UNREACHABLE', 'no runtime of the pool is ready', { retryAfterMs: RETRY_MS });
     return answer;
   }
 
-  async #follow(target: ProjectTarget, call: { readonly request: RuntimeCall; readonly timeoutMs: number; readonly find: () => Promise<Runtime | undefined> }): Promise<OwnerAnswer | undefined> {
+  async #follow(target: ProjectTarget, call: OwnerCall): Promise<OwnerAnswer | undefined> {
     for (let hop = 1; ; hop += 1) {
       const runtime = await call.find();
       if (runtime === undefined) return undefined;
       try {
         const answer = await runtime.link.call(call.request, call.timeoutMs);
-        if (call.request.method !== 'discard' && call.request.method !== 'remove') this.#context.router.served(target.key, runtime, false);
+        this.#learn(target, runtime, call.request);
         return { answer, runtime };
       } catch (thrown) {
         const error = AppError.from(thrown);
@@ -54,18 +66,27 @@ export class OwnerCalls {
     }
   }
 
-  /** True: the runtime said that it does not have the project, and the route is corrected. */
+  #learn({ key }: ProjectTarget, runtime: Runtime, { method }: RuntimeCall): void {
+    if (method === 'discard' || method === 'remove') this.#context.router.forget(key);
+    else this.#context.router.served(key, runtime, false);
+  }
+
+  /** True: the runtime said that it does not have the project, or takes none any more, and the route is corrected. */
   #moved({ key }: ProjectTarget, runtime: Runtime, error: AppError): boolean {
+    if (error.reason !== 'OWNER_UNREACHABLE') return false;
     const { epoch } = error.metadata;
-    if (error.reason !== 'OWNER_UNREACHABLE' || epoch === undefined) return false;
-    this.#context.router.elsewhere(key, runtime, ownerIn(error), Number(epoch));
+    if (epoch !== undefined) this.#context.router.elsewhere(key, runtime, ownerIn(error), Number(epoch));
+    else if (runtime.isDraining) this.#context.router.forget(key);
+    else return false;
     return true;
   }
 
+  #known({ key }: ProjectTarget): Runtime | undefined {
+    return this.#context.router.reachableOwner(key);
+  }
+
   async #owner({ key }: ProjectTarget): Promise<Runtime | undefined> {
-    const { membership, router, runtimes, store } = this.#context;
-    const known = router.reachableOwner(key);
-    if (known !== undefined) return known;
+    const { membership, runtimes, store } = this.#context;
     const owner = await store.readOwner(key);
     if (owner === undefined) return undefined;
     if (runtimes.get(owner.incarnation) === undefined) await membership.refreshRuntimes();

@@ -1,5 +1,6 @@
 /** Pools, their agents, their statistics, and whether this gateway can serve them. */
 import type { AgentPoolSpec, AgentPoolStatus } from '../../api/agent-pool.ts';
+import type { PoolReport } from '../../api/pool-report.ts';
 import type { LinkState } from '../../platform/link/task-link.ts';
 import type { MetricSnapshot, Metrics } from '../../platform/metrics/registry.ts';
 import type { AgentInfo } from '../../platform/store/store.ts';
@@ -16,6 +17,8 @@ export interface Pool {
   readonly namespace: string;
   readonly spec: AgentPoolSpec;
   readonly status: AgentPoolStatus;
+  /** What happened lately, and what the driver does not enforce: for those who see all tenants. */
+  readonly report?: PoolReport;
 }
 
 export interface PoolStats {
@@ -63,7 +66,12 @@ export class Pools {
   /** A principal of some tenants is not shown the others that a spec names. */
   list(principal: Principal): Pool[] {
     authorize(principal, 'ListPools');
-    return this.#parts.context.membership.pools.map((pool) => ({ ...pool.ref, spec: visibleSpec(principal, pool.spec), status: pool.status }));
+    return this.#parts.context.membership.pools.map(({ ref, spec, status, report }) => ({
+      ...ref,
+      spec: visibleSpec(principal, spec),
+      status,
+      ...(report !== undefined && seesAll(principal) ? { report } : {}),
+    }));
   }
 
   /** Those of the revision that is served now come first; the first one is called where a task names none. */
