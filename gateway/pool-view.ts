@@ -1,5 +1,6 @@
 /** One pool as the gateway asks for it: quotas, tiers and limits by name, found without a search. Made anew when the record changes. */
 import type { AgentPoolSpec, AgentPoolStatus, ProjectEntry, TenantEntry, TenantLimits } from '../api/agent-pool.ts';
+import type { PoolReport } from '../api/pool-report.ts';
 import { poolRefOfKey, type PoolKey, type PoolRef } from '../core/identifiers.ts';
 import { chooseTier, type Tier, type TierChoice, type TierOverride } from '../core/tier.ts';
 import type { PoolRecord } from '../platform/store/store.ts';
@@ -11,6 +12,8 @@ export class PoolView {
   readonly revision: string;
   readonly spec: AgentPoolSpec;
   readonly status: AgentPoolStatus;
+  /** What the operator tells beside the status; it names projects of all tenants. */
+  readonly report: PoolReport | undefined;
   readonly #projects: ReadonlyMap<string, ProjectEntry>;
   readonly #tenants: ReadonlyMap<string, TenantEntry>;
 
@@ -22,6 +25,7 @@ export class PoolView {
     // The operator validated both before it published them; the store keeps them as they are.
     this.spec = record.spec as AgentPoolSpec;
     this.status = record.status as AgentPoolStatus;
+    this.report = record.report as PoolReport | undefined;
     this.#projects = new Map(this.spec.projects.map((entry) => [`${entry.tenant}~${entry.project}`, entry]));
     this.#tenants = new Map(this.spec.tenants.map((entry) => [entry.name, entry]));
   }
