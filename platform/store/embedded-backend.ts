@@ -1,6 +1,7 @@
 /** lmdb as the ledger's ordered map: reads in place, writes in groups on lmdb's own thread, so no commit makes this one wait for the disk. */
 import { open, type RootDatabase } from 'lmdb';
 import type { Backend, Entry, KeyRange, KeyValue, KeyValueReader } from './key-value.ts';
+import { hasRoom } from './embedded-files.ts';
 import { GroupCommit, type GroupTarget } from './group-commit.ts';
 import { StoreError } from './store-error.ts';
 
@@ -25,12 +26,14 @@ export function openDatabase(path: string): Database {
 export class EmbeddedBackend implements Backend, GroupTarget {
   readonly kind = 'embedded';
   readonly #database: Database;
+  readonly #path: string;
   readonly #groups: GroupCommit;
   readonly #onClose: () => void;
 
   /** @param onClose with the database still open. */
-  constructor(database: Database, onClose: () => void) {
+  constructor(database: Database, path: string, onClose: () => void) {
     this.#database = database;
+    this.#path = path;
     this.#onClose = onClose;
     this.#groups = new GroupCommit(this);
   }
@@ -67,6 +70,7 @@ export class EmbeddedBackend implements Backend, GroupTarget {
 
   async writeGroup(fill: (target: Pick<KeyValue, 'put' | 'remove'>) => void): Promise<void> {
     const database = this.#database;
+    this.#assertRoom(fill);
     try {
       await database.batch(() => {
         fill({
@@ -77,6 +81,19 @@ export class EmbeddedBackend implements Backend, GroupTarget {
     } catch (error) {
       throw await unwritable(error);
     }
+  }
+
+  #assertRoom(fill: (target: Pick<KeyValue, 'put' | 'remove'>) => void): void {
+    let bytes = 0;
+    fill({
+      put: (_, value) => (bytes += PAGE_BYTES + bytesOf(value)),
+      remove: () => (bytes += PAGE_BYTES),
+    });
+    if (hasRoom(this.#path, bytes)) return;
+    throw new StoreError(
+      `the disk of the store is full (${this.#path}): free some space, service resumes by itself`,
+      'not-applied',
+    );
   }
 
   async flush(): Promise<void> {
@@ -92,6 +109,19 @@ export class EmbeddedBackend implements Backend, GroupTarget {
   get keyCount(): number {
     return this.#database.getKeysCount();
   }
+}
+
+/** About what one change copies besides its value. */
+const PAGE_BYTES = 4_096;
+
+/** At least the bytes of its texts and byte arrays. */
+function bytesOf(value: unknown): number {
+  if (typeof value === 'string') return 3 * value.length;
+  if (value instanceof Uint8Array) return value.byteLength;
+  if (typeof value !== 'object' || value === null) return 0;
+  let bytes = 0;
+  for (const part of Object.values(value)) bytes += bytesOf(part);
+  return bytes;
 }
 
 function unreadable(error: unknown): StoreError {

@@ -2,10 +2,10 @@
  * The store in a folder of this machine, on lmdb (keys.ts has the layout). One process opens the folder; everybody else goes through its
  * store server. An acknowledged commit survives the death of this process; with `flush` that of the machine.
  */
-import { mkdirSync, statSync, truncateSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import { EmbeddedBackend, openDatabase } from './embedded-backend.ts';
+import { assertWhole, inspectFiles, type DatabaseStats } from './embedded-files.ts';
 import { OPENER_KEY, SCHEMA_KEY } from './keys.ts';
 import { LedgerStore } from './ledger-store.ts';
 import { currentOpener, isRunning, type Opener } from './opener.ts';
@@ -37,8 +37,9 @@ export class EmbeddedStore extends LedgerStore {
     let database: Database | undefined;
     try {
       mkdirSync(path, { recursive: true, mode: 0o700 });
+      inspectFiles(path);
       database = openDatabase(path);
-      assertWhole(database, path);
+      assertWhole(path, database.getStats() as DatabaseStats);
       takeFolder(database, path);
     } catch (error) {
       void database?.close();
@@ -55,7 +56,7 @@ export class EmbeddedStore extends LedgerStore {
 }
 
 function backendOf(database: Database, path: string): EmbeddedBackend {
-  return new EmbeddedBackend(database, () => {
+  return new EmbeddedBackend(database, path, () => {
     openHere.delete(path);
     try {
       database.transactionSync(() => void database.remove(OPENER_KEY));
@@ -63,33 +64,6 @@ function backendOf(database: Database, path: string): EmbeddedBackend {
       // A full disk must not stop us from closing: a dead opener is recognised.
     }
   });
-}
-
-/** Pages at the end of the file that lmdb may have counted and never written. */
-const UNWRITTEN_PAGES_MAX = 256;
-
-/**
- * Reading past the end of a file that was cut short kills the process. A few missing pages are ordinary and become zeros, which lmdb
- * answers with an error if it should need them after all; more are refused.
- */
-function assertWhole(database: Database, path: string): void {
-  const { pageSize, lastPageNumber } = database.getStats() as Stats;
-  const file = join(path, 'data.mdb');
-  const neededBytes = pageSize * (lastPageNumber + 1);
-  const { size } = statSync(file);
-  if (size >= neededBytes || lastPageNumber <= 1) return;
-  if (neededBytes - size > UNWRITTEN_PAGES_MAX * pageSize) {
-    throw new StoreOpenError('corrupt', {
-      path,
-      what: `is cut short (${size} of ${neededBytes} bytes)`,
-    });
-  }
-  truncateSync(file, neededBytes);
-}
-
-interface Stats {
-  readonly pageSize: number;
-  readonly lastPageNumber: number;
 }
 
 /** lmdb's write lock, which survives a killed holder, makes looking and taking one step. */

@@ -12,7 +12,7 @@ export function currentOpener(): Opener {
   return { pid: process.pid, startedAt: startOf(process.pid) };
 }
 
-/** Whether that very process still exists, frozen or not. */
+/** Whether that very process still exists, frozen or not; one that has ended and waits for its parent to notice does not. */
 export function isRunning(opener: Opener): boolean {
   try {
     process.kill(opener.pid, 0);
@@ -23,6 +23,7 @@ export function isRunning(opener: Opener): boolean {
   return startedAt === '' || opener.startedAt === '' || startedAt === opener.startedAt;
 }
 
+/** Empty: not known. */
 function startOf(pid: number): string {
   if (process.platform === 'linux') return startOnLinux(pid);
   if (process.platform === 'win32') return '';
@@ -33,11 +34,13 @@ function startOf(pid: number): string {
   }
 }
 
-/** Field 22 of /proc/<pid>/stat, counted after the command's closing bracket (proc(5)). */
+/** State and start time of /proc/<pid>/stat, counted after the command's closing bracket (proc(5)). */
 function startOnLinux(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const ended = fields[0] === 'Z' || fields[0] === 'X';
+    return ended ? 'ended' : (fields[19] ?? '');
   } catch {
     return '';
   }

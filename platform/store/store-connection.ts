@@ -142,7 +142,11 @@ export class StoreConnection {
     }
     if (error instanceof AppError) return { reason: error.reason, message: error.message };
     this.#context.log.error('store call failed', { err: error });
-    return { reason: 'STORE_UNAVAILABLE', message: 'the store failed; its log has the details', outcome: 'unknown' };
+    return {
+      reason: 'STORE_UNAVAILABLE',
+      message: 'the store failed; its log has the details',
+      outcome: 'unknown',
+    };
   }
 
   /** All that is sent in one turn of the event loop leaves together. */

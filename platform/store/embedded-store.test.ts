@@ -1,0 +1,328 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import {
+  claimed,
+  commitOf,
+  committed,
+  POOL,
+  taskCommit,
+} from '../../test/conformance/store-builders.ts';
+import { systemClock } from '../clock.ts';
+import { openDatabase } from './embedded-backend.ts';
+import { EmbeddedStore } from './embedded-store.ts';
+import type { OpenProblem, StoreOpenError } from './store-open-error.ts';
+import type { Claim } from './store.ts';
+
+const KEY = `${POOL}~acme~one`;
+let path: string;
+let opened: EmbeddedStore[] = [];
+
+function openStore(): EmbeddedStore {
+  const store = EmbeddedStore.open(path, systemClock);
+  opened.push(store);
+  return store;
+}
+
+function openFailure(): { problem: OpenProblem; message: string } {
+  try {
+    openStore();
+  } catch (error) {
+    const { problem, message } = error as StoreOpenError;
+    return { problem, message };
+  }
+  throw new Error('it opened');
+}
+
+beforeEach(() => {
+  path = mkdtempSync(join(tmpdir(), 'agentpool-embedded-'));
+});
+afterEach(async () => {
+  for (const store of opened) await store.close();
+  opened = [];
+  rmSync(path, { recursive: true, force: true });
+});
+
+describe('what is on the disk', () => {
+  it('is there after closing and opening again: projects, turns, overrides, pools, but no lease', async () => {
+    const first = openStore();
+    const record = { key: POOL, generation: 1, spec: { a: 1 }, status: {}, revision: 'r' };
+    await first.putPool(record);
+    await first.setTierOverride(KEY, { tier: 'HOT', sinceMs: 1 }, 0);
+    const task = taskCommit();
+    await committed(first, (await claimed(first, KEY, 'runtime')).claim, {
+      tasks: [task],
+      flush: true,
+    });
+    const before = await first.readProject(KEY);
+    await first.close();
+    const second = openStore();
+    expect(await second.readProject(KEY)).toEqual(before);
+    expect(await second.readTurns(KEY, 'c1', { limit: 9 })).toHaveLength(2);
+    expect(await second.readResult(KEY, task.result.requestId)).toMatchObject({ agent: 'echo' });
+    expect(await second.readTierOverride(KEY)).toMatchObject({ tier: 'HOT' });
+    expect(await second.listPools()).toEqual([record]);
+    expect(await second.readOwner(KEY)).toBeUndefined();
+    expect(await second.listRuntimes()).toEqual([]);
+  });
+
+  it('is swept at the next start when a sweep was cut off', async () => {
+    const first = openStore();
+    const tasks = Array.from({ length: 2_000 }, () => taskCommit());
+    const { claim } = await claimed(first, KEY, 'runtime');
+    const keys = first.keyCount;
+    await committed(first, claim, { tasks });
+    const erasing = first.eraseProject(KEY).catch(() => undefined);
+    await first.close();
+    await erasing;
+    const second = openStore();
+    while (second.keyCount > keys) await second.listPools().then(() => systemClock.sleep(5));
+    expect(second.keyCount).toBeLessThanOrEqual(keys);
+  });
+});
+
+describe('kill -9 of the process that writes', () => {
+  it('loses nothing acknowledged, leaves nothing half, and leaves no lock', async () => {
+    const writer = startWriter();
+    const acknowledged = await killAfter(writer, 150);
+    const store = openStore();
+    const record = (await store.readProject(KEY))!;
+    expect(record.seq).toBeGreaterThanOrEqual(acknowledged);
+    const { state, results } = await claimed(store, KEY, 'next');
+    expect(state).toEqual([{ agent: 'echo', key: 'count', json: String(record.seq) }]);
+    expect(await store.readConversation(KEY, 'c1')).toMatchObject({ turnCount: 2 * record.seq });
+    expect(results.map(({ requestId }) => requestId)).toEqual(
+      Array.from({ length: record.seq }, (_, i) => `r${i + 1}`).slice(-1_000),
+    );
+    const turns = await store.readTurns(KEY, 'c1', { limit: 4 });
+    expect(turns.map(({ index }) => index)).toEqual(
+      [-4, -3, -2, -1].map((back) => 2 * record.seq + back),
+    );
+  });
+
+  it('refuses a second opener while the first lives, even frozen', async () => {
+    const writer = startWriter();
+    await nextLine(writer);
+    const lived = openFailure();
+    expect(lived.problem).toBe('locked');
+    expect(lived.message).toContain(`process ${writer.pid}`);
+    expect(lived.message).toContain(path);
+    writer.kill('SIGSTOP');
+    expect(openFailure().problem).toBe('locked');
+    await killAfter(writer, 0);
+    expect((await openStore().readProject(KEY))?.seq).toBeGreaterThan(0);
+  });
+
+  function startWriter(): ChildProcess {
+    const script = new URL('../../test/fakes/store-writer.ts', import.meta.url).pathname;
+    return spawn(process.execPath, [script, path, KEY], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      execArgv: [],
+    } as object);
+  }
+
+  async function nextLine(child: ChildProcess): Promise<string> {
+    const [line] = (await once(createInterface({ input: child.stdout! }), 'line')) as [string];
+    return line;
+  }
+
+  /** Kills once it has acknowledged so many; answers the last number it acknowledged. */
+  async function killAfter(child: ChildProcess, count: number): Promise<number> {
+    let last = 0;
+    const lines = createInterface({ input: child.stdout! });
+    if (count === 0) child.kill('SIGKILL');
+    for await (const line of lines) {
+      last = Number(line);
+      if (last === count) child.kill('SIGKILL');
+    }
+    if (child.signalCode === null) await once(child, 'exit');
+    return last;
+  }
+});
+
+describe('a folder that cannot be opened', () => {
+  const data = (): string => join(path, 'data.mdb');
+
+  it('is refused when this process has it open already', () => {
+    openStore();
+    expect(openFailure()).toMatchObject({
+      problem: 'locked',
+      message: expect.stringContaining(path),
+    });
+  });
+
+  it.each([
+    ['text', Buffer.from('this is no database at all, but long enough to look at. '.repeat(400))],
+    ['noise', Buffer.from(Array.from({ length: 20_000 }, (_, i) => (i * 7_919) % 251))],
+    ['a few bytes', Buffer.from('oops')],
+  ])('is refused and left alone when its file is %s', (_, content) => {
+    writeFileSync(data(), content);
+    const { problem, message } = openFailure();
+    expect(problem).toBe('corrupt');
+    expect(message).toContain(path);
+    expect(message).toContain('backup');
+    expect(readFileSync(data()).equals(content)).toBe(true);
+  });
+
+  it('is refused and left alone when its file was cut short', async () => {
+    const store = openStore();
+    const tasks = Array.from({ length: 900 }, () =>
+      taskCommit({ output: { arm: 'text', body: new Uint8Array(3_000) } }),
+    );
+    await committed(store, (await claimed(store, KEY, 'runtime')).claim, { tasks });
+    await store.close();
+    truncateSync(data(), 100 * 4_096);
+    const before = readFileSync(data());
+    expect(openFailure()).toMatchObject({
+      problem: 'corrupt',
+      message: expect.stringContaining('cut short'),
+    });
+    expect(readFileSync(data()).equals(before)).toBe(true);
+  });
+
+  it('is refused when a later version wrote it', async () => {
+    await openStore().close();
+    const database = openDatabase(path);
+    await database.put('m schema', { version: 2 });
+    await database.close();
+    expect(openFailure()).toMatchObject({
+      problem: 'newer',
+      message: expect.stringContaining('schema 2'),
+    });
+  });
+
+  it('is refused when another program’s database is in it', async () => {
+    const database = openDatabase(path);
+    await database.put('something', 'else');
+    await database.close();
+    expect(openFailure().problem).toBe('foreign');
+    const again = openDatabase(path);
+    expect([...again.getKeys()]).toEqual(['something']);
+    await again.close();
+  });
+
+  it('is refused when a file stands where the folder should be', () => {
+    path = join(path, 'file');
+    writeFileSync(path, '');
+    expect(openFailure()).toMatchObject({
+      problem: 'unusable',
+      message: expect.stringContaining('folder'),
+    });
+  });
+
+  it('is refused without the right to it', () => {
+    chmodSync(path, 0o000);
+    // Root may do anything: look as somebody else.
+    const root = process.geteuid?.() === 0;
+    if (root) process.seteuid?.(65_534);
+    try {
+      expect(openFailure()).toMatchObject({
+        problem: 'denied',
+        message: expect.stringContaining('access'),
+      });
+    } finally {
+      if (root) process.seteuid?.(0);
+      chmodSync(path, 0o700);
+    }
+  });
+
+  it('takes the folder of a process that is gone, and of an earlier process with the same id', async () => {
+    await openStore().close();
+    const database = openDatabase(path);
+    await database.put('m opener', { pid: process.ppid, startedAt: '1' });
+    await database.close();
+    await expect(openStore().listPools()).resolves.toEqual([]);
+  });
+});
+
+const mayMount = process.platform === 'linux' && process.getuid?.() === 0 && canMount();
+
+function canMount(): boolean {
+  const folder = mkdtempSync(join(tmpdir(), 'agentpool-mount-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder], { stdio: 'ignore' });
+    execFileSync('umount', [folder]);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Only where this user may mount a file system. */
+const describeMounted = mayMount
+  ? describe
+  : (_name: string, _cases: () => void): void => undefined;
+
+describeMounted('a disk of its own', () => {
+  let disk: string;
+  beforeEach(() => {
+    disk = path;
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', disk]);
+    path = join(disk, 'store');
+  });
+  afterEach(async () => {
+    for (const store of opened) await store.close();
+    opened = [];
+    execFileSync('umount', [disk]);
+    path = disk;
+  });
+
+  it('that is full fails commits clearly, loses nothing, and service resumes when there is space', async () => {
+    const ballast = join(disk, 'ballast');
+    writeFileSync(ballast, Buffer.alloc(4 * 1024 * 1024));
+    const store = openStore();
+    let { claim } = await claimed(store, KEY, 'runtime');
+    const body = new Uint8Array(100_000);
+    let failed: unknown;
+    while (failed === undefined) {
+      const commit = commitOf(claim, { tasks: [taskCommit({ output: { arm: 'text', body } })] });
+      await store.commit(commit).then(
+        () => (claim = { ...claim, seq: claim.seq + 1 }),
+        (error: unknown) => (failed = error),
+      );
+    }
+    expect(failed).toMatchObject({
+      reason: 'STORE_UNAVAILABLE',
+      outcome: 'not-applied',
+      message: expect.stringContaining('disk'),
+    });
+    await expect(store.commit(bigCommit(claim))).rejects.toMatchObject({
+      reason: 'STORE_UNAVAILABLE',
+    });
+    expect(await store.readProject(KEY)).toMatchObject({ seq: claim.seq });
+    unlinkSync(ballast);
+    claim = await committed(store, claim);
+    await store.close();
+    expect(await openStore().readProject(KEY)).toMatchObject({ seq: claim.seq });
+  });
+
+  it('that is full refuses to start a new store', () => {
+    writeFileSync(join(disk, 'ballast'), Buffer.alloc(14 * 1024 * 1024));
+    expect(openFailure().problem).toBe('full');
+  });
+
+  it('that is mounted read-only refuses to start', async () => {
+    await openStore().close();
+    execFileSync('mount', ['-o', 'remount,ro', disk]);
+    expect(openFailure()).toMatchObject({ problem: 'denied' });
+  });
+
+  const bigCommit = (claim: Claim) =>
+    commitOf(claim, {
+      tasks: [taskCommit({ output: { arm: 'text', body: new Uint8Array(1_000_000) } })],
+    });
+});
