@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
 import type { Payload } from '../../../../platform/store/store.ts';
-import type { TaskRequest } from '../../../stages/call.ts';
+import type { TaskRequest } from '../../../task/call.ts';
 import { optionalIdentifier } from '../messages/common.ts';
 import type { executeRequest } from '../messages/execute.ts';
 import { readTexts } from '../messages/read-message.ts';

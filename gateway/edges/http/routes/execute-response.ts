@@ -1,5 +1,5 @@
 /** A task's result as JSON text: the agent's answer is spliced in as it came. */
-import type { TaskAnswer } from '../../../stages/call.ts';
+import type { TaskAnswer } from '../../../task/call.ts';
 import { payloadText } from '../wire/payload-text.ts';
 
 /** An ExecuteResponse; `sequence` is there in events only. */
@@ -15,7 +15,11 @@ export function responseJson(answer: TaskAnswer, sequence?: number): Buffer {
     tier,
   };
   const after = {
-    timings: { queue_ms: timings.queueMs, activate_ms: timings.activateMs, run_ms: timings.runMs },
+    timings: {
+      queue_ms: rounded(timings.queueMs),
+      activate_ms: rounded(timings.activateMs),
+      run_ms: rounded(timings.runMs),
+    },
     connection_reused: connectionReused,
     replayed,
   };
@@ -24,4 +28,9 @@ export function responseJson(answer: TaskAnswer, sequence?: number): Buffer {
     payloadText({ arm: header.arm, body }),
     Buffer.from(`,${JSON.stringify(after).slice(1)}`),
   ]);
+}
+
+/** To the microsecond: what is behind that is noise of floating point. */
+function rounded(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000;
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Reason } from '../../../../core/errors.ts';
 import type { Random } from '../../../../platform/random.ts';
 import type { Tasks } from '../../../service/tasks.ts';
-import type { CallOptions } from '../../../stages/call.ts';
+import type { CallOptions } from '../../../task/call.ts';
 import {
   chunkEvent,
   errorEvent,
