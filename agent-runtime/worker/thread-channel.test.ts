@@ -203,6 +203,9 @@ describe('a worker thread', () => {
     void dying.run(1, agent);
     expect(await dying.exited).toMatchObject(exit);
     expect(outputOf(await bystander.run(1, 'good'))).toBe('fine hi');
+    if (exit.type !== 'error') return;
+    // The log has the place in the author's file, which the copy of the error that leaves the thread does not.
+    expect((await dying.of('log')).message).toContain(join(folder, 'hostile.ts'));
   });
 
   it('waits with a million chunks for a slow reader', async () => {
