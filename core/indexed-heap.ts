@@ -59,7 +59,8 @@ export class IndexedHeap<Entry extends HeapEntry> {
     for (;;) {
       const left = this.#entries[2 * entry.heapIndex + 1];
       const right = this.#entries[2 * entry.heapIndex + 2];
-      const child = right !== undefined && left !== undefined && this.#isBefore(right, left) ? right : left;
+      const child =
+        right !== undefined && left !== undefined && this.#isBefore(right, left) ? right : left;
       if (child === undefined || !this.#isBefore(child, entry)) return;
       this.#swap(entry, child);
     }

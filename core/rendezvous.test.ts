@@ -3,8 +3,12 @@ import fc from 'fast-check';
 import { pickRendezvous } from './rendezvous.ts';
 
 const self = (node: string): string => node;
-const nodes = (count: number): string[] => Array.from({ length: count }, (_, index) => `runtime-${index}`);
-const keys = Array.from({ length: 5_000 }, (_, index) => `default~assistants~tenant-${index % 20}~project-${index}`);
+const nodes = (count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `runtime-${index}`);
+const keys = Array.from(
+  { length: 5_000 },
+  (_, index) => `default~assistants~tenant-${index % 20}~project-${index}`,
+);
 
 describe('pickRendezvous', () => {
   it('picks nothing from nothing', () => {

@@ -64,7 +64,10 @@ export class Follower {
 
   #tryLater(error: unknown): void {
     const { clock, log, topic } = this.#options;
-    log.warn('store cannot be read, the last known set stays', { err: AppError.from(error), detail: { topic } });
+    log.warn('store cannot be read, the last known set stays', {
+      err: AppError.from(error),
+      detail: { topic },
+    });
     this.#retry?.cancel();
     this.#retry = clock.after(RETRY_MS, () => {
       void this.refresh();

@@ -10,7 +10,7 @@ import { Admission } from './admission/admission.ts';
 import { RateRefusals } from './admission/rate-refusals.ts';
 import { TenantGate } from './admission/tenant-gate.ts';
 import { Membership } from './membership.ts';
-import { GatewayMetrics } from './metrics.ts';
+import { GatewayMetrics, type GatewayGauges } from './metrics.ts';
 import { Router } from './routing/router.ts';
 import { RuntimeSet, type ConnectRuntime } from './routing/runtime-set.ts';
 import type { StageContext } from './stages/stage-context.ts';
@@ -63,28 +63,61 @@ export function createGatewayCore(options: GatewayCoreOptions): GatewayCore {
     refreshRuntimes: () => membership.refreshRuntimes(),
     onRouteChange: (project) => admission.routeChanged(project),
   });
-  const admission: Admission = new Admission({ clock, router, runtimes, quarantine, poolOf: (key) => membership.pool(key) });
-  const metrics = new GatewayMetrics(options.metrics);
-  metrics.observe(options.metrics, {
-    queueDepths: () => membership.pools.map((pool) => ({ pool, depth: admission.waiting(pool.key) })),
-    links: () => membership.pools.flatMap((pool) => runtimes.of(pool.key).map(({ link }) => ({ pool, state: link.state }))),
-    quarantined: () => {
-      const condemned = quarantine.condemned().map(poolKeyOfProject);
-      return membership.pools.map((pool) => ({ pool, projects: condemned.filter((key) => key === pool.key).length }));
-    },
+  const admission: Admission = new Admission({
+    clock,
+    router,
+    runtimes,
+    quarantine,
+    poolOf: (key) => membership.pool(key),
   });
+  const metrics = new GatewayMetrics(options.metrics);
   membership.onChange(() => {
     runtimes.reconcile(membership.runtimes, (key) => membership.pool(key));
     metrics.keepOnly(membership.pools);
     tellChange();
   });
+  const context = {
+    ...options,
+    metrics,
+    membership,
+    runtimes,
+    router,
+    admission,
+    quarantine,
+    rateRefusals: new RateRefusals(),
+    tenantGate: new TenantGate({ clock, store }),
+  };
+  metrics.observe(options.metrics, gaugesOf(context));
   return {
-    context: { ...options, metrics, membership, runtimes, router, admission, quarantine, rateRefusals: new RateRefusals(), tenantGate: new TenantGate({ clock, store }) },
+    context,
     onChange: (listener) => listeners.add(listener),
     start: () => membership.start(),
     stop: () => {
       membership.stop();
       runtimes.closeAll();
+    },
+  };
+}
+
+function gaugesOf({
+  admission,
+  membership,
+  quarantine,
+  runtimes,
+}: Pick<StageContext, 'admission' | 'membership' | 'quarantine' | 'runtimes'>): GatewayGauges {
+  return {
+    queueDepths: () =>
+      membership.pools.map((pool) => ({ pool, depth: admission.waiting(pool.key) })),
+    links: () =>
+      membership.pools.flatMap((pool) =>
+        runtimes.of(pool.key).map(({ link }) => ({ pool, state: link.state })),
+      ),
+    quarantined: () => {
+      const condemned = quarantine.condemned().map(poolKeyOfProject);
+      return membership.pools.map((pool) => ({
+        pool,
+        projects: condemned.filter((key) => key === pool.key).length,
+      }));
     },
   };
 }

@@ -47,12 +47,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const core = createGatewayCore({ ...options, connect: linksOf(options) });
   await core.start();
   const service = createGatewayService(core.context, options.metrics);
-  const grpc = await startGrpcGateway({ access, clock, log, service }, options.grpcListen).catch((error: unknown) => {
-    core.stop();
-    throw error;
-  });
+  const grpc = await startGrpcGateway({ access, clock, log, service }, options.grpcListen).catch(
+    (error: unknown) => {
+      core.stop();
+      throw error;
+    },
+  );
   const follow = (): void => {
-    grpc.setRequestBytesMax(Math.max(0, ...core.context.membership.pools.map(({ spec }) => spec.limits.requestBytesMax)));
+    grpc.setRequestBytesMax(
+      Math.max(0, ...core.context.membership.pools.map(({ spec }) => spec.limits.requestBytesMax)),
+    );
     // Once ready it stays so: a runtime that restarts is waited for, clients need not look elsewhere.
     isServing ||= service.pools.isReady;
     grpc.setServing(isServing && !isStopping);
@@ -88,5 +92,8 @@ function linksOf({ clock, random, name, runtimeKey }: GatewayOptions): ConnectRu
     return dial;
   };
   return ({ incarnation, address }, pool, events) =>
-    createRuntimeLink({ gateway: name, incarnation, address, times: pool.spec.link }, { dial: dialOf(pool.key), clock, random, events });
+    createRuntimeLink(
+      { gateway: name, incarnation, address, times: pool.spec.link },
+      { dial: dialOf(pool.key), clock, random, events },
+    );
 }

@@ -13,7 +13,14 @@ describe('the links of a gateway', () => {
 
   it('are not opened to runtimes of pools that are not served', async () => {
     const gateway = await testGateway();
-    await gateway.memory.heartbeat({ ...gateway.core.context.runtimes.get('a')!.record, incarnation: 'x', pool: 'default~other' }, 60_000);
+    await gateway.memory.heartbeat(
+      {
+        ...gateway.core.context.runtimes.get('a')!.record,
+        incarnation: 'x',
+        pool: 'default~other',
+      },
+      60_000,
+    );
     await settle();
     expect(gateway.links.has('x')).toBe(false);
     await gateway.putPool({}, 'other');
@@ -36,7 +43,10 @@ describe('the links of a gateway', () => {
   it('stay while the store is away, and follow it again afterwards', async () => {
     const gateway = await testGateway();
     gateway.flaky.reachable = false;
-    await gateway.memory.heartbeat({ ...gateway.core.context.runtimes.get('a')!.record, incarnation: 'b' }, 60_000);
+    await gateway.memory.heartbeat(
+      { ...gateway.core.context.runtimes.get('a')!.record, incarnation: 'b' },
+      60_000,
+    );
     await gateway.clock.advance(2_000);
     expect([...gateway.links.keys()]).toEqual(['a']);
     expect(gateway.link('a').state).toBe('ready');
@@ -50,7 +60,8 @@ describe('what is read of the store', () => {
   it('is tried again when it could not be read', async () => {
     const gateway = await testGateway();
     let failures = 3;
-    gateway.storePlan = (method) => (method === 'listPools' && failures-- > 0 ? { fault: 'before' } : undefined);
+    gateway.storePlan = (method) =>
+      method === 'listPools' && failures-- > 0 ? { fault: 'before' } : undefined;
     await gateway.putPool({ operatingMode: 'Suspended' });
     expect(gateway.core.context.membership.poolNamed('main')?.isSuspended).toBe(false);
     await gateway.clock.advance(2_000);
@@ -77,6 +88,8 @@ describe('what is read of the store', () => {
     const gateway = await testGateway();
     await gateway.memory.setTierOverride('default~main~acme~site', { tier: 'COLD', sinceMs: 1 }, 0);
     await settle();
-    expect(gateway.core.context.membership.override('default~main~acme~site')).toMatchObject({ tier: 'COLD' });
+    expect(gateway.core.context.membership.override('default~main~acme~site')).toMatchObject({
+      tier: 'COLD',
+    });
   });
 });

@@ -26,7 +26,8 @@ export class Membership {
 
   constructor(options: MembershipOptions) {
     this.#options = options;
-    const follow = (topic: 'pools' | 'runtimes' | 'tiers', read: () => Promise<void>): Follower => new Follower({ ...options, topic, read });
+    const follow = (topic: 'pools' | 'runtimes' | 'tiers', read: () => Promise<void>): Follower =>
+      new Follower({ ...options, topic, read });
     this.#followers = {
       pools: follow('pools', () => this.#readPools()),
       runtimes: follow('runtimes', () => this.#readRuntimes()),
@@ -81,7 +82,9 @@ export class Membership {
 
   /** How the pool is called by name here: with its namespace where that is not the default one. */
   nameOf({ ref }: PoolView): string {
-    return ref.namespace === this.#options.defaultNamespace ? ref.name : `${ref.namespace}/${ref.name}`;
+    return ref.namespace === this.#options.defaultNamespace
+      ? ref.name
+      : `${ref.namespace}/${ref.name}`;
   }
 
   override(project: ProjectKey): TierOverride | undefined {
@@ -94,7 +97,8 @@ export class Membership {
     this.#pools = new Map(records.map((record) => [record.key, new PoolView(record)]));
     this.#isKnown = true;
     this.#changed();
-    if ([...this.#pools.keys()].some((key) => !before.has(key))) void this.#followers.tiers.refresh();
+    if ([...this.#pools.keys()].some((key) => !before.has(key)))
+      void this.#followers.tiers.refresh();
   }
 
   async #readRuntimes(): Promise<void> {
@@ -104,7 +108,9 @@ export class Membership {
 
   async #readOverrides(): Promise<void> {
     const { store } = this.#options;
-    const lists = await Promise.all([...this.#pools.keys()].map((key) => store.listTierOverrides(key)));
+    const lists = await Promise.all(
+      [...this.#pools.keys()].map((key) => store.listTierOverrides(key)),
+    );
     this.#overrides = new Map(lists.flat().map(({ key, override }) => [key, override]));
   }
 

@@ -2,7 +2,12 @@
 import { ERROR_TABLE, type AppError } from '../core/errors.ts';
 import type { PoolKey } from '../core/identifiers.ts';
 import type { Tier } from '../core/tier.ts';
-import { DURATION_BUCKETS, type GaugeMetric, type Labels, type Metrics } from '../platform/metrics/registry.ts';
+import {
+  DURATION_BUCKETS,
+  type GaugeMetric,
+  type Labels,
+  type Metrics,
+} from '../platform/metrics/registry.ts';
 import type { PoolView } from './pool-view.ts';
 
 export type RequestStatus = 'success' | 'error' | 'rejected' | 'cancelled';
@@ -28,8 +33,23 @@ const NO_POOL: Labels = { namespace: '', pool: '' };
 const QUANTILES = [0.5, 0.95, 0.99];
 
 /** Errors that say that the task was not taken on at all; `error` are those of tasks that were. */
-const REJECTIONS = new Set<string>(['PAUSED', 'REQUEST_ID_REUSED', 'LEASE_UNKNOWN', 'CIRCUIT_OPEN', 'SUSPENDED', 'DRAINING', 'RATE_LIMITED', 'QUEUE_FULL', 'QUEUE_TIMEOUT']);
-const REJECTING_CODES = new Set<string>(['INVALID_ARGUMENT', 'UNAUTHENTICATED', 'PERMISSION_DENIED', 'NOT_FOUND']);
+const REJECTIONS = new Set<string>([
+  'PAUSED',
+  'REQUEST_ID_REUSED',
+  'LEASE_UNKNOWN',
+  'CIRCUIT_OPEN',
+  'SUSPENDED',
+  'DRAINING',
+  'RATE_LIMITED',
+  'QUEUE_FULL',
+  'QUEUE_TIMEOUT',
+]);
+const REJECTING_CODES = new Set<string>([
+  'INVALID_ARGUMENT',
+  'UNAUTHENTICATED',
+  'PERMISSION_DENIED',
+  'NOT_FOUND',
+]);
 
 export class GatewayMetrics {
   readonly #requests;
@@ -41,18 +61,64 @@ export class GatewayMetrics {
   readonly #labels = new WeakMap<PoolView, Labels>();
 
   constructor(metrics: Metrics) {
-    this.#requests = metrics.counter({ name: 'agent_pool_requests_total', help: 'Tasks by how they ended.', labels: [...POOL, 'status'] });
-    this.#latency = metrics.summary({ name: 'agent_pool_request_latency_seconds', help: 'Time from a task to its end, as its caller sees it.', labels: POOL, quantiles: QUANTILES });
-    this.#duration = metrics.histogram({ name: 'agent_pool_request_duration_seconds', help: 'Time from a task to its end, by tier and how it ended.', labels: [...POOL, 'tier', 'status'], buckets: DURATION_BUCKETS });
-    this.#wait = metrics.histogram({ name: 'agent_pool_queue_wait_seconds', help: 'Time that tasks waited in this gateway.', labels: POOL, buckets: DURATION_BUCKETS });
-    this.#retries = metrics.counter({ name: 'agent_pool_retries_total', help: 'Tasks that were sent again because their runtime was lost.', labels: POOL });
+    this.#requests = metrics.counter({
+      name: 'agent_pool_requests_total',
+      help: 'Tasks by how they ended.',
+      labels: [...POOL, 'status'],
+    });
+    this.#latency = metrics.summary({
+      name: 'agent_pool_request_latency_seconds',
+      help: 'Time from a task to its end, as its caller sees it.',
+      labels: POOL,
+      quantiles: QUANTILES,
+    });
+    this.#duration = metrics.histogram({
+      name: 'agent_pool_request_duration_seconds',
+      help: 'Time from a task to its end, by tier and how it ended.',
+      labels: [...POOL, 'tier', 'status'],
+      buckets: DURATION_BUCKETS,
+    });
+    this.#wait = metrics.histogram({
+      name: 'agent_pool_queue_wait_seconds',
+      help: 'Time that tasks waited in this gateway.',
+      labels: POOL,
+      buckets: DURATION_BUCKETS,
+    });
+    this.#retries = metrics.counter({
+      name: 'agent_pool_retries_total',
+      help: 'Tasks that were sent again because their runtime was lost.',
+      labels: POOL,
+    });
   }
 
   /** Read at each scrape. */
   observe(metrics: Metrics, gauges: GatewayGauges): void {
-    metrics.gauge({ name: 'agent_pool_queue_depth', help: 'Tasks that wait in this gateway.', labels: POOL, collect: (gauge) => this.#collect(gauge, gauges.queueDepths().map(({ pool, depth }) => ({ pool, value: depth }))) });
-    metrics.gauge({ name: 'agent_pool_quarantined_projects', help: 'Projects that are suspected of ending their runtimes.', labels: POOL, collect: (gauge) => this.#collect(gauge, gauges.quarantined().map(({ pool, projects }) => ({ pool, value: projects }))) });
-    metrics.gauge({ name: 'agent_pool_links', help: 'Links of this gateway to runtimes, by state.', labels: [...POOL, 'state'], collect: (gauge) => this.#collectLinks(gauge, gauges) });
+    metrics.gauge({
+      name: 'agent_pool_queue_depth',
+      help: 'Tasks that wait in this gateway.',
+      labels: POOL,
+      collect: (gauge) =>
+        this.#collect(
+          gauge,
+          gauges.queueDepths().map(({ pool, depth }) => ({ pool, value: depth })),
+        ),
+    });
+    metrics.gauge({
+      name: 'agent_pool_quarantined_projects',
+      help: 'Projects that are suspected of ending their runtimes.',
+      labels: POOL,
+      collect: (gauge) =>
+        this.#collect(
+          gauge,
+          gauges.quarantined().map(({ pool, projects }) => ({ pool, value: projects })),
+        ),
+    });
+    metrics.gauge({
+      name: 'agent_pool_links',
+      help: 'Links of this gateway to runtimes, by state.',
+      labels: [...POOL, 'state'],
+      collect: (gauge) => this.#collectLinks(gauge, gauges),
+    });
   }
 
   waited(pool: PoolView, queuedMs: number): void {
@@ -64,7 +130,15 @@ export class GatewayMetrics {
   }
 
   /** A task has ended; `pool` is missing where none was found. */
-  ended(pool: PoolView | undefined, end: { readonly status: RequestStatus; readonly tier: Tier; readonly durationMs: number; readonly hit?: boolean }): void {
+  ended(
+    pool: PoolView | undefined,
+    end: {
+      readonly status: RequestStatus;
+      readonly tier: Tier;
+      readonly durationMs: number;
+      readonly hit?: boolean;
+    },
+  ): void {
     const labels = pool === undefined ? NO_POOL : this.#labelsOf(pool);
     const { status, tier, durationMs } = end;
     this.#requests.add({ ...labels, status });
@@ -89,7 +163,10 @@ export class GatewayMetrics {
     for (const key of this.#totals.keys()) if (!keys.has(key)) this.#totals.delete(key);
   }
 
-  #count(pool: PoolKey, { status, hit }: { readonly status: RequestStatus; readonly hit?: boolean }): void {
+  #count(
+    pool: PoolKey,
+    { status, hit }: { readonly status: RequestStatus; readonly hit?: boolean },
+  ): void {
     const totals = this.totals(pool);
     if (status === 'success') totals.succeeded += 1;
     else totals.failed += 1;
@@ -105,7 +182,10 @@ export class GatewayMetrics {
     return labels;
   }
 
-  #collect(gauge: GaugeMetric, values: readonly { readonly pool: PoolView; readonly value: number }[]): void {
+  #collect(
+    gauge: GaugeMetric,
+    values: readonly { readonly pool: PoolView; readonly value: number }[],
+  ): void {
     gauge.reset();
     for (const { pool, value } of values) gauge.set(this.#labelsOf(pool), value);
   }
@@ -124,5 +204,7 @@ export class GatewayMetrics {
 
 export function statusOfError(error: AppError): RequestStatus {
   if (error.reason === 'CANCELLED') return 'cancelled';
-  return REJECTIONS.has(error.reason) || REJECTING_CODES.has(ERROR_TABLE[error.reason].code) ? 'rejected' : 'error';
+  return REJECTIONS.has(error.reason) || REJECTING_CODES.has(ERROR_TABLE[error.reason].code)
+    ? 'rejected'
+    : 'error';
 }

@@ -1,5 +1,11 @@
 /** One pool as the gateway asks for it: quotas, tiers and limits by name, found without a search. Made anew when the record changes. */
-import type { AgentPoolSpec, AgentPoolStatus, ProjectEntry, TenantEntry, TenantLimits } from '../api/agent-pool.ts';
+import type {
+  AgentPoolSpec,
+  AgentPoolStatus,
+  ProjectEntry,
+  TenantEntry,
+  TenantLimits,
+} from '../api/agent-pool.ts';
 import type { PoolReport } from '../api/pool-report.ts';
 import { poolRefOfKey, type PoolKey, type PoolRef } from '../core/identifiers.ts';
 import { chooseTier, type Tier, type TierChoice, type TierOverride } from '../core/tier.ts';
@@ -26,7 +32,9 @@ export class PoolView {
     this.spec = record.spec as AgentPoolSpec;
     this.status = record.status as AgentPoolStatus;
     this.report = record.report as PoolReport | undefined;
-    this.#projects = new Map(this.spec.projects.map((entry) => [`${entry.tenant}~${entry.project}`, entry]));
+    this.#projects = new Map(
+      this.spec.projects.map((entry) => [`${entry.tenant}~${entry.project}`, entry]),
+    );
     this.#tenants = new Map(this.spec.tenants.map((entry) => [entry.name, entry]));
   }
 
@@ -43,7 +51,12 @@ export class PoolView {
     return this.#tenants.get(tenant);
   }
 
-  tierOf(tenant: string, project: string, override: TierOverride | undefined, wallMs: number): TierChoice {
+  tierOf(
+    tenant: string,
+    project: string,
+    override: TierOverride | undefined,
+    wallMs: number,
+  ): TierChoice {
     const projectTier = this.projectEntry(tenant, project)?.tier;
     return chooseTier({ defaultTier: this.spec.tiers.default, projectTier }, override, wallMs);
   }
@@ -52,7 +65,10 @@ export class PoolView {
   concurrencyOf(tenant: string, project: string, tier: Tier): number {
     const { hot, warm, cold } = this.spec.tiers;
     const { quota } = tier === 'HOT' ? hot : tier === 'WARM' ? warm : cold;
-    return this.projectEntry(tenant, project)?.quota?.maxConcurrentRequests ?? quota.maxConcurrentRequests;
+    return (
+      this.projectEntry(tenant, project)?.quota?.maxConcurrentRequests ??
+      quota.maxConcurrentRequests
+    );
   }
 
   tenantLimits(tenant: string): TenantLimits {

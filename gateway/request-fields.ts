@@ -22,12 +22,15 @@ export function requireMetadata(field: string, metadata: Readonly<Record<string,
   let entries = 0;
   let characters = 0;
   for (const key in metadata) {
-    if (key.toLowerCase().startsWith(RESERVED_METADATA_PREFIX)) throw invalid(field, `keys with ${RESERVED_METADATA_PREFIX} are reserved`);
+    if (key.toLowerCase().startsWith(RESERVED_METADATA_PREFIX))
+      throw invalid(field, `keys with ${RESERVED_METADATA_PREFIX} are reserved`);
     entries += 1;
     characters += key.length + (metadata[key]?.length ?? 0);
   }
-  if (entries > METADATA_ENTRIES_MAX) throw invalid(field, `must have at most ${METADATA_ENTRIES_MAX} entries`);
-  if (characters > METADATA_CHARS_MAX) throw invalid(field, `must have at most ${METADATA_CHARS_MAX} characters in all`);
+  if (entries > METADATA_ENTRIES_MAX)
+    throw invalid(field, `must have at most ${METADATA_ENTRIES_MAX} entries`);
+  if (characters > METADATA_CHARS_MAX)
+    throw invalid(field, `must have at most ${METADATA_CHARS_MAX} characters in all`);
 }
 
 export function invalid(field: string, message: string): AppError {

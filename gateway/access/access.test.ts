@@ -16,13 +16,29 @@ describe('a token file', () => {
     ['no JSON', '[{"token": "secret-token-1"', /not JSON/],
     ['no list', '{}', /must be a JSON list/],
     ['an entry that is no object', file('x'), /entry 0: /],
-    ['a second entry without a token', file(ENTRY, { ...ENTRY, token: undefined }), /entry 1, token/],
+    [
+      'a second entry without a token',
+      file(ENTRY, { ...ENTRY, token: undefined }),
+      /entry 1, token/,
+    ],
     ['a short token', file({ ...ENTRY, token: 'short' }), /entry 0, token: must have at least 8/],
-    ['a token with a space', file({ ...ENTRY, token: 'secret token' }), /entry 0, token: must be printable/],
+    [
+      'a token with a space',
+      file({ ...ENTRY, token: 'secret token' }),
+      /entry 0, token: must be printable/,
+    ],
     ['an empty subject', file({ ...ENTRY, subject: '' }), /entry 0, subject: must not be empty/],
     ['no tenants', file({ ...ENTRY, tenants: [] }), /entry 0, tenants: must name at least one/],
-    ['a tenant that is no name', file({ ...ENTRY, tenants: ['ok', 'a/b'] }), /entry 0, tenants\.1: must be 1 to 253 of .*, or \* for all/],
-    ['an unknown role', file({ ...ENTRY, role: 'root' }), /entry 0, role: must be one of caller, operator, admin/],
+    [
+      'a tenant that is no name',
+      file({ ...ENTRY, tenants: ['ok', 'a/b'] }),
+      /entry 0, tenants\.1: must be 1 to 253 of .*, or \* for all/,
+    ],
+    [
+      'an unknown role',
+      file({ ...ENTRY, role: 'root' }),
+      /entry 0, role: must be one of caller, operator, admin/,
+    ],
     ['an unknown field', file({ ...ENTRY, rolle: 'admin' }), /entry 0: .*rolle/],
     ['a token twice', file(ENTRY, { ...ENTRY, subject: 'bob' }), /entry 1: its token is used/],
   ])('with %s is refused, naming the place and not the token', (_name, text, message) => {
@@ -33,22 +49,49 @@ describe('a token file', () => {
 });
 
 describe('a caller', () => {
-  const tokens = parseTokens(file(ENTRY, { ...ENTRY, token: 'secret-token-2', subject: 'bob', projects: ['site'], role: 'admin' }));
+  const tokens = parseTokens(
+    file(ENTRY, {
+      ...ENTRY,
+      token: 'secret-token-2',
+      subject: 'bob',
+      projects: ['site'],
+      role: 'admin',
+    }),
+  );
 
   it.each([
     ['Bearer secret-token-1', { subject: 'ann', tenants: ['acme'], role: 'caller' }],
-    ['bearer  secret-token-2', { subject: 'bob', projects: ['site'], role: 'admin', frame: { subject: 'bob', role: 'admin' } }],
+    [
+      'bearer  secret-token-2',
+      {
+        subject: 'bob',
+        projects: ['site'],
+        role: 'admin',
+        frame: { subject: 'bob', role: 'admin' },
+      },
+    ],
   ])('with %s is known', (authorization, expected) => {
     expect(authenticateWith(tokens, authorization)).toMatchObject(expected);
   });
 
-  it.each([[undefined], [''], ['secret-token-1'], ['Basic secret-token-1'], ['Bearer secret-token-'], ['Bearer secret-token-11'], ['Bearer a b']])('with %s is not', (authorization) => {
+  it.each([
+    [undefined],
+    [''],
+    ['secret-token-1'],
+    ['Basic secret-token-1'],
+    ['Bearer secret-token-'],
+    ['Bearer secret-token-11'],
+    ['Bearer a b'],
+  ])('with %s is not', (authorization) => {
     expect(() => authenticateWith(tokens, authorization)).toThrow(AppError);
     expect(() => authenticateWith(tokens, authorization)).toThrow(/token/);
   });
 
   it('is the local admin where there are no tokens', () => {
-    expect([LOCAL_ACCESS.isLocalOnly, LOCAL_ACCESS.authenticate(undefined).role]).toEqual([true, 'admin']);
+    expect([LOCAL_ACCESS.isLocalOnly, LOCAL_ACCESS.authenticate(undefined).role]).toEqual([
+      true,
+      'admin',
+    ]);
   });
 });
 
@@ -65,10 +108,18 @@ describe('a token file that changes', () => {
   });
 
   /** A log that resolves at the next message of this kind. */
-  function nextLog(): { readonly log: Log; readonly reloaded: Promise<unknown>; readonly refused: Promise<unknown> } {
+  function nextLog(): {
+    readonly log: Log;
+    readonly reloaded: Promise<unknown>;
+    readonly refused: Promise<unknown>;
+  } {
     const reloaded = Promise.withResolvers<unknown>();
     const refused = Promise.withResolvers<unknown>();
-    return { log: { ...silentLog, info: () => reloaded.resolve(true), error: () => refused.resolve(true) }, reloaded: reloaded.promise, refused: refused.promise };
+    return {
+      log: { ...silentLog, info: () => reloaded.resolve(true), error: () => refused.resolve(true) },
+      reloaded: reloaded.promise,
+      refused: refused.promise,
+    };
   }
 
   it('is read again, also when another file is put in its place', async () => {
@@ -99,6 +150,8 @@ describe('a token file that changes', () => {
   ])('stops the start when it %s', async (_name, text, message) => {
     const path = join(folder, 'tokens.json');
     if (text !== undefined) await writeFile(path, text);
-    await expect(openTokenAccess({ path, clock: systemClock, log: silentLog })).rejects.toThrow(message);
+    await expect(openTokenAccess({ path, clock: systemClock, log: silentLog })).rejects.toThrow(
+      message,
+    );
   });
 });

@@ -22,7 +22,11 @@ export function createPrincipal(parts: Omit<Principal, 'frame'>): Principal {
 }
 
 /** Whoever reaches a gateway without tokens: it listens on loopback only. */
-export const LOCAL_ADMIN = createPrincipal({ subject: 'local', tenants: [ALL_TENANTS], role: 'admin' });
+export const LOCAL_ADMIN = createPrincipal({
+  subject: 'local',
+  tenants: [ALL_TENANTS],
+  role: 'admin',
+});
 
 /** Admins have all tenants, whatever their token lists. */
 export function hasAllTenants({ role, tenants }: Principal): boolean {

@@ -30,7 +30,10 @@ const MAY: Readonly<Record<Method, string>> = {
   DeleteProject: 'admin',
 };
 const METHODS = Object.keys(LEAST_ROLE) as Method[];
-const principal = (role: Role, more: { readonly tenants?: string[]; readonly projects?: string[] } = {}) => createPrincipal({ subject: 's', tenants: ['acme'], role, ...more });
+const principal = (
+  role: Role,
+  more: { readonly tenants?: string[]; readonly projects?: string[] } = {},
+) => createPrincipal({ subject: 's', tenants: ['acme'], role, ...more });
 
 function outcome(role: Role, method: Method, scope?: Scope, more = {}): string {
   try {
@@ -55,14 +58,20 @@ describe('the table of roles', () => {
   });
 
   it.each(cells)('%s by %s for a tenant that its token lacks', (method, role) => {
-    expect(outcome(role, method, { tenant: 'other', project: 'site' })).toBe(role === 'admin' ? 'allowed' : 'FORBIDDEN');
+    expect(outcome(role, method, { tenant: 'other', project: 'site' })).toBe(
+      role === 'admin' ? 'allowed' : 'FORBIDDEN',
+    );
   });
 
   it.each(cells)('%s by %s for a project that its token lacks', (method, role) => {
-    expect(outcome(role, method, { tenant: 'acme', project: 'other' }, { projects: ['site'] })).toBe('FORBIDDEN');
+    expect(
+      outcome(role, method, { tenant: 'acme', project: 'other' }, { projects: ['site'] }),
+    ).toBe('FORBIDDEN');
   });
 
   it.each(['caller', 'operator'] as const)('%s with * has all tenants', (role) => {
-    expect(outcome(role, 'Execute', { tenant: 'any', project: 'p' }, { tenants: ['*'] })).toBe('allowed');
+    expect(outcome(role, 'Execute', { tenant: 'any', project: 'p' }, { tenants: ['*'] })).toBe(
+      'allowed',
+    );
   });
 });

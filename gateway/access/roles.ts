@@ -40,10 +40,14 @@ export interface Scope {
 export function authorize(principal: Principal, method: Method, scope?: Scope): void {
   const least = LEAST_ROLE[method];
   if (ROLES.indexOf(principal.role) < ROLES.indexOf(least))
-    throw new AppError('FORBIDDEN', `${method} needs the role ${least}, this token has ${principal.role}`);
+    throw new AppError(
+      'FORBIDDEN',
+      `${method} needs the role ${least}, this token has ${principal.role}`,
+    );
   if (scope === undefined) return;
   const { tenant, project } = scope;
-  if (!hasTenant(principal, tenant)) throw new AppError('FORBIDDEN', 'this token is not for this tenant');
+  if (!hasTenant(principal, tenant))
+    throw new AppError('FORBIDDEN', 'this token is not for this tenant');
   if (project !== undefined && !hasProject(principal, tenant, project))
     throw new AppError('FORBIDDEN', 'this token is not for this project');
 }

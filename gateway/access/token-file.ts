@@ -10,7 +10,9 @@ const ENTRIES_MAX = 100_000;
 
 const NAME = 'must be 1 to 253 of A-Z a-z 0-9 . _ : @ -, and not . or ..';
 const name = z.string().refine(isIdentifier, NAME);
-const tenant = z.string().refine((text) => text === ALL_TENANTS || isIdentifier(text), `${NAME}, or * for all`);
+const tenant = z
+  .string()
+  .refine((text) => text === ALL_TENANTS || isIdentifier(text), `${NAME}, or * for all`);
 
 const entrySchema = z.strictObject({
   token: z
@@ -35,14 +37,21 @@ export class TokenFileError extends Error {
 
 export function parseTokens(text: string): TokenTable {
   const entries = parseList(text);
-  if (entries.length > ENTRIES_MAX) throw new TokenFileError(`the token file has more than ${ENTRIES_MAX} entries`);
+  if (entries.length > ENTRIES_MAX)
+    throw new TokenFileError(`the token file has more than ${ENTRIES_MAX} entries`);
   const table = new Map<string, Principal>();
   entries.forEach((raw, index) => {
     const entry = parseEntry(raw, index);
     const key = hashOf(entry.token);
-    if (table.has(key)) throw new TokenFileError(`token file, entry ${index}: its token is used by an earlier entry too`);
+    if (table.has(key))
+      throw new TokenFileError(
+        `token file, entry ${index}: its token is used by an earlier entry too`,
+      );
     const { subject, tenants, projects, role } = entry;
-    table.set(key, createPrincipal({ subject, tenants, role, ...(projects === undefined ? {} : { projects }) }));
+    table.set(
+      key,
+      createPrincipal({ subject, tenants, role, ...(projects === undefined ? {} : { projects }) }),
+    );
   });
   return table;
 }
@@ -59,7 +68,10 @@ function parseList(text: string): unknown[] {
     // The parser's message quotes the text around the mistake, which may be a token.
     throw new TokenFileError('the token file is not JSON');
   }
-  if (!Array.isArray(value)) throw new TokenFileError('the token file must be a JSON list of {token, subject, tenants, projects?, role}');
+  if (!Array.isArray(value))
+    throw new TokenFileError(
+      'the token file must be a JSON list of {token, subject, tenants, projects?, role}',
+    );
   return value;
 }
 
@@ -68,5 +80,7 @@ function parseEntry(raw: unknown, index: number): Entry {
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const path = issue?.path.join('.') ?? '';
-  throw new TokenFileError(`token file, entry ${index}${path === '' ? '' : `, ${path}`}: ${issue?.message ?? 'is wrong'}`);
+  throw new TokenFileError(
+    `token file, entry ${index}${path === '' ? '' : `, ${path}`}: ${issue?.message ?? 'is wrong'}`,
+  );
 }

@@ -8,7 +8,8 @@ function reasonOf({ end }: TestTask): string {
   return end.error instanceof AppError ? end.error.reason : 'running';
 }
 
-const atRuntime = (gateway: TestGateway): string[] => [...gateway.link('a').unfinished].map(({ header }) => header.requestId);
+const atRuntime = (gateway: TestGateway): string[] =>
+  [...gateway.link('a').unfinished].map(({ header }) => header.requestId);
 
 /** Ends the oldest task at the runtime. */
 async function finishOne(gateway: TestGateway): Promise<void> {
@@ -16,7 +17,9 @@ async function finishOne(gateway: TestGateway): Promise<void> {
   await settle();
 }
 
-const warm = (maxConcurrentRequests: number) => ({ tiers: { warm: { quota: { maxConcurrentRequests } } } });
+const warm = (maxConcurrentRequests: number) => ({
+  tiers: { warm: { quota: { maxConcurrentRequests } } },
+});
 
 describe('who goes next', () => {
   it('a project sends no more tasks than its quota, the rest waits in order', async () => {
@@ -30,7 +33,10 @@ describe('who goes next', () => {
   });
 
   it('the quota of a project in the manifest wins over its tier', async () => {
-    const gateway = await testGateway({ ...warm(5), projects: [{ tenant: 'acme', project: 'site', quota: { maxConcurrentRequests: 1 } }] });
+    const gateway = await testGateway({
+      ...warm(5),
+      projects: [{ tenant: 'acme', project: 'site', quota: { maxConcurrentRequests: 1 } }],
+    });
     for (const requestId of ['1', '2']) gateway.start({ requestId });
     expect(atRuntime(gateway)).toEqual(['1']);
   });
@@ -166,7 +172,11 @@ describe('rates', () => {
     const second = gateway.start({ requestId: '2' });
     const other = gateway.start({ requestId: '3', project: 'other' });
     await settle();
-    expect([reasonOf(first), reasonOf(second), reasonOf(other)]).toEqual(['RATE_LIMITED', 'RATE_LIMITED', 'running']);
+    expect([reasonOf(first), reasonOf(second), reasonOf(other)]).toEqual([
+      'RATE_LIMITED',
+      'RATE_LIMITED',
+      'running',
+    ]);
     expect(second.end.error).toMatchObject({ retryAfterMs: 1_500 });
     await gateway.clock.advance(1_500);
     const third = gateway.start({ requestId: '4' });
@@ -176,17 +186,31 @@ describe('rates', () => {
 
   it('tasks of a tenant are counted over its projects', async () => {
     const gateway = await testGateway({ tenantLimits: { requestsPerMinute: 2 } });
-    const tasks = ['1', '2', '3'].map((requestId) => gateway.start({ requestId, project: `p${requestId}` }));
+    const tasks = ['1', '2', '3'].map((requestId) =>
+      gateway.start({ requestId, project: `p${requestId}` }),
+    );
     const other = gateway.start({ requestId: '4', tenant: 'other' });
     await settle();
-    expect([...tasks, other].map(reasonOf)).toEqual(['running', 'running', 'RATE_LIMITED', 'running']);
+    expect([...tasks, other].map(reasonOf)).toEqual([
+      'running',
+      'running',
+      'RATE_LIMITED',
+      'running',
+    ]);
     expect(tasks[2]?.end.error).toMatchObject({ retryAfterMs: 30_000 });
   });
 
   it('a pool takes no more tenants than maxTenants, counting those with state and those in the manifest', async () => {
     const gateway = await testGateway({ maxTenants: 2, tenants: [{ name: 'named' }] });
-    for (const project of ['one', 'two']) await gateway.memory.claim({ key: `default~main~known~${project}`, incarnation: 'a', claimId: project });
-    const tasks = ['named', 'known', 'new'].map((tenant) => gateway.start({ tenant, requestId: tenant }));
+    for (const project of ['one', 'two'])
+      await gateway.memory.claim({
+        key: `default~main~known~${project}`,
+        incarnation: 'a',
+        claimId: project,
+      });
+    const tasks = ['named', 'known', 'new'].map((tenant) =>
+      gateway.start({ tenant, requestId: tenant }),
+    );
     await settle();
     expect(tasks.map(reasonOf)).toEqual(['running', 'running', 'FORBIDDEN']);
   });

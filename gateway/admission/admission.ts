@@ -9,9 +9,9 @@ import type { Clock } from '../../platform/clock.ts';
 import { isPlaceBlocker, type Router } from '../routing/router.ts';
 import type { Runtime, RuntimeSet } from '../routing/runtime-set.ts';
 import type { PoolView } from '../pool-view.ts';
-import type { Call } from '../stages/call.ts';
-import { suspended } from '../stages/locate.ts';
-import type { Grant } from './grant.ts';
+import type { Call } from '../task/call.ts';
+import { suspended } from '../find-pool.ts';
+import type { Grant } from '../task/grant.ts';
 import { PoolQueue, type Decision, type Go } from './pool-queue.ts';
 
 export interface AdmissionOptions {
@@ -98,15 +98,22 @@ export class Admission {
     const pool = this.#options.poolOf(arrivedIn.key) ?? arrivedIn;
     if (pool.isSuspended) return { type: 'refused', error: suspended() };
     const slots = this.#slots.get(project) ?? 0;
-    if (slots >= pool.concurrencyOf(request.tenant, request.project, call.tier)) return { type: 'blocked', by: projectBlocker(project) };
+    if (slots >= pool.concurrencyOf(request.tenant, request.project, call.tier))
+      return { type: 'blocked', by: projectBlocker(project) };
     const { clock, quarantine, router } = this.#options;
-    const verdict = quarantine.verdict(project, clock.nowMs(), pool.spec.circuitBreaker.resetTimeoutSeconds * 1000);
-    if (verdict.type === 'open') return { type: 'refused', error: circuitOpen(verdict.retryAfterMs) };
+    const verdict = quarantine.verdict(
+      project,
+      clock.nowMs(),
+      pool.spec.circuitBreaker.resetTimeoutSeconds * 1000,
+    );
+    if (verdict.type === 'open')
+      return { type: 'refused', error: circuitOpen(verdict.retryAfterMs) };
     const placement = router.place(project, pool, call.tier);
     if (placement.type === 'blocked') return placement;
     const { runtime, takeover } = placement;
     const isProbe = verdict.type === 'suspect';
-    if (isProbe && runtime.probed !== undefined) return { type: 'blocked', by: probeBlocker(runtime) };
+    if (isProbe && runtime.probed !== undefined)
+      return { type: 'blocked', by: probeBlocker(runtime) };
     if (runtime.credit <= 0) return { type: 'blocked', by: linkBlocker(runtime) };
     return { type: 'go', runtime, takeover, isProbe };
   }
@@ -173,13 +180,21 @@ function probeBlocker(runtime: Runtime): string {
 }
 
 function circuitOpen(retryAfterMs: number): AppError {
-  return new AppError('CIRCUIT_OPEN', 'tasks of this project ended two runtimes in a row', { retryAfterMs: Math.ceil(retryAfterMs) });
+  return new AppError('CIRCUIT_OPEN', 'tasks of this project ended two runtimes in a row', {
+    retryAfterMs: Math.ceil(retryAfterMs),
+  });
 }
 
 /** A task that waited for a place, not for its turn, says so. */
 function waitedInVain(decision: Decision): AppError {
   if (decision.type === 'refused') return decision.error;
   if (decision.type === 'blocked' && isPlaceBlocker(decision.by))
-    return new AppError('OWNER_UNREACHABLE', 'no runtime that could serve the project is reachable', { retryAfterMs: RETRY_MS });
-  return new AppError('QUEUE_TIMEOUT', 'the task waited too long for its turn', { retryAfterMs: RETRY_MS });
+    return new AppError(
+      'OWNER_UNREACHABLE',
+      'no runtime that could serve the project is reachable',
+      { retryAfterMs: RETRY_MS },
+    );
+  return new AppError('QUEUE_TIMEOUT', 'the task waited too long for its turn', {
+    retryAfterMs: RETRY_MS,
+  });
 }

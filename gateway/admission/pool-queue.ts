@@ -7,8 +7,8 @@ import { PRIORITIES } from '../../platform/link/frames.ts';
 import type { PoolView } from '../pool-view.ts';
 import type { Takeover } from '../routing/router.ts';
 import type { Runtime } from '../routing/runtime-set.ts';
-import type { Call } from '../stages/call.ts';
-import type { Grant } from './grant.ts';
+import type { Call } from '../task/call.ts';
+import type { Grant } from '../task/grant.ts';
 
 export interface Go {
   readonly type: 'go';
@@ -92,10 +92,23 @@ export class PoolQueue {
   #enter(waiter: Waiter): void {
     const { call, pool } = waiter;
     const { tenant, priority } = call.request;
-    const item = { tenant, group: call.project, level: PRIORITIES.indexOf(priority), value: waiter };
-    const ticket = this.#queue.push(item, call.wasAdmitted ? NO_LIMITS : limitsOf(pool, tenant), call.arrivedMs);
+    const item = {
+      tenant,
+      group: call.project,
+      level: PRIORITIES.indexOf(priority),
+      value: waiter,
+    };
+    const ticket = this.#queue.push(
+      item,
+      call.wasAdmitted ? NO_LIMITS : limitsOf(pool, tenant),
+      call.arrivedMs,
+    );
     if (ticket === undefined) {
-      waiter.settle(new AppError('QUEUE_FULL', 'too many tasks of this pool or tenant wait', { retryAfterMs: FULL_RETRY_MS }));
+      waiter.settle(
+        new AppError('QUEUE_FULL', 'too many tasks of this pool or tenant wait', {
+          retryAfterMs: FULL_RETRY_MS,
+        }),
+      );
       return;
     }
     this.#watch(waiter, ticket);
@@ -149,5 +162,8 @@ export function patienceOf(call: Call, pool: PoolView): number {
 }
 
 function limitsOf(pool: PoolView, tenant: string): QueueLimits {
-  return { depthMax: pool.spec.queue.depthMax, tenantDepthMax: pool.tenantLimits(tenant).queueDepthMax ?? Infinity };
+  return {
+    depthMax: pool.spec.queue.depthMax,
+    tenantDepthMax: pool.tenantLimits(tenant).queueDepthMax ?? Infinity,
+  };
 }

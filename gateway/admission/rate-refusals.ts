@@ -19,7 +19,10 @@ export class RateRefusals {
     if (this.#untilMs.size === 0) return;
     const untilMs = this.#untilMs.get(project);
     if (untilMs === undefined) return;
-    if (untilMs > nowMs) throw new AppError('RATE_LIMITED', 'the project has used its requests per minute', { retryAfterMs: Math.ceil(untilMs - nowMs) });
+    if (untilMs > nowMs)
+      throw new AppError('RATE_LIMITED', 'the project has used its requests per minute', {
+        retryAfterMs: Math.ceil(untilMs - nowMs),
+      });
     this.#untilMs.delete(project);
   }
 }

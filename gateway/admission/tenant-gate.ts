@@ -5,7 +5,7 @@ import { takeToken, type RateBucket } from '../../core/rate.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Store } from '../../platform/store/store.ts';
 import type { PoolView } from '../pool-view.ts';
-import type { Call } from '../stages/call.ts';
+import type { Call } from '../task/call.ts';
 
 const TENANTS_MAX = 10_000;
 /** Sorts behind every key of a tenant: `~` ends the tenant's name and is the last character that a key can have. */
@@ -25,16 +25,21 @@ export class TenantGate {
   /** Throws or rejects when the tenant may not; a promise only where the store must be asked about a new tenant. */
   enter({ request: { tenant } }: Call, pool: PoolView): Promise<void> | undefined {
     const { requestsPerMinute } = pool.tenantLimits(tenant);
-    if (requestsPerMinute !== undefined) this.#takeToken(`${pool.key}~${tenant}`, requestsPerMinute);
+    if (requestsPerMinute !== undefined)
+      this.#takeToken(`${pool.key}~${tenant}`, requestsPerMinute);
     const { maxTenants } = pool.spec;
     if (maxTenants === undefined || pool.tenantEntry(tenant) !== undefined) return undefined;
-    return this.#admitted.has(`${pool.key}~${tenant}`) ? undefined : this.#requireRoom(pool, tenant, maxTenants);
+    return this.#admitted.has(`${pool.key}~${tenant}`)
+      ? undefined
+      : this.#requireRoom(pool, tenant, maxTenants);
   }
 
   #takeToken(key: string, perMinute: number): void {
     const answer = takeToken(this.#buckets.get(key), perMinute, this.#clock.wallMs());
     if (answer.type === 'refused')
-      throw new AppError('RATE_LIMITED', 'the tenant has used its requests per minute', { retryAfterMs: answer.retryAfterMs });
+      throw new AppError('RATE_LIMITED', 'the tenant has used its requests per minute', {
+        retryAfterMs: answer.retryAfterMs,
+      });
     this.#buckets.set(key, answer.bucket);
   }
 
@@ -50,7 +55,10 @@ export class TenantGate {
     const tenants = new Set(pool.spec.tenants.map(({ name }) => name));
     let after: string | undefined;
     while (tenants.size < upTo) {
-      const [next] = await this.#store.listProjects(pool.key, { limit: 1, ...(after === undefined ? {} : { after }) });
+      const [next] = await this.#store.listProjects(pool.key, {
+        limit: 1,
+        ...(after === undefined ? {} : { after }),
+      });
       const tenant = next?.key.split('~')[2];
       if (tenant === undefined) break;
       tenants.add(tenant);

@@ -1,7 +1,16 @@
 /** PoolAdminService over gRPC: pools, statistics, instances, projects, tiers. */
 import { INSTANCE_STATES, type InstanceState } from '../../core/instance-state.ts';
 import { TIERS, type Tier } from '../../core/tier.ts';
-import type { Init, Instance as InstanceMessage, InstanceState as StateName, PoolAdminServiceHandlers, Project as ProjectMessage, ProjectTier as TierMessage, Tier as TierName, Timestamp } from '../../proto/generated/messages.ts';
+import type {
+  Init,
+  Instance as InstanceMessage,
+  InstanceState as StateName,
+  PoolAdminServiceHandlers,
+  Project as ProjectMessage,
+  ProjectTier as TierMessage,
+  Tier as TierName,
+  Timestamp,
+} from '../../proto/generated/messages.ts';
 import { timestampOf } from '../../proto/timestamp.ts';
 import { encodeValue } from '../../proto/value-codec.ts';
 import { invalid } from '../request-fields.ts';
@@ -24,7 +33,13 @@ function poolHandlers(edge: GrpcEdge): Pick<Handlers, 'ListPools' | 'GetStats'> 
   const { pools } = edge.service;
   return {
     ListPools: unary(async (principal) => ({
-      pools: pools.list(principal).map(({ spec, status, ...names }) => ({ ...names, spec: encodeValue(spec), status: encodeValue(status) })),
+      pools: pools
+        .list(principal)
+        .map(({ spec, status, ...names }) => ({
+          ...names,
+          spec: encodeValue(spec),
+          status: encodeValue(status),
+        })),
     })),
     GetStats: unary(async (principal, { pool }) => {
       const stats = await pools.stats(principal, pool);
@@ -36,13 +51,24 @@ function poolHandlers(edge: GrpcEdge): Pick<Handlers, 'ListPools' | 'GetStats'> 
         requests_succeeded: stats.succeeded,
         requests_failed: stats.failed,
         hit_rate: stats.hitRate,
-        connections: stats.connections.map(({ runtime, state, requests, sinceMs }) => ({ runtime, state, requests, since: timestampOf(sinceMs) })),
+        connections: stats.connections.map(({ runtime, state, requests, sinceMs }) => ({
+          runtime,
+          state,
+          requests,
+          since: timestampOf(sinceMs),
+        })),
       };
     }),
   };
 }
 
-type OfInstances = 'ListInstances' | 'GetInstance' | 'CreateInstance' | 'DeleteInstance' | 'PauseInstance' | 'ResumeInstance';
+type OfInstances =
+  | 'ListInstances'
+  | 'GetInstance'
+  | 'CreateInstance'
+  | 'DeleteInstance'
+  | 'PauseInstance'
+  | 'ResumeInstance';
 
 function instanceHandlers(edge: GrpcEdge): Pick<Handlers, OfInstances> {
   const unary = unaryOn(edge);
@@ -50,7 +76,15 @@ function instanceHandlers(edge: GrpcEdge): Pick<Handlers, OfInstances> {
   return {
     ListInstances: unary(async (principal, request) => {
       const { pool, tenant, project, page_size: pageSize, page_token: pageToken } = request;
-      const filter = { pool, tenant, project, pageSize, pageToken, tier: tierOf(request.tier), state: stateOf(request.state) };
+      const filter = {
+        pool,
+        tenant,
+        project,
+        pageSize,
+        pageToken,
+        tier: tierOf(request.tier),
+        state: stateOf(request.state),
+      };
       const page = await instances.list(principal, filter);
       return { instances: page.items.map(instanceOf), next_page_token: page.nextPageToken };
     }),
@@ -63,19 +97,27 @@ function instanceHandlers(edge: GrpcEdge): Pick<Handlers, OfInstances> {
       await instances.delete(principal, id, force);
       return {};
     }),
-    PauseInstance: unary(async (principal, { id, force }) => instanceOf(await instances.pause(principal, id, force))),
-    ResumeInstance: unary(async (principal, { id }) => instanceOf(await instances.resume(principal, id))),
+    PauseInstance: unary(async (principal, { id, force }) =>
+      instanceOf(await instances.pause(principal, id, force)),
+    ),
+    ResumeInstance: unary(async (principal, { id }) =>
+      instanceOf(await instances.resume(principal, id)),
+    ),
   };
 }
 
-function projectHandlers(edge: GrpcEdge): Pick<Handlers, 'ListProjects' | 'DeleteProject' | 'SetProjectTier'> {
+function projectHandlers(
+  edge: GrpcEdge,
+): Pick<Handlers, 'ListProjects' | 'DeleteProject' | 'SetProjectTier'> {
   const unary = unaryOn(edge);
   const { projects } = edge.service;
   return {
-    ListProjects: unary(async (principal, { pool, tenant, page_size: pageSize, page_token: pageToken }) => {
-      const page = await projects.list(principal, { pool, tenant, pageSize, pageToken });
-      return { projects: page.items.map(projectOf), next_page_token: page.nextPageToken };
-    }),
+    ListProjects: unary(
+      async (principal, { pool, tenant, page_size: pageSize, page_token: pageToken }) => {
+        const page = await projects.list(principal, { pool, tenant, pageSize, pageToken });
+        return { projects: page.items.map(projectOf), next_page_token: page.nextPageToken };
+      },
+    ),
     DeleteProject: unary(async (principal, request) => {
       await projects.delete(principal, request);
       return {};
@@ -106,7 +148,16 @@ function instanceOf(instance: Instance): Init<InstanceMessage> {
   };
 }
 
-function projectOf({ pool, tenant, project, tier, instanceId, storedBytes, lastUsedMs, paused }: Project): Init<ProjectMessage> {
+function projectOf({
+  pool,
+  tenant,
+  project,
+  tier,
+  instanceId,
+  storedBytes,
+  lastUsedMs,
+  paused,
+}: Project): Init<ProjectMessage> {
   return {
     ref: { pool, tenant, project },
     tier: projectTierOf(tier),
@@ -117,7 +168,14 @@ function projectOf({ pool, tenant, project, tier, instanceId, storedBytes, lastU
   };
 }
 
-function projectTierOf({ desired, current, source, reason, sinceMs, expiresAtMs }: ProjectTier): Init<TierMessage> {
+function projectTierOf({
+  desired,
+  current,
+  source,
+  reason,
+  sinceMs,
+  expiresAtMs,
+}: ProjectTier): Init<TierMessage> {
   return {
     desired: TIER_NAMES[desired],
     current: current === undefined ? 'TIER_UNSPECIFIED' : TIER_NAMES[current],

@@ -22,7 +22,9 @@ export interface Caller {
 /** Throws TOKEN_INVALID, or INVALID_FIELD for metadata that is ours. */
 export function callerOf(call: IncomingCall, access: Access, clock: Clock): Caller {
   const values = call.metadata.getMap();
-  for (const key in values) if (key.startsWith(RESERVED_METADATA_PREFIX)) throw invalid('metadata', `keys with ${RESERVED_METADATA_PREFIX} are reserved`);
+  for (const key in values)
+    if (key.startsWith(RESERVED_METADATA_PREFIX))
+      throw invalid('metadata', `keys with ${RESERVED_METADATA_PREFIX} are reserved`);
   return {
     principal: access.authenticate(textOf(values['authorization'])),
     remainingMs: remainingMsOf(call.getDeadline(), clock),

@@ -1,7 +1,12 @@
 /** Connect over gRPC: many tasks on one stream, answers as they are ready, each task's error its own. Reads no further while too many are in flight. */
 import type { Metadata, ServerDuplexStream } from '@grpc/grpc-js';
 import { AppError } from '../../core/errors.ts';
-import type { ConnectRequest, ExecuteEvent, ExecuteRequest, Init } from '../../proto/generated/messages.ts';
+import type {
+  ConnectRequest,
+  ExecuteEvent,
+  ExecuteRequest,
+  Init,
+} from '../../proto/generated/messages.ts';
 import { timestampOf } from '../../proto/timestamp.ts';
 import { authorize } from '../access/roles.ts';
 import { invalid } from '../request-fields.ts';
@@ -84,7 +89,11 @@ class ConnectStream {
     const { execute, cancel, answer } = message;
     if (execute) this.#execute(execute);
     else if (cancel) this.#tasks.get(cancel.request_id)?.cancel();
-    else if (answer) this.#refuse(answer.ref?.request_id ?? '', new AppError('UNIMPLEMENTED', 'this version has no tasks that wait for an answer'));
+    else if (answer)
+      this.#refuse(
+        answer.ref?.request_id ?? '',
+        new AppError('UNIMPLEMENTED', 'this version has no tasks that wait for an answer'),
+      );
     else this.#refuse('', invalid('request', 'must be given'));
   }
 
@@ -98,8 +107,14 @@ class ConnectStream {
 
   #start(message: ExecuteRequest): void {
     const { request_id: requestId } = message;
-    if (requestId === '') throw invalid('request_id', 'must be given on Connect: answers are matched by it');
-    if (this.#tasks.has(requestId)) throw new AppError('REQUEST_ID_REUSED', 'a task with this request_id is in flight on this stream', { field: 'request_id' });
+    if (requestId === '')
+      throw invalid('request_id', 'must be given on Connect: answers are matched by it');
+    if (this.#tasks.has(requestId))
+      throw new AppError(
+        'REQUEST_ID_REUSED',
+        'a task with this request_id is in flight on this stream',
+        { field: 'request_id' },
+      );
     const { access, clock, service } = this.#edge;
     const events = new TaskEvents(this.#events);
     const task = service.tasks.start({

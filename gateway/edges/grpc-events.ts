@@ -1,8 +1,13 @@
 /** Events of tasks on one gRPC stream: numbered per task, written as they come, their bytes given back when they have left. */
 import type { AppError } from '../../core/errors.ts';
 import type { ExecuteEvent, Init } from '../../proto/generated/messages.ts';
-import type { TaskAnswer, TaskChunk, TaskSink, TaskStart } from '../stages/call.ts';
-import { chunkEventOf, executeResponseOf, startEventOf, taskErrorOf } from './grpc-task-messages.ts';
+import type { TaskAnswer, TaskChunk, TaskSink, TaskStart } from '../task/call.ts';
+import {
+  chunkEventOf,
+  executeResponseOf,
+  startEventOf,
+  taskErrorOf,
+} from './grpc-task-messages.ts';
 
 interface WritableEvents {
   write(event: Init<ExecuteEvent>, written?: () => void): boolean;

@@ -1,18 +1,30 @@
 /** Execute and ExecuteStream over gRPC: one task per call; the stream passes chunks on as fast as its client takes them. */
 import type { sendUnaryData, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
-import type { ExecuteEvent, ExecuteRequest, ExecuteResponse, Init } from '../../proto/generated/messages.ts';
+import type {
+  ExecuteEvent,
+  ExecuteRequest,
+  ExecuteResponse,
+  Init,
+} from '../../proto/generated/messages.ts';
 import { callerOf, statusOfThrown } from './grpc-caller.ts';
 import type { GrpcEdge } from './grpc-edge.ts';
 import { EventStream, TaskEvents } from './grpc-events.ts';
 import { executeResponseOf, taskRequestOf } from './grpc-task-messages.ts';
 
-type UnaryHandler = (call: ServerUnaryCall<ExecuteRequest, Init<ExecuteResponse>>, callback: sendUnaryData<Init<ExecuteResponse>>) => void;
+type UnaryHandler = (
+  call: ServerUnaryCall<ExecuteRequest, Init<ExecuteResponse>>,
+  callback: sendUnaryData<Init<ExecuteResponse>>,
+) => void;
 
 export function executeHandler({ access, clock, service }: GrpcEdge): UnaryHandler {
   return (call, callback) => {
     try {
       const { principal, remainingMs, traceparent } = callerOf(call, access, clock);
-      const task = service.tasks.start({ principal, remainingMs, request: taskRequestOf(call.request, traceparent) });
+      const task = service.tasks.start({
+        principal,
+        remainingMs,
+        request: taskRequestOf(call.request, traceparent),
+      });
       call.once('cancelled', () => {
         task.leave();
       });
@@ -30,13 +42,22 @@ export function executeHandler({ access, clock, service }: GrpcEdge): UnaryHandl
   };
 }
 
-export function executeStreamHandler({ access, clock, service }: GrpcEdge): (call: ServerWritableStream<ExecuteRequest, Init<ExecuteEvent>>) => void {
+export function executeStreamHandler({
+  access,
+  clock,
+  service,
+}: GrpcEdge): (call: ServerWritableStream<ExecuteRequest, Init<ExecuteEvent>>) => void {
   return (call) => {
     try {
       const { principal, remainingMs, traceparent } = callerOf(call, access, clock);
       const stream = new EventStream(call);
       const events = new TaskEvents(stream);
-      const task = service.tasks.start({ principal, remainingMs, request: taskRequestOf(call.request, traceparent), sink: events });
+      const task = service.tasks.start({
+        principal,
+        remainingMs,
+        request: taskRequestOf(call.request, traceparent),
+        sink: events,
+      });
       events.requestId = task.requestId;
       call.once('cancelled', () => {
         stream.gone();

@@ -1,10 +1,17 @@
 /** The gateway's gRPC edge: the two public services, health and reflection on one port, limits per message and connection, an orderly end. */
 import type { Server, ServerOptions } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
-import { HealthImplementation } from 'grpc-health-check';
+import { loadSync } from '@grpc/proto-loader';
+import { HealthImplementation, protoPath as healthProto } from 'grpc-health-check';
 import { serverOptions } from '../../platform/grpc/grpc-options.ts';
 import { startGrpcServer } from '../../platform/grpc/grpc-server.ts';
-import { AGENT_POOL_SERVICE, agentPoolService, POOL_ADMIN_SERVICE, poolAdminService, reflectionPackage } from '../../proto/load.ts';
+import {
+  AGENT_POOL_SERVICE,
+  agentPoolService,
+  POOL_ADMIN_SERVICE,
+  poolAdminService,
+  reflectionPackage,
+} from '../../proto/load.ts';
 import { adminHandlers } from './grpc-admin-service.ts';
 import { connectStreams } from './grpc-connect.ts';
 import { executeHandler, executeStreamHandler } from './grpc-execute.ts';
@@ -31,7 +38,8 @@ export interface GrpcGateway {
 export async function startGrpcGateway(edge: GrpcEdge, listen: string): Promise<GrpcGateway> {
   const health = new HealthImplementation();
   const setServing = (isServing: boolean): void => {
-    for (const name of ['', AGENT_POOL_SERVICE, POOL_ADMIN_SERVICE]) health.setStatus(name, isServing ? 'SERVING' : 'NOT_SERVING');
+    for (const name of ['', AGENT_POOL_SERVICE, POOL_ADMIN_SERVICE])
+      health.setStatus(name, isServing ? 'SERVING' : 'NOT_SERVING');
   };
   setServing(false);
   // grpc-js looks the limits up in this very object at each call.
@@ -51,7 +59,8 @@ export async function startGrpcGateway(edge: GrpcEdge, listen: string): Promise<
   let ownAddress = listen;
   const register = (server: Server): void => {
     health.addToServer(server);
-    new ReflectionService(reflectionPackage()).addToServer(server);
+    // Health described too: a client that goes by reflection alone can ask for it.
+    new ReflectionService({ ...reflectionPackage(), ...loadSync(healthProto) }).addToServer(server);
     // What a later version brings is left out, and so answered with UNIMPLEMENTED.
     server.addService(agentPoolService, {
       Execute: executeHandler(edge),

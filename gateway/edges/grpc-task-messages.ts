@@ -3,13 +3,25 @@ import type { AppError } from '../../core/errors.ts';
 import { GRPC_CODES } from '../../core/errors.ts';
 import type { Priority } from '../../platform/link/frames.ts';
 import type { Payload, PayloadArm } from '../../platform/store/store.ts';
-import type { ExecuteEvent, ExecuteRequest, ExecuteResponse, Init, Options, TaskError, Tier as TierName } from '../../proto/generated/messages.ts';
+import type {
+  ExecuteEvent,
+  ExecuteRequest,
+  ExecuteResponse,
+  Init,
+  Options,
+  TaskError,
+  Tier as TierName,
+} from '../../proto/generated/messages.ts';
 import { timestampOf } from '../../proto/timestamp.ts';
 import type { Tier } from '../../core/tier.ts';
 import { invalid } from '../request-fields.ts';
-import type { TaskAnswer, TaskChunk, TaskRequest, TaskStart } from '../stages/call.ts';
+import type { TaskAnswer, TaskChunk, TaskRequest, TaskStart } from '../task/call.ts';
 
-export const TIER_NAMES = { HOT: 'TIER_HOT', WARM: 'TIER_WARM', COLD: 'TIER_COLD' } as const satisfies Record<Tier, TierName>;
+export const TIER_NAMES = {
+  HOT: 'TIER_HOT',
+  WARM: 'TIER_WARM',
+  COLD: 'TIER_COLD',
+} as const satisfies Record<Tier, TierName>;
 
 const PRIORITIES: Partial<Record<string, Priority>> = {
   PRIORITY_UNSPECIFIED: 'NORMAL',
@@ -18,16 +30,28 @@ const PRIORITIES: Partial<Record<string, Priority>> = {
   PRIORITY_NORMAL: 'NORMAL',
   PRIORITY_LOW: 'LOW',
 };
-const RETRIES: Partial<Record<string, TaskRequest['retry']>> = { RETRY_UNSPECIFIED: 'SAFE', RETRY_SAFE: 'SAFE', RETRY_NEVER: 'NEVER' };
+const RETRIES: Partial<Record<string, TaskRequest['retry']>> = {
+  RETRY_UNSPECIFIED: 'SAFE',
+  RETRY_SAFE: 'SAFE',
+  RETRY_NEVER: 'NEVER',
+};
 const ON_DISCONNECTS: Partial<Record<string, TaskRequest['onDisconnect']>> = {
   ON_DISCONNECT_UNSPECIFIED: 'CANCEL',
   ON_DISCONNECT_CANCEL: 'CANCEL',
   ON_DISCONNECT_CONTINUE: 'CONTINUE',
 };
-const NO_OPTIONS: Options = { max_wait_ms: 0, timeout_ms: 0, retry: 'RETRY_UNSPECIFIED', on_disconnect: 'ON_DISCONNECT_UNSPECIFIED' };
+const NO_OPTIONS: Options = {
+  max_wait_ms: 0,
+  timeout_ms: 0,
+  retry: 'RETRY_UNSPECIFIED',
+  on_disconnect: 'ON_DISCONNECT_UNSPECIFIED',
+};
 
 /** Throws INVALID_FIELD for enum values that this version does not know. */
-export function taskRequestOf(message: ExecuteRequest, traceparent: string | undefined): TaskRequest {
+export function taskRequestOf(
+  message: ExecuteRequest,
+  traceparent: string | undefined,
+): TaskRequest {
   const options = message.options ?? NO_OPTIONS;
   return {
     pool: message.pool,
@@ -48,7 +72,12 @@ export function taskRequestOf(message: ExecuteRequest, traceparent: string | und
   };
 }
 
-export function executeResponseOf({ requestId, header, body, connectionReused }: TaskAnswer): Init<ExecuteResponse> {
+export function executeResponseOf({
+  requestId,
+  header,
+  body,
+  connectionReused,
+}: TaskAnswer): Init<ExecuteResponse> {
   const { timings } = header;
   return {
     request_id: requestId,
@@ -85,7 +114,8 @@ export function taskErrorOf(error: AppError): Init<TaskError> {
     message: error.message,
     reason: error.reason,
     retry_after_ms: Math.ceil(error.retryAfterMs ?? 0),
-    metadata: error.field === undefined ? error.metadata : { ...error.metadata, field: error.field },
+    metadata:
+      error.field === undefined ? error.metadata : { ...error.metadata, field: error.field },
   };
 }
 
@@ -104,7 +134,10 @@ function inputOf(message: ExecuteRequest): Payload | undefined {
 }
 
 /** The `oneof` of answers and chunks. */
-function payloadFields(arm: PayloadArm, body: Uint8Array): { readonly text?: string } & { readonly [Arm in 'json' | 'json_utf8' | 'parts']?: Uint8Array } {
+function payloadFields(
+  arm: PayloadArm,
+  body: Uint8Array,
+): { readonly text?: string } & { readonly [Arm in 'json' | 'json_utf8' | 'parts']?: Uint8Array } {
   return arm === 'text' ? { text: textOf(body) } : { [arm]: body };
 }
 

@@ -6,18 +6,27 @@ import type { Principal } from '../access/principal.ts';
 import { callerOf, statusOfThrown } from './grpc-caller.ts';
 import type { GrpcEdge } from './grpc-edge.ts';
 
-export type Unary<Request, Response> = (call: ServerUnaryCall<Request, Init<Response>>, callback: sendUnaryData<Init<Response>>) => void;
+export type Unary<Request, Response> = (
+  call: ServerUnaryCall<Request, Init<Response>>,
+  callback: sendUnaryData<Init<Response>>,
+) => void;
 
 /** Makes handlers of functions from principal and request to response. */
 export function unaryOn({ access, clock, log }: GrpcEdge) {
-  return <Request, Response>(answer: (principal: Principal, request: Request) => Promise<Init<Response>>): Unary<Request, Response> =>
+  return <Request, Response>(
+      answer: (principal: Principal, request: Request) => Promise<Init<Response>>,
+    ): Unary<Request, Response> =>
     (call, callback) => {
       callService(() => answer(callerOf(call, access, clock).principal, call.request)).then(
         (response) => {
           callback(null, response);
         },
         (thrown: unknown) => {
-          if (!(thrown instanceof AppError)) log.error('call failed inside the gateway', { err: thrown, detail: { method: call.getPath() } });
+          if (!(thrown instanceof AppError))
+            log.error('call failed inside the gateway', {
+              err: thrown,
+              detail: { method: call.getPath() },
+            });
           callback(statusOfThrown(thrown));
         },
       );

@@ -4,16 +4,22 @@ import { testGateway, type TestGateway } from '../../test/builders/gateway.ts';
 import type { Runtime } from './runtime-set.ts';
 
 const KEY = 'default~main~acme~site';
-const HOT = { tiers: { hot: { standby: 0 } }, projects: [{ tenant: 'acme', project: 'site', tier: 'HOT' as const }] };
+const HOT = {
+  tiers: { hot: { standby: 0 } },
+  projects: [{ tenant: 'acme', project: 'site', tier: 'HOT' as const }],
+};
 
 function placed(gateway: TestGateway, tier: 'HOT' | 'WARM' = 'WARM'): string {
   const { membership, router } = gateway.core.context;
   const placement = router.place(KEY, membership.pool('default~main')!, tier);
   if (placement.type === 'blocked') return placement.by;
-  return placement.takeover === undefined ? placement.runtime.incarnation : `${placement.runtime.incarnation} takes over from ${placement.takeover.incarnation}`;
+  return placement.takeover === undefined
+    ? placement.runtime.incarnation
+    : `${placement.runtime.incarnation} takes over from ${placement.takeover.incarnation}`;
 }
 
-const runtime = (gateway: TestGateway, incarnation: string): Runtime => gateway.core.context.runtimes.get(incarnation)!;
+const runtime = (gateway: TestGateway, incarnation: string): Runtime =>
+  gateway.core.context.runtimes.get(incarnation)!;
 
 /** Whom rendezvous hashing picks of these two, and the other one. */
 async function pair(): Promise<{ gateway: TestGateway; picked: string; other: string }> {
@@ -33,7 +39,10 @@ describe('a project that nobody is known to have', () => {
     ['drains', { draining: true }],
     ['is not ready', { ready: false }],
     ['is of another revision', { revision: 'r0' }],
-    ['is dedicated to another project', { role: 'dedicated' as const, bound: 'default~main~acme~other' }],
+    [
+      'is dedicated to another project',
+      { role: 'dedicated' as const, bound: 'default~main~acme~other' },
+    ],
     ['is a standby', { role: 'dedicated' as const }],
   ])('goes past a runtime that %s', async (_name, change) => {
     const { gateway, picked, other } = await pair();
@@ -103,16 +112,36 @@ describe('a known route', () => {
   ])('%s', async (_name, known, told, expected) => {
     const gateway = await testGateway({}, ['owner', 'other', 'third']);
     const { router } = gateway.core.context;
-    router.elsewhere(KEY, runtime(gateway, 'third'), { incarnation: 'owner', address: '', epoch: known }, known);
-    router.elsewhere(KEY, runtime(gateway, 'third'), { incarnation: 'other', address: '', epoch: told }, told);
+    router.elsewhere(
+      KEY,
+      runtime(gateway, 'third'),
+      { incarnation: 'owner', address: '', epoch: known },
+      known,
+    );
+    router.elsewhere(
+      KEY,
+      runtime(gateway, 'third'),
+      { incarnation: 'other', address: '', epoch: told },
+      told,
+    );
     expect(placed(gateway)).toBe(expected);
   });
 
   it('is put right by the owner itself, whatever the epoch', async () => {
     const gateway = await testGateway({}, ['owner', 'other']);
     const { router } = gateway.core.context;
-    router.elsewhere(KEY, runtime(gateway, 'other'), { incarnation: 'owner', address: '', epoch: 9 }, 9);
-    router.elsewhere(KEY, runtime(gateway, 'owner'), { incarnation: 'other', address: '', epoch: 3 }, 3);
+    router.elsewhere(
+      KEY,
+      runtime(gateway, 'other'),
+      { incarnation: 'owner', address: '', epoch: 9 },
+      9,
+    );
+    router.elsewhere(
+      KEY,
+      runtime(gateway, 'owner'),
+      { incarnation: 'other', address: '', epoch: 3 },
+      3,
+    );
     expect(placed(gateway)).toBe('other');
   });
 
@@ -128,7 +157,9 @@ describe('a known route', () => {
 });
 
 describe('an owner that cannot be reached', () => {
-  async function lostOwner(isOwner: boolean): Promise<{ gateway: TestGateway; picked: string; other: string }> {
+  async function lostOwner(
+    isOwner: boolean,
+  ): Promise<{ gateway: TestGateway; picked: string; other: string }> {
     const all = await pair();
     const { gateway, picked } = all;
     gateway.core.context.router.served(KEY, runtime(gateway, picked), false);

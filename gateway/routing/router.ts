@@ -59,9 +59,12 @@ export class Router {
     const owner = this.#options.runtimes.get(route.incarnation);
     if (owner?.isReachable === true) return { type: 'runtime', runtime: owner };
     if (route.isConfirmed !== true) return this.#lookUp(project);
-    if (owner?.wasReady === false && owner.link.state === 'connecting') return { type: 'blocked', by: poolBlocker(pool) };
+    if (owner?.wasReady === false && owner.link.state === 'connecting')
+      return { type: 'blocked', by: poolBlocker(pool) };
     const placement = this.#placeFree(project, pool, tier);
-    return placement.type === 'blocked' ? placement : { ...placement, takeover: this.#takeoverFrom(route.incarnation, route.epoch) };
+    return placement.type === 'blocked'
+      ? placement
+      : { ...placement, takeover: this.#takeoverFrom(route.incarnation, route.epoch) };
   }
 
   /** The runtime that has the project as far as is known here, if its link is up. */
@@ -75,7 +78,10 @@ export class Router {
   served(project: ProjectKey, runtime: Runtime, tookOver: boolean): void {
     const route = this.#routes.get(project);
     if (route?.incarnation === runtime.incarnation) return;
-    this.#routes.set(project, { incarnation: runtime.incarnation, epoch: (route?.epoch ?? 0) + (tookOver ? 1 : 0) });
+    this.#routes.set(project, {
+      incarnation: runtime.incarnation,
+      epoch: (route?.epoch ?? 0) + (tookOver ? 1 : 0),
+    });
   }
 
   /** The runtime does not have the project. What the owner of the route says of itself counts, other news only with a higher epoch. */
@@ -87,10 +93,17 @@ export class Router {
   }
 
   /** Pushed by the owner that let go. */
-  moved(project: ProjectKey, epoch: number, to: { readonly incarnation: string } | undefined): void {
+  moved(
+    project: ProjectKey,
+    epoch: number,
+    to: { readonly incarnation: string } | undefined,
+  ): void {
     const route = this.#routes.get(project);
     if (route !== undefined && epoch < route.epoch) return;
-    this.#routes.set(project, to === undefined ? { epoch } : { incarnation: to.incarnation, epoch });
+    this.#routes.set(
+      project,
+      to === undefined ? { epoch } : { incarnation: to.incarnation, epoch },
+    );
     this.#options.onRouteChange(project);
   }
 
@@ -108,7 +121,11 @@ export class Router {
     const route = this.#routes.get(project);
     const isSame = route?.incarnation === incarnation;
     if (!isTrusted && !isSame && route !== undefined && epoch <= route.epoch) return;
-    this.#routes.set(project, { incarnation, epoch, isConfirmed: isSame && route.isConfirmed === true });
+    this.#routes.set(project, {
+      incarnation,
+      epoch,
+      isConfirmed: isSame && route.isConfirmed === true,
+    });
   }
 
   #takeoverFrom(incarnation: string, epoch: number): Takeover {
@@ -117,8 +134,12 @@ export class Router {
 
   #placeFree(project: ProjectKey, pool: PoolView, tier: Tier): Placement {
     const candidates = this.#options.runtimes.of(pool.key);
-    const runtime = (tier === 'HOT' ? dedicatedTo(project, candidates) : undefined) ?? pickShared(project, candidates, pool.revision);
-    return runtime === undefined ? { type: 'blocked', by: poolBlocker(pool) } : { type: 'runtime', runtime };
+    const runtime =
+      (tier === 'HOT' ? dedicatedTo(project, candidates) : undefined) ??
+      pickShared(project, candidates, pool.revision);
+    return runtime === undefined
+      ? { type: 'blocked', by: poolBlocker(pool) }
+      : { type: 'runtime', runtime };
   }
 
   #lookUp(project: ProjectKey): Placement {
@@ -133,7 +154,12 @@ export class Router {
     const { store, refreshRuntimes, onRouteChange } = this.#options;
     try {
       const [owner] = await Promise.all([store.readOwner(project), refreshRuntimes()]);
-      this.#routes.set(project, owner === undefined ? { epoch: this.#epochOf(project) } : { incarnation: owner.incarnation, epoch: owner.epoch, isConfirmed: true });
+      this.#routes.set(
+        project,
+        owner === undefined
+          ? { epoch: this.#epochOf(project) }
+          : { incarnation: owner.incarnation, epoch: owner.epoch, isConfirmed: true },
+      );
     } catch {
       // Without a store nobody can claim either: the runtime that is asked next answers with the reason.
       this.#routes.set(project, { epoch: this.#epochOf(project) });
@@ -168,8 +194,16 @@ function dedicatedTo(project: ProjectKey, candidates: readonly Runtime[]): Runti
 }
 
 /** Of the current revision; of an older one only while there is none. */
-function pickShared(project: ProjectKey, candidates: readonly Runtime[], revision: string): Runtime | undefined {
+function pickShared(
+  project: ProjectKey,
+  candidates: readonly Runtime[],
+  revision: string,
+): Runtime | undefined {
   const open = candidates.filter((runtime) => runtime.record.role === 'shared' && runtime.isOpen);
   const current = open.filter((runtime) => runtime.record.revision === revision);
-  return pickRendezvous(project, current.length > 0 ? current : open, (runtime) => runtime.incarnation);
+  return pickRendezvous(
+    project,
+    current.length > 0 ? current : open,
+    (runtime) => runtime.incarnation,
+  );
 }

@@ -5,7 +5,11 @@ import type { AgentInfo, RuntimeRecord } from '../../platform/store/store.ts';
 import type { PoolView } from '../pool-view.ts';
 
 /** Makes the link to a runtime; it reconnects by itself until it is closed. */
-export type ConnectRuntime = (record: RuntimeRecord, pool: PoolView, events: LinkEvents) => RuntimeLink;
+export type ConnectRuntime = (
+  record: RuntimeRecord,
+  pool: PoolView,
+  events: LinkEvents,
+) => RuntimeLink;
 
 /** A runtime as the gateway sees it. */
 export class Runtime {
@@ -71,7 +75,10 @@ export class RuntimeSet {
   }
 
   /** Makes the set what the store says: opens, updates, closes. */
-  reconcile(records: readonly RuntimeRecord[], poolOf: (key: PoolKey) => PoolView | undefined): void {
+  reconcile(
+    records: readonly RuntimeRecord[],
+    poolOf: (key: PoolKey) => PoolView | undefined,
+  ): void {
     const live = new Set<string>();
     this.#agents.clear();
     for (const record of records) {
@@ -102,8 +109,13 @@ export class RuntimeSet {
     if (agents === undefined) {
       const records = this.of(key).map(({ record }) => record);
       const current = records.filter((record) => record.revision === revision);
-      const inOrder = [...current, ...records.filter((record) => !current.includes(record))].flatMap((record) => record.agents);
-      const first = inOrder.filter((agent, index) => inOrder.findIndex(({ name }) => name === agent.name) === index);
+      const inOrder = [
+        ...current,
+        ...records.filter((record) => !current.includes(record)),
+      ].flatMap((record) => record.agents);
+      const first = inOrder.filter(
+        (agent, index) => inOrder.findIndex(({ name }) => name === agent.name) === index,
+      );
       agents = new Map(first.map((agent) => [agent.name, agent]));
       this.#agents.set(key, agents);
     }
@@ -135,7 +147,10 @@ export class RuntimeSet {
       known.isGone = false;
       return;
     }
-    const runtime: Runtime = new Runtime(record, this.#connect(record, pool, this.#eventsOf(record)));
+    const runtime: Runtime = new Runtime(
+      record,
+      this.#connect(record, pool, this.#eventsOf(record)),
+    );
     runtime.wasReady = runtime.isReachable;
     this.#runtimes.set(record.incarnation, runtime);
     this.#byPool.set(record.pool, [...this.of(record.pool), runtime]);

@@ -41,7 +41,11 @@ export class Conversations {
   }
 
   /** In the order of ids. */
-  async list(principal: Principal, names: ProjectNames, page: PageRequest): Promise<PageOf<ConversationSummary>> {
+  async list(
+    principal: Principal,
+    names: ProjectNames,
+    page: PageRequest,
+  ): Promise<PageOf<ConversationSummary>> {
     const { store, targets } = this.#parts;
     const { key } = targets.byNames(principal, 'ListConversations', names);
     const cursor = cursorOf(page);
@@ -49,14 +53,23 @@ export class Conversations {
     return pageOf(found, cursor.limit, ({ id }) => id);
   }
 
-  async get(principal: Principal, names: ConversationNames, window: ConversationWindow): Promise<Conversation> {
+  async get(
+    principal: Principal,
+    names: ConversationNames,
+    window: ConversationWindow,
+  ): Promise<Conversation> {
     const { store } = this.#parts;
     const limit = window.turns === 0 ? TURNS_DEFAULT : Math.min(window.turns, TURNS_MAX);
-    if (!Number.isSafeInteger(window.before) || window.before < 0) throw invalid('before', 'must be a whole number');
+    if (!Number.isSafeInteger(window.before) || window.before < 0)
+      throw invalid('before', 'must be a whole number');
     const target = this.#targetOf(principal, 'GetConversation', names);
     const [summary, turns] = await Promise.all([
       this.#find(target, names.conversationId),
-      store.readTurns(target.key, names.conversationId, window.before === 0 ? { limit } : { limit, before: window.before }),
+      store.readTurns(
+        target.key,
+        names.conversationId,
+        window.before === 0 ? { limit } : { limit, before: window.before },
+      ),
     ]);
     return { ...summary, turns };
   }
@@ -66,7 +79,11 @@ export class Conversations {
     const target = this.#targetOf(principal, 'DeleteConversation', names);
     await this.#find(target, names.conversationId);
     const { conversationId } = names;
-    await this.#parts.owners.askOrPlace(target, { method: 'forgetConversation', project: target.key, conversationId });
+    await this.#parts.owners.askOrPlace(target, {
+      method: 'forgetConversation',
+      project: target.key,
+      conversationId,
+    });
   }
 
   #targetOf(principal: Principal, method: Method, names: ConversationNames): ProjectTarget {
@@ -77,7 +94,10 @@ export class Conversations {
 
   async #find({ key }: ProjectTarget, conversationId: string): Promise<ConversationSummary> {
     const summary = await this.#parts.store.readConversation(key, conversationId);
-    if (summary === undefined) throw new AppError('UNKNOWN_CONVERSATION', 'the project has no such conversation', { field: 'conversation_id' });
+    if (summary === undefined)
+      throw new AppError('UNKNOWN_CONVERSATION', 'the project has no such conversation', {
+        field: 'conversation_id',
+      });
     return summary;
   }
 }

@@ -12,7 +12,20 @@ const OPERATOR = createPrincipal({ subject: 'op', tenants: ['acme'], role: 'oper
 const FIRST_PAGE = { pool: '', tenant: '', project: '', pageSize: 0, pageToken: '' };
 
 function view(id: string, more: Partial<InstanceView> = {}): InstanceView {
-  return { id, tier: 'WARM', state: 'READY', createdMs: 1, lastUsedMs: 2, requests: 3, memoryBytes: 4, cpuPercent: 5, message: '', epoch: 1, queued: 0, ...more };
+  return {
+    id,
+    tier: 'WARM',
+    state: 'READY',
+    createdMs: 1,
+    lastUsedMs: 2,
+    requests: 3,
+    memoryBytes: 4,
+    cpuPercent: 5,
+    message: '',
+    epoch: 1,
+    queued: 0,
+    ...more,
+  };
 }
 
 const key = (tenant: string, project: string): string => `default~main~${tenant}~${project}`;
@@ -20,8 +33,15 @@ const key = (tenant: string, project: string): string => `default~main~${tenant}
 /** Instances of two runtimes, one of them twice: it has just moved from a to b. */
 async function populated(): Promise<TestGateway> {
   const gateway = await testGateway({}, ['a', 'b']);
-  gateway.link('a').onCall = () => [view(key('acme', 'one')), view(key('acme', 'moved')), view(key('other', 'x'), { tier: 'COLD', state: 'BUSY' })];
-  gateway.link('b').onCall = () => [view(key('acme', 'moved'), { epoch: 2 }), view(key('acme', 'two'), { state: 'PAUSED' })];
+  gateway.link('a').onCall = () => [
+    view(key('acme', 'one')),
+    view(key('acme', 'moved')),
+    view(key('other', 'x'), { tier: 'COLD', state: 'BUSY' }),
+  ];
+  gateway.link('b').onCall = () => [
+    view(key('acme', 'moved'), { epoch: 2 }),
+    view(key('acme', 'two'), { state: 'PAUSED' }),
+  ];
   return gateway;
 }
 
@@ -45,17 +65,26 @@ describe('the list of instances', () => {
     ['one project', { project: 'two' }, ['acme/two@b']],
     ['one tier', { tier: 'COLD' as const }, ['other/x@a']],
     ['one state', { state: 'PAUSED' as const }, ['acme/two@b']],
-  ])('has %s, each once, from the runtime of the highest epoch', async (_name, filter, expected) => {
-    const gateway = await populated();
-    const { items } = await gateway.service.instances.list(ADMIN, { ...FIRST_PAGE, ...filter });
-    expect(items.map(({ tenant, project, runtime }) => `${tenant}/${project}@${runtime}`)).toEqual(expected);
-  });
+  ])(
+    'has %s, each once, from the runtime of the highest epoch',
+    async (_name, filter, expected) => {
+      const gateway = await populated();
+      const { items } = await gateway.service.instances.list(ADMIN, { ...FIRST_PAGE, ...filter });
+      expect(
+        items.map(({ tenant, project, runtime }) => `${tenant}/${project}@${runtime}`),
+      ).toEqual(expected);
+    },
+  );
 
   it('comes in pages that stay stable while instances come and go', async () => {
     const gateway = await populated();
     const first = await gateway.service.instances.list(ADMIN, { ...FIRST_PAGE, pageSize: 2 });
     gateway.link('a').onCall = () => [view(key('aaa', 'new')), view(key('zzz', 'new'))];
-    const second = await gateway.service.instances.list(ADMIN, { ...FIRST_PAGE, pageSize: 2, pageToken: first.nextPageToken });
+    const second = await gateway.service.instances.list(ADMIN, {
+      ...FIRST_PAGE,
+      pageSize: 2,
+      pageToken: first.nextPageToken,
+    });
     expect(first.items.map(({ project }) => project)).toEqual(['moved', 'one']);
     expect(second.items.map(({ tenant, project }) => [tenant, project])).toEqual([
       ['acme', 'two'],
@@ -66,14 +95,18 @@ describe('the list of instances', () => {
 
   it('refuses a page token that it did not give out', async () => {
     const gateway = await populated();
-    await expect(gateway.service.instances.list(ADMIN, { ...FIRST_PAGE, pageToken: '$$$' })).rejects.toMatchObject({ reason: 'INVALID_FIELD', field: 'page_token' });
+    await expect(
+      gateway.service.instances.list(ADMIN, { ...FIRST_PAGE, pageToken: '$$$' }),
+    ).rejects.toMatchObject({ reason: 'INVALID_FIELD', field: 'page_token' });
   });
 
   it('shows a principal its own tenants only', async () => {
     const gateway = await populated();
     const { items } = await gateway.service.instances.list(OPERATOR, FIRST_PAGE);
     expect(new Set(items.map(({ tenant }) => tenant))).toEqual(new Set(['acme']));
-    expect(await reason(gateway.service.instances.list(OPERATOR, { ...FIRST_PAGE, tenant: 'other' }))).toBe('FORBIDDEN');
+    expect(
+      await reason(gateway.service.instances.list(OPERATOR, { ...FIRST_PAGE, tenant: 'other' })),
+    ).toBe('FORBIDDEN');
   });
 
   it('leaves out a runtime that does not answer', async () => {
@@ -90,27 +123,57 @@ describe('one instance', () => {
   it('is told by its owner', async () => {
     const { gateway, link } = await owned();
     link.onCall = () => view(KEY, { state: 'BUSY' });
-    expect(await gateway.service.instances.get(OPERATOR, KEY)).toEqual({ id: KEY, pool: 'main', tenant: 'acme', project: 'site', tier: 'WARM', state: 'BUSY', runtime: 'a', createdMs: 1, lastUsedMs: 2, requests: 3, memoryBytes: 4, cpuPercent: 5, message: '', epoch: 1 });
+    expect(await gateway.service.instances.get(OPERATOR, KEY)).toEqual({
+      id: KEY,
+      pool: 'main',
+      tenant: 'acme',
+      project: 'site',
+      tier: 'WARM',
+      state: 'BUSY',
+      runtime: 'a',
+      createdMs: 1,
+      lastUsedMs: 2,
+      requests: 3,
+      memoryBytes: 4,
+      cpuPercent: 5,
+      message: '',
+      epoch: 1,
+    });
     expect(link.calls).toEqual([{ method: 'getInstance', project: KEY }]);
   });
 
-  it.each([['nothing'], ['default~main~acme'], ['default~main~acme~..'], ['default~other~acme~site'], [KEY]])('%s is unknown where nobody has it', async (id) => {
+  it.each([
+    ['nothing'],
+    ['default~main~acme'],
+    ['default~main~acme~..'],
+    ['default~other~acme~site'],
+    [KEY],
+  ])('%s is unknown where nobody has it', async (id) => {
     const gateway = await testGateway();
     expect(await reason(gateway.service.instances.get(ADMIN, id))).toBe('UNKNOWN_INSTANCE');
-    expect(await reason(gateway.service.instances.delete(ADMIN, id, false))).toBe('UNKNOWN_INSTANCE');
+    expect(await reason(gateway.service.instances.delete(ADMIN, id, false))).toBe(
+      'UNKNOWN_INSTANCE',
+    );
   });
 
   it('of another tenant is forbidden, whether it exists or not', async () => {
     const gateway = await testGateway();
-    expect(await reason(gateway.service.instances.get(OPERATOR, key('other', 'x')))).toBe('FORBIDDEN');
+    expect(await reason(gateway.service.instances.get(OPERATOR, key('other', 'x')))).toBe(
+      'FORBIDDEN',
+    );
   });
 
   it('is activated where a task would go, by the owner if there is one', async () => {
     const gateway = await testGateway();
     gateway.link('a').onCall = () => ({ ...view(KEY), created: true });
-    expect(await gateway.service.instances.create(OPERATOR, NAMES)).toMatchObject({ created: true, instance: { id: KEY, runtime: 'a' } });
+    expect(await gateway.service.instances.create(OPERATOR, NAMES)).toMatchObject({
+      created: true,
+      instance: { id: KEY, runtime: 'a' },
+    });
     gateway.link('a').onCall = () => view(KEY);
-    expect(await gateway.service.instances.create(OPERATOR, NAMES)).toMatchObject({ created: false });
+    expect(await gateway.service.instances.create(OPERATOR, NAMES)).toMatchObject({
+      created: false,
+    });
   });
 
   it('waits for a runtime to be activated on, but not for ever', async () => {
@@ -124,11 +187,16 @@ describe('one instance', () => {
   it('is looked for where it moved', async () => {
     const gateway = await testGateway({}, ['a', 'b']);
     const asked: string[] = [];
-    for (const [name, other] of [['a', 'b'], ['b', 'a']] as const) {
+    for (const [name, other] of [
+      ['a', 'b'],
+      ['b', 'a'],
+    ] as const) {
       gateway.link(name).onCall = () => {
         asked.push(name);
         if (asked.length > 1) return view(KEY);
-        throw new AppError('OWNER_UNREACHABLE', 'elsewhere', { metadata: { incarnation: other, address: '', epoch: '3' } });
+        throw new AppError('OWNER_UNREACHABLE', 'elsewhere', {
+          metadata: { incarnation: other, address: '', epoch: '3' },
+        });
       };
     }
     await gateway.service.instances.create(OPERATOR, NAMES);
@@ -145,7 +213,9 @@ describe('one instance', () => {
   it('whose owner cannot be reached says so', async () => {
     const { gateway, link } = await owned();
     link.move('backoff');
-    expect(await reason(gateway.service.instances.pause(OPERATOR, KEY, false))).toBe('OWNER_UNREACHABLE');
+    expect(await reason(gateway.service.instances.pause(OPERATOR, KEY, false))).toBe(
+      'OWNER_UNREACHABLE',
+    );
   });
 });
 
@@ -173,9 +243,15 @@ describe('pause and resume', () => {
       };
       if (answer.type === 'claimed') await gateway.memory.release(answer.activation.claim);
     }
-    expect(await gateway.service.instances.pause(OPERATOR, KEY, false)).toMatchObject({ id: KEY, state: 'PAUSED', runtime: '' });
+    expect(await gateway.service.instances.pause(OPERATOR, KEY, false)).toMatchObject({
+      id: KEY,
+      state: 'PAUSED',
+      runtime: '',
+    });
     expect((await gateway.memory.readProject(KEY))?.paused).toBe(true);
-    expect(await gateway.service.instances.resume(OPERATOR, KEY)).toMatchObject({ state: 'TERMINATED' });
+    expect(await gateway.service.instances.resume(OPERATOR, KEY)).toMatchObject({
+      state: 'TERMINATED',
+    });
     expect((await gateway.memory.readProject(KEY))?.paused).toBe(false);
   });
 

@@ -11,7 +11,12 @@ import { allowIdentifier } from '../request-fields.ts';
 import type { StageContext } from '../stages/stage-context.ts';
 import { CALL_MS_MAX, type OwnerAnswer, type OwnerCalls } from './owner-calls.ts';
 import { pageInMemory, type PageOf, type PageRequest } from './page.ts';
-import { type ProjectNames, type ProjectTarget, type ProjectTargets, unknownInstance } from './project-target.ts';
+import {
+  type ProjectNames,
+  type ProjectTarget,
+  type ProjectTargets,
+  unknownInstance,
+} from './project-target.ts';
 
 export interface Instance extends Omit<InstanceView, 'state' | 'queued'> {
   /** As callers name it. */
@@ -61,19 +66,34 @@ export class Instances {
     allowIdentifier('project', project);
     if (tenant !== '') authorize(principal, 'ListInstances', { tenant });
     const all = await this.ofPool(principal, pool, tenant);
-    const wanted = all.filter((one) => (tier === undefined || one.tier === tier) && (state === undefined || one.state === state) && (tenant === '' || one.tenant === tenant) && (project === '' || one.project === project));
+    const wanted = all.filter(
+      (one) =>
+        (tier === undefined || one.tier === tier) &&
+        (state === undefined || one.state === state) &&
+        (tenant === '' || one.tenant === tenant) &&
+        (project === '' || one.project === project),
+    );
     return pageInMemory(wanted, filter, ({ id }) => id);
   }
 
   /** Every live instance of the pool that the principal may see, each once: of the highest epoch. */
   async ofPool(principal: Principal, pool: PoolView, tenant = ''): Promise<Instance[]> {
-    const request: RuntimeCall = tenant === '' ? { method: 'listInstances' } : { method: 'listInstances', tenant };
+    const request: RuntimeCall =
+      tenant === '' ? { method: 'listInstances' } : { method: 'listInstances', tenant };
     const reachable = this.#context.runtimes.of(pool.key).filter((runtime) => runtime.isReachable);
-    const lists = await Promise.all(reachable.map(async (runtime) => this.#listOf(pool, runtime.incarnation, runtime.link.call(request, CALL_MS_MAX))));
+    const lists = await Promise.all(
+      reachable.map(async (runtime) =>
+        this.#listOf(pool, runtime.incarnation, runtime.link.call(request, CALL_MS_MAX)),
+      ),
+    );
     const newest = new Map<string, Instance>();
     for (const one of lists.flat()) {
       const known = newest.get(one.id);
-      if ((known === undefined || known.epoch < one.epoch) && hasProject(principal, one.tenant, one.project)) newest.set(one.id, one);
+      if (
+        (known === undefined || known.epoch < one.epoch) &&
+        hasProject(principal, one.tenant, one.project)
+      )
+        newest.set(one.id, one);
     }
     return [...newest.values()];
   }
@@ -91,10 +111,17 @@ export class Instances {
   }
 
   /** Activates without a task. The tier is the project's: creating an instance overrides nothing. */
-  async create(principal: Principal, names: ProjectNames): Promise<{ readonly instance: Instance; readonly created: boolean }> {
+  async create(
+    principal: Principal,
+    names: ProjectNames,
+  ): Promise<{ readonly instance: Instance; readonly created: boolean }> {
     const target = this.#targets.byNames(principal, 'CreateInstance', names);
     const timeoutMs = target.pool.spec.health.initializeTimeoutSeconds * 1000 + SLACK_MS;
-    const found = await this.#owners.askOrPlace(target, { method: 'activate', project: target.key }, timeoutMs);
+    const found = await this.#owners.askOrPlace(
+      target,
+      { method: 'activate', project: target.key },
+      timeoutMs,
+    );
     const { created = false } = found.answer as { readonly created?: boolean };
     return { instance: this.#instanceOf(target.pool, found), created };
   }
@@ -102,7 +129,11 @@ export class Instances {
   /** Ends the instance; the project's state stays. */
   async delete(principal: Principal, id: string, force: boolean): Promise<void> {
     const target = this.#targets.byInstanceId(principal, 'DeleteInstance', id);
-    const found = await this.#owners.ask(target, { method: 'remove', project: target.key, force }, drainMs(target.pool));
+    const found = await this.#owners.ask(
+      target,
+      { method: 'remove', project: target.key, force },
+      drainMs(target.pool),
+    );
     if (found === undefined) throw unknownInstance();
   }
 
@@ -117,20 +148,36 @@ export class Instances {
   }
 
   /** By the owner where there is one, else by the flag in the record; either may come into being meanwhile. */
-  async #setPaused(target: ProjectTarget, paused: boolean, request: RuntimeCall): Promise<Instance> {
+  async #setPaused(
+    target: ProjectTarget,
+    paused: boolean,
+    request: RuntimeCall,
+  ): Promise<Instance> {
     const { store } = this.#context;
     for (let attempt = 1; attempt <= FLAG_ATTEMPTS_MAX; attempt += 1) {
       const found = await this.#ask(target, request, drainMs(target.pool));
       if (found !== undefined) return found;
       const record = await store.readProject(target.key);
       const epoch = record?.epoch ?? 0;
-      if ((await store.setPaused(target.key, paused, epoch)) === 'set') return this.#absent(target, { paused, epoch, requests: record?.requests ?? 0, lastUsedMs: record?.lastUsedMs ?? 0 });
+      if ((await store.setPaused(target.key, paused, epoch)) === 'set')
+        return this.#absent(target, {
+          paused,
+          epoch,
+          requests: record?.requests ?? 0,
+          lastUsedMs: record?.lastUsedMs ?? 0,
+        });
     }
-    throw new AppError('STORE_UNAVAILABLE', 'the project changes hands all the time', { retryAfterMs: 1_000 });
+    throw new AppError('STORE_UNAVAILABLE', 'the project changes hands all the time', {
+      retryAfterMs: 1_000,
+    });
   }
 
   /** An owner that has just let go of the instance is none. */
-  async #ask(target: ProjectTarget, request: RuntimeCall, timeoutMs: number): Promise<Instance | undefined> {
+  async #ask(
+    target: ProjectTarget,
+    request: RuntimeCall,
+    timeoutMs: number,
+  ): Promise<Instance | undefined> {
     try {
       const found = await this.#owners.ask(target, request, timeoutMs);
       return found === undefined ? undefined : this.#instanceOf(target.pool, found);
@@ -143,7 +190,9 @@ export class Instances {
   async #listOf(pool: PoolView, runtime: string, answer: Promise<unknown>): Promise<Instance[]> {
     try {
       const views = (await answer) as readonly InstanceView[];
-      return views.map((view) => this.#withNames(pool, view, runtime)).filter((one) => one !== undefined);
+      return views
+        .map((view) => this.#withNames(pool, view, runtime))
+        .filter((one) => one !== undefined);
     } catch (error) {
       this.#context.log.warn('runtime does not tell its instances', { runtime, err: error });
       return [];
@@ -152,21 +201,48 @@ export class Instances {
 
   #instanceOf(pool: PoolView, { answer, runtime }: OwnerAnswer): Instance {
     const instance = this.#withNames(pool, answer as InstanceView, runtime.incarnation);
-    if (instance === undefined) throw new AppError('INTERNAL', 'a runtime answered with an instance that has no valid id');
+    if (instance === undefined)
+      throw new AppError('INTERNAL', 'a runtime answered with an instance that has no valid id');
     return instance;
   }
 
   #withNames(pool: PoolView, view: InstanceView, runtime: string): Instance | undefined {
     const ref = parseInstanceId(view.id);
     if (ref === undefined) return undefined;
-    const { id, tier, createdMs, lastUsedMs, requests, memoryBytes, cpuPercent, message, epoch } = view;
+    const { id, tier, createdMs, lastUsedMs, requests, memoryBytes, cpuPercent, message, epoch } =
+      view;
     // Both ends of the link are of one build or speak one protocol version.
     const state = view.state as InstanceState;
-    const names = { id, pool: this.#context.membership.nameOf(pool), tenant: ref.tenant, project: ref.project };
-    return { ...names, tier, state, runtime, createdMs, lastUsedMs, requests, memoryBytes, cpuPercent, message, epoch };
+    const names = {
+      id,
+      pool: this.#context.membership.nameOf(pool),
+      tenant: ref.tenant,
+      project: ref.project,
+    };
+    return {
+      ...names,
+      tier,
+      state,
+      runtime,
+      createdMs,
+      lastUsedMs,
+      requests,
+      memoryBytes,
+      cpuPercent,
+      message,
+      epoch,
+    };
   }
 
-  #absent({ key, pool, tenant, project }: ProjectTarget, record: { readonly paused: boolean; readonly epoch: number; readonly requests: number; readonly lastUsedMs: number }): Instance {
+  #absent(
+    { key, pool, tenant, project }: ProjectTarget,
+    record: {
+      readonly paused: boolean;
+      readonly epoch: number;
+      readonly requests: number;
+      readonly lastUsedMs: number;
+    },
+  ): Instance {
     const { clock, membership } = this.#context;
     return {
       id: key,

@@ -37,7 +37,12 @@ export class Leases {
 
   async renew(principal: Principal, leaseId: string, ttlMs: number): Promise<LeaseView> {
     const target = this.#targetOf(principal, 'Renew', leaseId);
-    return (await this.#onLease(target, leaseId, { method: 'renew', project: target.key, leaseId, ttlMs: checkTtl(ttlMs) })) as LeaseView;
+    return (await this.#onLease(target, leaseId, {
+      method: 'renew',
+      project: target.key,
+      leaseId,
+      ttlMs: checkTtl(ttlMs),
+    })) as LeaseView;
   }
 
   async release(principal: Principal, leaseId: string): Promise<void> {
@@ -46,7 +51,11 @@ export class Leases {
   }
 
   /** The owner knows its leases; those of a project without one are in its record, and come back with the next activation. */
-  async #onLease(target: ProjectTarget, leaseId: string, request: Parameters<OwnerCalls['ask']>[1]): Promise<unknown> {
+  async #onLease(
+    target: ProjectTarget,
+    leaseId: string,
+    request: Parameters<OwnerCalls['ask']>[1],
+  ): Promise<unknown> {
     const { context, owners } = this.#parts;
     const found = await owners.askRoute(target, request);
     if (found !== undefined) return found.answer;
@@ -69,7 +78,8 @@ export class Leases {
 }
 
 function checkTtl(ttlMs: number): number {
-  if (!Number.isInteger(ttlMs) || ttlMs < 0 || ttlMs > LEASE_MS_MAX) throw invalid('ttl_ms', `must be a whole number up to ${LEASE_MS_MAX}`);
+  if (!Number.isInteger(ttlMs) || ttlMs < 0 || ttlMs > LEASE_MS_MAX)
+    throw invalid('ttl_ms', `must be a whole number up to ${LEASE_MS_MAX}`);
   return ttlMs === 0 ? LEASE_MS_DEFAULT : ttlMs;
 }
 

@@ -4,7 +4,7 @@ import type { RuntimeCall } from '../../platform/link/frames.ts';
 import type { Owner } from '../../platform/store/store.ts';
 import { HOPS_MAX } from '../routing/router.ts';
 import type { Runtime } from '../routing/runtime-set.ts';
-import { suspended } from '../stages/locate.ts';
+import { suspended } from '../find-pool.ts';
 import type { StageContext } from '../stages/stage-context.ts';
 import type { ProjectTarget } from './project-target.ts';
 
@@ -34,20 +34,40 @@ export class OwnerCalls {
   }
 
   /** By the store's word of who has the project. Undefined: no live runtime. */
-  async ask(target: ProjectTarget, request: RuntimeCall, timeoutMs = CALL_MS_MAX): Promise<OwnerAnswer | undefined> {
+  async ask(
+    target: ProjectTarget,
+    request: RuntimeCall,
+    timeoutMs = CALL_MS_MAX,
+  ): Promise<OwnerAnswer | undefined> {
     return this.#follow(target, { request, timeoutMs, find: () => this.#owner(target) });
   }
 
   /** By the route, where there is one: for what any runtime that could activate the project may do. Undefined: no live runtime has it. */
-  async askRoute(target: ProjectTarget, request: RuntimeCall, timeoutMs = CALL_MS_MAX): Promise<OwnerAnswer | undefined> {
-    return this.#follow(target, { request, timeoutMs, find: async () => this.#known(target) ?? this.#owner(target) });
+  async askRoute(
+    target: ProjectTarget,
+    request: RuntimeCall,
+    timeoutMs = CALL_MS_MAX,
+  ): Promise<OwnerAnswer | undefined> {
+    return this.#follow(target, {
+      request,
+      timeoutMs,
+      find: async () => this.#known(target) ?? this.#owner(target),
+    });
   }
 
   /** The owner, or where the project would be activated: for what makes it live. Waits for a runtime as a task would. */
-  async askOrPlace(target: ProjectTarget, request: RuntimeCall, timeoutMs = CALL_MS_MAX): Promise<OwnerAnswer> {
-    const find = async (): Promise<Runtime | undefined> => this.#known(target) ?? (await this.#owner(target)) ?? this.#place(target);
+  async askOrPlace(
+    target: ProjectTarget,
+    request: RuntimeCall,
+    timeoutMs = CALL_MS_MAX,
+  ): Promise<OwnerAnswer> {
+    const find = async (): Promise<Runtime | undefined> =>
+      this.#known(target) ?? (await this.#owner(target)) ?? this.#place(target);
     const answer = await this.#follow(target, { request, timeoutMs, find });
-    if (answer === undefined) throw new AppError('OWNER_UNREACHABLE', 'no runtime of the pool is ready', { retryAfterMs: RETRY_MS });
+    if (answer === undefined)
+      throw new AppError('OWNER_UNREACHABLE', 'no runtime of the pool is ready', {
+        retryAfterMs: RETRY_MS,
+      });
     return answer;
   }
 
@@ -75,7 +95,8 @@ export class OwnerCalls {
   #moved({ key }: ProjectTarget, runtime: Runtime, error: AppError): boolean {
     if (error.reason !== 'OWNER_UNREACHABLE') return false;
     const { epoch } = error.metadata;
-    if (epoch !== undefined) this.#context.router.elsewhere(key, runtime, ownerIn(error), Number(epoch));
+    if (epoch !== undefined)
+      this.#context.router.elsewhere(key, runtime, ownerIn(error), Number(epoch));
     else if (runtime.isDraining) this.#context.router.forget(key);
     else return false;
     return true;
@@ -92,7 +113,9 @@ export class OwnerCalls {
     if (runtimes.get(owner.incarnation) === undefined) await membership.refreshRuntimes();
     const runtime = runtimes.get(owner.incarnation);
     if (runtime?.isReachable === true) return runtime;
-    throw new AppError('OWNER_UNREACHABLE', 'the runtime that has the project cannot be reached', { retryAfterMs: RETRY_MS });
+    throw new AppError('OWNER_UNREACHABLE', 'the runtime that has the project cannot be reached', {
+      retryAfterMs: RETRY_MS,
+    });
   }
 
   async #place({ key, pool, tenant, project }: ProjectTarget): Promise<Runtime | undefined> {
@@ -109,6 +132,8 @@ export class OwnerCalls {
   }
 }
 
-function ownerIn({ metadata: { incarnation, address = '', epoch = '0' } }: AppError): Owner | undefined {
+function ownerIn({
+  metadata: { incarnation, address = '', epoch = '0' },
+}: AppError): Owner | undefined {
   return incarnation === undefined ? undefined : { incarnation, address, epoch: Number(epoch) };
 }

@@ -116,13 +116,28 @@ export class Pools {
   /** Prometheus text of this gateway and of the runtimes that answer. */
   async metricsText(): Promise<string> {
     const { context, metrics } = this.#parts;
-    const reachable = context.membership.pools.flatMap((pool) => context.runtimes.of(pool.key)).filter((runtime) => runtime.isReachable);
-    const snapshots = await Promise.allSettled(reachable.map(({ link }) => link.call({ method: 'metrics' }, CALL_MS_MAX)));
-    return metrics.text(snapshots.flatMap((snapshot) => (snapshot.status === 'fulfilled' ? [snapshot.value as MetricSnapshot] : [])));
+    const reachable = context.membership.pools
+      .flatMap((pool) => context.runtimes.of(pool.key))
+      .filter((runtime) => runtime.isReachable);
+    const snapshots = await Promise.allSettled(
+      reachable.map(({ link }) => link.call({ method: 'metrics' }, CALL_MS_MAX)),
+    );
+    return metrics.text(
+      snapshots.flatMap((snapshot) =>
+        snapshot.status === 'fulfilled' ? [snapshot.value as MetricSnapshot] : [],
+      ),
+    );
   }
 
   #connections({ key }: PoolView): Connection[] {
-    return this.#parts.context.runtimes.of(key).map(({ incarnation, link }) => ({ runtime: incarnation, state: link.state, requests: link.requests, sinceMs: link.sinceMs }));
+    return this.#parts.context.runtimes
+      .of(key)
+      .map(({ incarnation, link }) => ({
+        runtime: incarnation,
+        state: link.state,
+        requests: link.requests,
+        sinceMs: link.sinceMs,
+      }));
   }
 }
 

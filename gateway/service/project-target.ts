@@ -6,7 +6,7 @@ import type { Principal } from '../access/principal.ts';
 import type { Membership } from '../membership.ts';
 import type { PoolView } from '../pool-view.ts';
 import { requireIdentifier } from '../request-fields.ts';
-import { requirePool } from '../stages/locate.ts';
+import { requirePool } from '../find-pool.ts';
 
 export interface ProjectNames {
   /** As in a task: may be empty where there is one pool. */
@@ -29,20 +29,30 @@ export class ProjectTargets {
     this.#membership = membership;
   }
 
-  byNames(principal: Principal, method: Method, { pool: name, tenant, project }: ProjectNames): ProjectTarget {
+  byNames(
+    principal: Principal,
+    method: Method,
+    { pool: name, tenant, project }: ProjectNames,
+  ): ProjectTarget {
     requireIdentifier('tenant', tenant);
     requireIdentifier('project', project);
     authorize(principal, method, { tenant, project });
     const pool = requirePool(this.#membership, this.#membership.poolNamed(name), name);
     const { namespace, name: poolName } = pool.ref;
-    return { key: projectKeyOf({ namespace, pool: poolName, tenant, project }), pool, tenant, project };
+    return {
+      key: projectKeyOf({ namespace, pool: poolName, tenant, project }),
+      pool,
+      tenant,
+      project,
+    };
   }
 
   /** An id that is none, or of a pool that is not served, is UNKNOWN_INSTANCE, after the permission was checked. */
   byInstanceId(principal: Principal, method: Method, id: string): ProjectTarget {
     const ref = parseInstanceId(id);
     authorize(principal, method, ref);
-    const pool = ref === undefined ? undefined : this.#membership.pool(`${ref.namespace}~${ref.pool}`);
+    const pool =
+      ref === undefined ? undefined : this.#membership.pool(`${ref.namespace}~${ref.pool}`);
     if (ref === undefined || pool === undefined) throw unknownInstance();
     return { key: id, pool, tenant: ref.tenant, project: ref.project };
   }
@@ -55,5 +65,7 @@ export class ProjectTargets {
 }
 
 export function unknownInstance(): AppError {
-  return new AppError('UNKNOWN_INSTANCE', 'there is no live instance with this id', { field: 'id' });
+  return new AppError('UNKNOWN_INSTANCE', 'there is no live instance with this id', {
+    field: 'id',
+  });
 }

@@ -32,16 +32,30 @@ const REASONS: Readonly<Record<TierSource, string>> = {
   Default: 'spec.tiers.default',
 };
 
-export function describeTier({ pool, tenant, project }: ProjectTarget, override: TierOverride | undefined, now: { readonly wallMs: number; readonly current: Tier | undefined }): ProjectTier {
+export function describeTier(
+  { pool, tenant, project }: ProjectTarget,
+  override: TierOverride | undefined,
+  now: { readonly wallMs: number; readonly current: Tier | undefined },
+): ProjectTier {
   const { tier, source, sinceMs, expiresAtMs } = pool.tierOf(tenant, project, override, now.wallMs);
-  return { desired: tier, current: now.current, source, reason: REASONS[source], sinceMs, expiresAtMs };
+  return {
+    desired: tier,
+    current: now.current,
+    source,
+    reason: REASONS[source],
+    sinceMs,
+    expiresAtMs,
+  };
 }
 
 export class TierOverrides {
   readonly #clock: Clock;
   readonly #store: Pick<Store, 'readTierOverride' | 'setTierOverride'>;
 
-  constructor(options: { readonly clock: Clock; readonly store: Pick<Store, 'readTierOverride' | 'setTierOverride'> }) {
+  constructor(options: {
+    readonly clock: Clock;
+    readonly store: Pick<Store, 'readTierOverride' | 'setTierOverride'>;
+  }) {
     this.#clock = options.clock;
     this.#store = options.store;
   }
@@ -53,21 +67,31 @@ export class TierOverrides {
       const generation = (await this.#store.readTierOverride(target.key))?.generation ?? 0;
       const override = this.#overrideOf(target, wish);
       if (override === undefined && generation === 0) return undefined;
-      if ((await this.#store.setTierOverride(target.key, override, generation)) === 'set') return override === undefined ? undefined : { ...override, generation: generation + 1 };
+      if ((await this.#store.setTierOverride(target.key, override, generation)) === 'set')
+        return override === undefined ? undefined : { ...override, generation: generation + 1 };
     }
-    throw new AppError('STORE_UNAVAILABLE', 'the tier is being changed by others all the time', { retryAfterMs: 1_000 });
+    throw new AppError('STORE_UNAVAILABLE', 'the tier is being changed by others all the time', {
+      retryAfterMs: 1_000,
+    });
   }
 
-  #overrideOf({ pool, tenant, project }: ProjectTarget, { tier, ttlSeconds }: TierWish): Omit<TierOverride, 'generation'> | undefined {
+  #overrideOf(
+    { pool, tenant, project }: ProjectTarget,
+    { tier, ttlSeconds }: TierWish,
+  ): Omit<TierOverride, 'generation'> | undefined {
     if (tier === undefined) return undefined;
     const sinceMs = this.#clock.wallMs();
     const isNamed = pool.projectEntry(tenant, project) !== undefined;
     const seconds = ttlSeconds === 0 && isNamed ? NAMED_TTL_SECONDS : ttlSeconds;
-    return seconds === 0 ? { tier, sinceMs } : { tier, sinceMs, expiresAtMs: sinceMs + seconds * 1000 };
+    return seconds === 0
+      ? { tier, sinceMs }
+      : { tier, sinceMs, expiresAtMs: sinceMs + seconds * 1000 };
   }
 }
 
 function checkWish({ tier, ttlSeconds }: TierWish): void {
-  if (tier !== undefined && !TIERS.includes(tier)) throw invalid('tier', `must be one of ${TIERS.join(', ')}`);
-  if (!Number.isInteger(ttlSeconds) || ttlSeconds < 0 || ttlSeconds > TTL_SECONDS_MAX) throw invalid('ttl_seconds', `must be a whole number up to ${TTL_SECONDS_MAX}`);
+  if (tier !== undefined && !TIERS.includes(tier))
+    throw invalid('tier', `must be one of ${TIERS.join(', ')}`);
+  if (!Number.isInteger(ttlSeconds) || ttlSeconds < 0 || ttlSeconds > TTL_SECONDS_MAX)
+    throw invalid('ttl_seconds', `must be a whole number up to ${TTL_SECONDS_MAX}`);
 }

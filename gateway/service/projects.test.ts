@@ -8,7 +8,12 @@ import { ADMIN, testGateway, type TestGateway } from '../../test/builders/gatewa
 const KEY = 'default~main~acme~site';
 const NAMES = { pool: '', tenant: 'acme', project: 'site' };
 const OPERATOR = createPrincipal({ subject: 'op', tenants: ['acme', 'ab'], role: 'operator' });
-const CALLER = createPrincipal({ subject: 'ann', tenants: ['acme'], projects: ['site'], role: 'caller' });
+const CALLER = createPrincipal({
+  subject: 'ann',
+  tenants: ['acme'],
+  projects: ['site'],
+  role: 'caller',
+});
 const PAGE = { pageSize: 0, pageToken: '' };
 
 const reason = (promise: Promise<unknown>): Promise<string> =>
@@ -18,8 +23,15 @@ const reason = (promise: Promise<unknown>): Promise<string> =>
   );
 
 async function claimed(...names: string[]): Promise<TestGateway> {
-  const gateway = await testGateway({ projects: [{ tenant: 'acme', project: 'named', tier: 'COLD' }] });
-  for (const name of names) await gateway.memory.claim({ key: `default~main~${name.replace('/', '~')}`, incarnation: 'a', claimId: name });
+  const gateway = await testGateway({
+    projects: [{ tenant: 'acme', project: 'named', tier: 'COLD' }],
+  });
+  for (const name of names)
+    await gateway.memory.claim({
+      key: `default~main~${name.replace('/', '~')}`,
+      incarnation: 'a',
+      claimId: name,
+    });
   return gateway;
 }
 
@@ -30,13 +42,23 @@ describe('the list of projects', () => {
     ['an admin', ADMIN, '', ALL],
     ['an operator of two tenants', OPERATOR, '', ['ab/x', 'acme/one', 'acme/two']],
     ['an operator that asks for one', OPERATOR, 'ab', ['ab/x']],
-    ['an operator of one project', createPrincipal({ subject: 'op', tenants: ['acme'], projects: ['two'], role: 'operator' }), '', ['acme/two']],
+    [
+      'an operator of one project',
+      createPrincipal({ subject: 'op', tenants: ['acme'], projects: ['two'], role: 'operator' }),
+      '',
+      ['acme/two'],
+    ],
   ])('shows %s what it may see, page by page', async (_name, principal, tenant, expected) => {
     const gateway = await claimed(...ALL);
     const seen: string[] = [];
     let pageToken = '';
     do {
-      const page = await gateway.service.projects.list(principal, { pool: '', tenant, pageSize: 1, pageToken });
+      const page = await gateway.service.projects.list(principal, {
+        pool: '',
+        tenant,
+        pageSize: 1,
+        pageToken,
+      });
       seen.push(...page.items.map((one) => `${one.tenant}/${one.project}`));
       pageToken = page.nextPageToken;
     } while (pageToken !== '');
@@ -46,16 +68,30 @@ describe('the list of projects', () => {
   it('says which have a live instance, and their tier', async () => {
     const gateway = await claimed('acme/named');
     const { items } = await gateway.service.projects.list(ADMIN, { pool: '', tenant: '', ...PAGE });
-    expect(items).toEqual([expect.objectContaining({ pool: 'main', instanceId: 'default~main~acme~named', paused: false, tier: expect.objectContaining({ desired: 'COLD', source: 'Project' }) })]);
+    expect(items).toEqual([
+      expect.objectContaining({
+        pool: 'main',
+        instanceId: 'default~main~acme~named',
+        paused: false,
+        tier: expect.objectContaining({ desired: 'COLD', source: 'Project' }),
+      }),
+    ]);
     await gateway.memory.deregister('a');
     await settle();
-    expect((await gateway.service.projects.list(ADMIN, { pool: '', tenant: '', ...PAGE })).items[0]?.instanceId).toBe('');
+    expect(
+      (await gateway.service.projects.list(ADMIN, { pool: '', tenant: '', ...PAGE })).items[0]
+        ?.instanceId,
+    ).toBe('');
   });
 
   it('is refused to callers, and for foreign tenants', async () => {
     const gateway = await claimed();
-    expect(await reason(gateway.service.projects.list(CALLER, { pool: '', tenant: '', ...PAGE }))).toBe('FORBIDDEN');
-    expect(await reason(gateway.service.projects.list(OPERATOR, { pool: '', tenant: 'zeta', ...PAGE }))).toBe('FORBIDDEN');
+    expect(
+      await reason(gateway.service.projects.list(CALLER, { pool: '', tenant: '', ...PAGE })),
+    ).toBe('FORBIDDEN');
+    expect(
+      await reason(gateway.service.projects.list(OPERATOR, { pool: '', tenant: 'zeta', ...PAGE })),
+    ).toBe('FORBIDDEN');
   });
 });
 
@@ -82,31 +118,56 @@ describe('the tier of a project', () => {
 
   it.each([
     ['stays until it is ended', 'site', { tier: 'HOT' as const, ttlSeconds: 0 }, undefined],
-    ['ends after an hour where the manifest names the project', 'named', { tier: 'HOT' as const, ttlSeconds: 0 }, 3_600],
+    [
+      'ends after an hour where the manifest names the project',
+      'named',
+      { tier: 'HOT' as const, ttlSeconds: 0 },
+      3_600,
+    ],
     ['ends when the caller says', 'named', { tier: 'HOT' as const, ttlSeconds: DAY_S }, DAY_S],
   ])('set by API %s', async (_name, project, wish, seconds) => {
     const gateway = await claimed();
     const names = { ...NAMES, project };
     const wallMs = gateway.clock.wallMs();
     const set = await gateway.service.projects.setTier(OPERATOR, names, wish);
-    expect(set).toEqual({ desired: 'HOT', current: undefined, source: 'Override', reason: 'set by API', sinceMs: wallMs, expiresAtMs: seconds === undefined ? undefined : wallMs + seconds * 1000 });
+    expect(set).toEqual({
+      desired: 'HOT',
+      current: undefined,
+      source: 'Override',
+      reason: 'set by API',
+      sinceMs: wallMs,
+      expiresAtMs: seconds === undefined ? undefined : wallMs + seconds * 1000,
+    });
     expect(await gateway.service.projects.getTier(OPERATOR, names)).toEqual(set);
-    const before = project === 'named' ? { desired: 'COLD', source: 'Project' } : { desired: 'WARM', source: 'Default' };
-    expect(await gateway.service.projects.setTier(OPERATOR, names, { tier: undefined, ttlSeconds: 0 })).toMatchObject(before);
+    const before =
+      project === 'named'
+        ? { desired: 'COLD', source: 'Project' }
+        : { desired: 'WARM', source: 'Default' };
+    expect(
+      await gateway.service.projects.setTier(OPERATOR, names, { tier: undefined, ttlSeconds: 0 }),
+    ).toMatchObject(before);
     expect(await gateway.memory.readTierOverride(`default~main~acme~${project}`)).toBeUndefined();
   });
 
   it('ends nothing where nothing was set', async () => {
     const gateway = await claimed();
-    expect(await gateway.service.projects.setTier(OPERATOR, NAMES, { tier: undefined, ttlSeconds: 0 })).toMatchObject({ source: 'Default' });
+    expect(
+      await gateway.service.projects.setTier(OPERATOR, NAMES, { tier: undefined, ttlSeconds: 0 }),
+    ).toMatchObject({ source: 'Default' });
   });
 
   it('tells the tier of the live instance too, unless its owner is away', async () => {
     const gateway = await claimed('acme/site');
     gateway.link('a').onCall = () => ({ id: KEY, tier: 'COLD', state: 'READY', epoch: 1 });
-    expect(await gateway.service.projects.getTier(OPERATOR, NAMES)).toMatchObject({ desired: 'WARM', current: 'COLD' });
+    expect(await gateway.service.projects.getTier(OPERATOR, NAMES)).toMatchObject({
+      desired: 'WARM',
+      current: 'COLD',
+    });
     gateway.link('a').move('backoff');
-    expect(await gateway.service.projects.getTier(OPERATOR, NAMES)).toMatchObject({ desired: 'WARM', current: undefined });
+    expect(await gateway.service.projects.getTier(OPERATOR, NAMES)).toMatchObject({
+      desired: 'WARM',
+      current: undefined,
+    });
   });
 
   it('is set again when somebody else wrote first, but not for ever', async () => {
@@ -119,9 +180,15 @@ describe('the tier of a project', () => {
       return real(key, override, expected);
     };
     gateway.memory.setTierOverride = rival;
-    expect(await gateway.service.projects.setTier(OPERATOR, NAMES, { tier: 'HOT', ttlSeconds: 0 })).toMatchObject({ desired: 'HOT' });
+    expect(
+      await gateway.service.projects.setTier(OPERATOR, NAMES, { tier: 'HOT', ttlSeconds: 0 }),
+    ).toMatchObject({ desired: 'HOT' });
     gateway.memory.setTierOverride = async () => 'conflict';
-    expect(await reason(gateway.service.projects.setTier(OPERATOR, NAMES, { tier: 'HOT', ttlSeconds: 0 }))).toBe('STORE_UNAVAILABLE');
+    expect(
+      await reason(
+        gateway.service.projects.setTier(OPERATOR, NAMES, { tier: 'HOT', ttlSeconds: 0 }),
+      ),
+    ).toBe('STORE_UNAVAILABLE');
   });
 
   it.each([
@@ -129,7 +196,10 @@ describe('the tier of a project', () => {
     ['tier', { tier: 'LUKEWARM' as never, ttlSeconds: 0 }],
   ])('refuses a wrong %s', async (field, wish) => {
     const gateway = await claimed();
-    await expect(gateway.service.projects.setTier(OPERATOR, NAMES, wish)).rejects.toMatchObject({ reason: 'INVALID_FIELD', field });
+    await expect(gateway.service.projects.setTier(OPERATOR, NAMES, wish)).rejects.toMatchObject({
+      reason: 'INVALID_FIELD',
+      field,
+    });
   });
 });
 
@@ -171,32 +241,58 @@ describe('leases', () => {
 
   it('of another project are forbidden', async () => {
     const gateway = await claimed();
-    expect(await reason(gateway.service.leases.renew(CALLER, 'default~main~acme~other~1', 0))).toBe('FORBIDDEN');
+    expect(await reason(gateway.service.leases.renew(CALLER, 'default~main~acme~other~1', 0))).toBe(
+      'FORBIDDEN',
+    );
   });
 
   it.each([[600_001], [-1], [0.5]])('of %d ms are refused', async (ttlMs) => {
     const gateway = await claimed();
-    await expect(gateway.service.leases.acquire(CALLER, NAMES, ttlMs)).rejects.toMatchObject({ reason: 'INVALID_FIELD', field: 'ttl_ms' });
+    await expect(gateway.service.leases.acquire(CALLER, NAMES, ttlMs)).rejects.toMatchObject({
+      reason: 'INVALID_FIELD',
+      field: 'ttl_ms',
+    });
   });
 });
 
 describe('conversations', () => {
-  const summary = (id: string): ConversationSummary => ({ id, agent: 'echo', turnCount: 2, updatedMs: 1 });
+  const summary = (id: string): ConversationSummary => ({
+    id,
+    agent: 'echo',
+    turnCount: 2,
+    updatedMs: 1,
+  });
 
   /** With conversations a, b and c in the store. */
   async function talking(): Promise<TestGateway> {
     const gateway = await claimed();
-    gateway.memory.listConversations = async (_key, { limit, after = '' }) => ['a', 'b', 'c'].filter((id) => id > after).slice(0, limit).map(summary);
-    gateway.memory.readConversation = async (_key, id) => ('abc'.includes(id) ? summary(id) : undefined);
-    gateway.memory.readTurns = async (_key, _id, { limit, before }) => [{ index: (before ?? 10) - 1, role: 'user', json: `"${limit}"`, timeMs: 1, requestId: 'r' }];
+    gateway.memory.listConversations = async (_key, { limit, after = '' }) =>
+      ['a', 'b', 'c']
+        .filter((id) => id > after)
+        .slice(0, limit)
+        .map(summary);
+    gateway.memory.readConversation = async (_key, id) =>
+      'abc'.includes(id) ? summary(id) : undefined;
+    gateway.memory.readTurns = async (_key, _id, { limit, before }) => [
+      { index: (before ?? 10) - 1, role: 'user', json: `"${limit}"`, timeMs: 1, requestId: 'r' },
+    ];
     return gateway;
   }
 
   it('are listed in pages', async () => {
     const gateway = await talking();
-    const first = await gateway.service.conversations.list(CALLER, NAMES, { pageSize: 2, pageToken: '' });
-    const second = await gateway.service.conversations.list(CALLER, NAMES, { pageSize: 2, pageToken: first.nextPageToken });
-    expect([first, second].map(({ items }) => items.map(({ id }) => id))).toEqual([['a', 'b'], ['c']]);
+    const first = await gateway.service.conversations.list(CALLER, NAMES, {
+      pageSize: 2,
+      pageToken: '',
+    });
+    const second = await gateway.service.conversations.list(CALLER, NAMES, {
+      pageSize: 2,
+      pageToken: first.nextPageToken,
+    });
+    expect([first, second].map(({ items }) => items.map(({ id }) => id))).toEqual([
+      ['a', 'b'],
+      ['c'],
+    ]);
     expect(second.nextPageToken).toBe('');
   });
 
@@ -207,7 +303,11 @@ describe('conversations', () => {
     ['a thousand at most', { turns: 9_999, before: 0 }, [9, '"1000"']],
   ])('are read with %s', async (_name, window, expected) => {
     const gateway = await talking();
-    const { turns } = await gateway.service.conversations.get(CALLER, { ...NAMES, conversationId: 'a' }, window);
+    const { turns } = await gateway.service.conversations.get(
+      CALLER,
+      { ...NAMES, conversationId: 'a' },
+      window,
+    );
     expect([turns[0]?.index, turns[0]?.json]).toEqual(expected);
   });
 
@@ -215,7 +315,9 @@ describe('conversations', () => {
     const gateway = await talking();
     gateway.link('a').onCall = () => ({});
     await gateway.service.conversations.delete(CALLER, { ...NAMES, conversationId: 'a' });
-    expect(gateway.link('a').calls).toEqual([{ method: 'forgetConversation', project: KEY, conversationId: 'a' }]);
+    expect(gateway.link('a').calls).toEqual([
+      { method: 'forgetConversation', project: KEY, conversationId: 'a' },
+    ]);
   });
 
   it.each([
@@ -224,22 +326,36 @@ describe('conversations', () => {
     ['one of another project', { ...NAMES, project: 'other', conversationId: 'a' }, 'FORBIDDEN'],
   ])('%s is refused', async (_name, names, expected) => {
     const gateway = await talking();
-    expect(await reason(gateway.service.conversations.get(CALLER, names, { turns: 0, before: 0 }))).toBe(expected);
+    expect(
+      await reason(gateway.service.conversations.get(CALLER, names, { turns: 0, before: 0 })),
+    ).toBe(expected);
     expect(await reason(gateway.service.conversations.delete(CALLER, names))).toBe(expected);
   });
 });
 
 describe('pools', () => {
   it('are shown without the names of other tenants', async () => {
-    const gateway = await testGateway({ tenants: [{ name: 'acme' }, { name: 'other' }], projects: [{ tenant: 'acme', project: 'p' }, { tenant: 'other', project: 'q' }] });
+    const gateway = await testGateway({
+      tenants: [{ name: 'acme' }, { name: 'other' }],
+      projects: [
+        { tenant: 'acme', project: 'p' },
+        { tenant: 'other', project: 'q' },
+      ],
+    });
     const [seen] = gateway.service.pools.list(OPERATOR);
-    expect([seen?.spec.tenants.map(({ name }) => name), seen?.spec.projects.map(({ tenant }) => tenant)]).toEqual([['acme'], ['acme']]);
+    expect([
+      seen?.spec.tenants.map(({ name }) => name),
+      seen?.spec.projects.map(({ tenant }) => tenant),
+    ]).toEqual([['acme'], ['acme']]);
     expect(gateway.service.pools.list(ADMIN)[0]?.spec.tenants).toHaveLength(2);
   });
 
   it('have statistics of instances, tasks and links', async () => {
     const gateway = await testGateway();
-    gateway.link('a').onTask = (task) => (task.header.requestId === 'bad' ? task.fail(new AppError('AGENT_ERROR', 'no')) : task.start().finish('', { hit: task.header.requestId !== '1' }));
+    gateway.link('a').onTask = (task) =>
+      task.header.requestId === 'bad'
+        ? task.fail(new AppError('AGENT_ERROR', 'no'))
+        : task.start().finish('', { hit: task.header.requestId !== '1' });
     for (const requestId of ['1', '2', '3', 'bad']) gateway.start({ requestId });
     await settle();
     gateway.link('a').onCall = () => [{ id: KEY, tier: 'WARM', state: 'READY', epoch: 1 }];
@@ -257,7 +373,10 @@ describe('pools', () => {
 
   it('count tasks by how they ended', async () => {
     const gateway = await testGateway();
-    const ends: Readonly<Record<string, AppError>> = { bad: new AppError('AGENT_ERROR', 'no'), gone: new AppError('CANCELLED', 'as asked') };
+    const ends: Readonly<Record<string, AppError>> = {
+      bad: new AppError('AGENT_ERROR', 'no'),
+      gone: new AppError('CANCELLED', 'as asked'),
+    };
     gateway.link('a').onTask = (task) => {
       const error = ends[task.header.requestId];
       if (error === undefined) task.finish();
@@ -268,7 +387,13 @@ describe('pools', () => {
     gateway.start({ pool: 'unknown' });
     await settle();
     const text = await gateway.service.pools.metricsText();
-    for (const line of ['{status="success",namespace="default",pool="main"} 1', '{status="error",namespace="default",pool="main"} 1', '{status="rejected",namespace="default",pool="main"} 1', '{status="cancelled",namespace="default",pool="main"} 1', '{status="rejected",namespace="",pool=""} 1'])
+    for (const line of [
+      '{status="success",namespace="default",pool="main"} 1',
+      '{status="error",namespace="default",pool="main"} 1',
+      '{status="rejected",namespace="default",pool="main"} 1',
+      '{status="cancelled",namespace="default",pool="main"} 1',
+      '{status="rejected",namespace="",pool=""} 1',
+    ])
       expect(sorted(text)).toContain(sorted(`agent_pool_requests_total${line}`));
     expect(text).toMatch(/agent_pool_links\{[^}]*state="ready"[^}]*\} 1/);
   });
@@ -311,5 +436,8 @@ describe('the drain of a gateway', () => {
 
 /** Labels come in no fixed order. */
 function sorted(text: string): string {
-  return text.replaceAll(/\{([^}]*)\}/g, (_all, labels: string) => `{${labels.split(',').sort().join(',')}}`);
+  return text.replaceAll(
+    /\{([^}]*)\}/g,
+    (_all, labels: string) => `{${labels.split(',').sort().join(',')}}`,
+  );
 }

@@ -55,9 +55,14 @@ export class Projects {
     allowIdentifier('tenant', filter.tenant);
     if (filter.tenant !== '') authorize(principal, 'ListProjects', { tenant: filter.tenant });
     const cursor = cursorOf(filter);
-    const records = await this.#read(pool, tenantsOf(principal, filter.tenant), { ...cursor, limit: cursor.limit + 1 });
+    const records = await this.#read(pool, tenantsOf(principal, filter.tenant), {
+      ...cursor,
+      limit: cursor.limit + 1,
+    });
     const page = pageOf(records, cursor.limit, ({ key }) => key);
-    const items = page.items.map((record) => this.#projectOf(pool, record)).filter((one) => one !== undefined && hasProject(principal, one.tenant, one.project));
+    const items = page.items
+      .map((record) => this.#projectOf(pool, record))
+      .filter((one) => one !== undefined && hasProject(principal, one.tenant, one.project));
     return { items: items.filter((one) => one !== undefined), nextPageToken: page.nextPageToken };
   }
 
@@ -84,15 +89,25 @@ export class Projects {
   }
 
   /** @param tier undefined: ends the override. @param ttlSeconds 0: for ever, or an hour where the spec names the project. */
-  async setTier(principal: Principal, names: ProjectNames, wish: { readonly tier: Tier | undefined; readonly ttlSeconds: number }): Promise<ProjectTier> {
+  async setTier(
+    principal: Principal,
+    names: ProjectNames,
+    wish: { readonly tier: Tier | undefined; readonly ttlSeconds: number },
+  ): Promise<ProjectTier> {
     const target = this.#parts.targets.byNames(principal, 'SetProjectTier', names);
     const override = await this.#overrides.set(target, wish);
-    return describeTier(target, override, { wallMs: this.#parts.context.clock.wallMs(), current: await this.#currentTier(target) });
+    return describeTier(target, override, {
+      wallMs: this.#parts.context.clock.wallMs(),
+      current: await this.#currentTier(target),
+    });
   }
 
   async #tierOf(target: ProjectTarget): Promise<ProjectTier> {
     const { clock, store } = this.#parts.context;
-    const [override, current] = await Promise.all([store.readTierOverride(target.key), this.#currentTier(target)]);
+    const [override, current] = await Promise.all([
+      store.readTierOverride(target.key),
+      this.#currentTier(target),
+    ]);
     return describeTier(target, override, { wallMs: clock.wallMs(), current });
   }
 
@@ -107,15 +122,26 @@ export class Projects {
   }
 
   /** `undefined`: all tenants; else one after the other, in the order of keys. */
-  async #read(pool: PoolView, tenants: readonly string[] | undefined, cursor: Cursor): Promise<ProjectRecord[]> {
+  async #read(
+    pool: PoolView,
+    tenants: readonly string[] | undefined,
+    cursor: Cursor,
+  ): Promise<ProjectRecord[]> {
     const { store } = this.#parts.context;
     if (tenants === undefined) return [...(await store.listProjects(pool.key, cursor))];
     const found: ProjectRecord[] = [];
     for (const tenant of tenants) {
       if (found.length >= cursor.limit) break;
       const prefix = `${pool.key}~${tenant}~`;
-      if (cursor.after !== undefined && cursor.after > prefix && !cursor.after.startsWith(prefix)) continue;
-      found.push(...(await store.listProjects(pool.key, { ...cursor, limit: cursor.limit - found.length, tenant })));
+      if (cursor.after !== undefined && cursor.after > prefix && !cursor.after.startsWith(prefix))
+        continue;
+      found.push(
+        ...(await store.listProjects(pool.key, {
+          ...cursor,
+          limit: cursor.limit - found.length,
+          tenant,
+        })),
+      );
     }
     return found;
   }
@@ -125,13 +151,17 @@ export class Projects {
     const ref = parseInstanceId(record.key);
     if (ref === undefined) return undefined;
     const { tenant, project } = ref;
-    const isLive = record.owner !== undefined && runtimes.get(record.owner.incarnation) !== undefined;
+    const isLive =
+      record.owner !== undefined && runtimes.get(record.owner.incarnation) !== undefined;
     const target = { key: record.key, pool, tenant, project };
     return {
       pool: membership.nameOf(pool),
       tenant,
       project,
-      tier: describeTier(target, membership.override(record.key), { wallMs: clock.wallMs(), current: undefined }),
+      tier: describeTier(target, membership.override(record.key), {
+        wallMs: clock.wallMs(),
+        current: undefined,
+      }),
       instanceId: isLive ? record.key : '',
       storedBytes: record.storedBytes,
       lastUsedMs: record.lastUsedMs,

@@ -1,8 +1,9 @@
 /** Runs tasks for the edges: one Call per task through the stages, counted when it ends. Also the gateway's drain. */
 import { AppError } from '../../core/errors.ts';
 import { statusOfError } from '../metrics.ts';
-import { Call, type CallOptions, type TaskAnswer } from '../stages/call.ts';
-import { createPipeline, type Next } from '../stages/pipeline.ts';
+import { Call, type CallOptions, type TaskAnswer } from '../task/call.ts';
+import { createPipeline } from '../stages/pipeline.ts';
+import type { Next } from '../stages/stage.ts';
 import type { StageContext } from '../stages/stage-context.ts';
 
 export interface TaskHandle {
@@ -60,15 +61,20 @@ export class Tasks {
 
   /** Ends what is still on its way. */
   abortAll(): void {
-    for (const call of this.#calls) call.abort(new AppError('DRAINING', 'the gateway stops', { retryAfterMs: DRAINING_RETRY_MS }));
+    for (const call of this.#calls)
+      call.abort(
+        new AppError('DRAINING', 'the gateway stops', { retryAfterMs: DRAINING_RETRY_MS }),
+      );
   }
 
   async #run(call: Call): Promise<TaskAnswer> {
     this.#calls.add(call);
     try {
-      if (this.#isDraining) throw new AppError('DRAINING', 'the gateway stops', { retryAfterMs: DRAINING_RETRY_MS });
+      if (this.#isDraining)
+        throw new AppError('DRAINING', 'the gateway stops', { retryAfterMs: DRAINING_RETRY_MS });
       await this.#pipeline(call);
-      if (call.answer === undefined) throw new AppError('INTERNAL', 'the task ended without an answer');
+      if (call.answer === undefined)
+        throw new AppError('INTERNAL', 'the task ended without an answer');
       this.#count(call, undefined);
       return call.answer;
     } catch (thrown) {
@@ -84,7 +90,12 @@ export class Tasks {
     this.#count(call, error);
     if (error.reason === 'INTERNAL') {
       const { tenant, project } = call.request;
-      this.#context.log.error('task failed inside the gateway', { err: thrown, tenant, project, request_id: call.requestId });
+      this.#context.log.error('task failed inside the gateway', {
+        err: thrown,
+        tenant,
+        project,
+        request_id: call.requestId,
+      });
     }
     return error;
   }

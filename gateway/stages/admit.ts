@@ -1,7 +1,7 @@
 /** Waits until it is the task's turn and holds what it was given until the task is over. */
-import type { Stage } from './pipeline.ts';
+import type { Stage } from './stage.ts';
 import type { StageContext } from './stage-context.ts';
-import { poolOf } from './call.ts';
+import { poolOf } from '../task/call.ts';
 
 export function admit({ admission, clock, metrics, rateRefusals }: StageContext): Stage {
   return async (call, next) => {

@@ -5,14 +5,24 @@ import type { ResultHeader, TaskHeader } from '../../platform/link/frames.ts';
 import type { RunningTask, TaskListener } from '../../platform/link/task-link.ts';
 import type { Owner } from '../../platform/store/store.ts';
 import { patienceOf } from '../admission/pool-queue.ts';
-import type { Grant } from '../admission/grant.ts';
-import { type Call, poolOf, type TaskChunk, type TaskStart } from './call.ts';
+import type { Grant } from '../task/grant.ts';
+import { type Call, poolOf, type TaskChunk, type TaskStart } from '../task/call.ts';
 
 export type Outcome =
-  | { readonly type: 'finished'; readonly header: ResultHeader; readonly body: Uint8Array; readonly connectionReused: boolean }
+  | {
+      readonly type: 'finished';
+      readonly header: ResultHeader;
+      readonly body: Uint8Array;
+      readonly connectionReused: boolean;
+    }
   | { readonly type: 'failed'; readonly error: AppError }
   | { readonly type: 'elsewhere'; readonly owner: Owner | undefined; readonly epoch: number }
-  | { readonly type: 'lost'; readonly ran: boolean; readonly refused: boolean; readonly reason: string };
+  | {
+      readonly type: 'lost';
+      readonly ran: boolean;
+      readonly refused: boolean;
+      readonly reason: string;
+    };
 
 /** A runtime that was told to cancel answers within its own grace; this is added for the way there and back. */
 const CANCEL_ANSWER_MS = 1_000;
@@ -87,7 +97,12 @@ class Attempt implements TaskListener {
   }
 
   finished(header: ResultHeader, body: Uint8Array): void {
-    this.#end({ type: 'finished', header, body, connectionReused: this.#running?.firstOnConnection !== true });
+    this.#end({
+      type: 'finished',
+      header,
+      body,
+      connectionReused: this.#running?.firstOnConnection !== true,
+    });
   }
 
   failed(error: AppError): void {
@@ -106,10 +121,15 @@ class Attempt implements TaskListener {
   readonly #cancel = (): void => {
     const { call, clock } = this.#parts;
     const error = AppError.from(call.signal.reason);
-    this.#running?.cancel(error.reason === 'DEADLINE' || error.reason === 'SLOW_CONSUMER' ? error.reason : 'CANCELLED');
-    this.#grace = clock.after(poolOf(call).spec.limits.cancelGraceSeconds * 1000 + CANCEL_ANSWER_MS, () => {
-      this.#end({ type: 'failed', error });
-    });
+    this.#running?.cancel(
+      error.reason === 'DEADLINE' || error.reason === 'SLOW_CONSUMER' ? error.reason : 'CANCELLED',
+    );
+    this.#grace = clock.after(
+      poolOf(call).spec.limits.cancelGraceSeconds * 1000 + CANCEL_ANSWER_MS,
+      () => {
+        this.#end({ type: 'failed', error });
+      },
+    );
   };
 
   #end(outcome: Outcome): void {

@@ -1,8 +1,8 @@
 /** Lets in what is well-formed and allowed. Tokens became principals at the edge. */
 import { authorize } from '../access/roles.ts';
 import { allowIdentifier, invalid, requireIdentifier, requireMetadata } from '../request-fields.ts';
-import type { TaskRequest } from './call.ts';
-import type { Stage } from './pipeline.ts';
+import type { TaskRequest } from '../task/call.ts';
+import type { Stage } from './stage.ts';
 
 const WAIT_MS_MAX = 2 ** 32 - 1;
 
@@ -27,5 +27,6 @@ function checkFields(request: TaskRequest): void {
 }
 
 function checkDuration(field: string, value: number): void {
-  if (!Number.isInteger(value) || value < 0 || value > WAIT_MS_MAX) throw invalid(field, 'must be a whole number of milliseconds');
+  if (!Number.isInteger(value) || value < 0 || value > WAIT_MS_MAX)
+    throw invalid(field, 'must be a whole number of milliseconds');
 }

@@ -1,7 +1,7 @@
 /** Ends the task when its time is up: the least of timeout_ms, the caller's deadline and the pool's time-out, with one timer. */
 import { AppError } from '../../core/errors.ts';
-import type { Call } from './call.ts';
-import type { Stage } from './pipeline.ts';
+import type { Call } from '../task/call.ts';
+import type { Stage } from './stage.ts';
 import type { StageContext } from './stage-context.ts';
 
 export function deadline({ clock, membership }: StageContext): Stage {

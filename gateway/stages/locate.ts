@@ -2,13 +2,11 @@
 import { AppError } from '../../core/errors.ts';
 import { projectKeyOf } from '../../core/identifiers.ts';
 import type { AgentInfo } from '../../platform/store/store.ts';
-import type { Membership } from '../membership.ts';
+import { requirePool, suspended } from '../find-pool.ts';
 import type { PoolView } from '../pool-view.ts';
-import type { Call } from './call.ts';
-import type { Stage } from './pipeline.ts';
+import type { Call } from '../task/call.ts';
+import type { Stage } from './stage.ts';
 import type { StageContext } from './stage-context.ts';
-
-const UNKNOWN_RETRY_MS = 1_000;
 
 export function locate(context: StageContext): Stage {
   const { clock, membership, runtimes } = context;
@@ -17,8 +15,18 @@ export function locate(context: StageContext): Stage {
     const pool = requirePool(membership, call.pool, request.pool);
     if (pool.isSuspended) throw suspended();
     const { tenant, project } = request;
-    call.project = projectKeyOf({ namespace: pool.ref.namespace, pool: pool.ref.name, tenant, project });
-    call.tier = pool.tierOf(tenant, project, membership.override(call.project), clock.wallMs()).tier;
+    call.project = projectKeyOf({
+      namespace: pool.ref.namespace,
+      pool: pool.ref.name,
+      tenant,
+      project,
+    });
+    call.tier = pool.tierOf(
+      tenant,
+      project,
+      membership.override(call.project),
+      clock.wallMs(),
+    ).tier;
     checkSize(call, pool);
     call.agent = resolveAgent(request.agent, runtimes.agentsOf(pool));
     const entry = context.tenantGate.enter(call, pool);
@@ -27,22 +35,11 @@ export function locate(context: StageContext): Stage {
   };
 }
 
-/** The pool, or the error that says what is wrong with the name. */
-export function requirePool(membership: Membership, pool: PoolView | undefined, name: string): PoolView {
-  if (pool !== undefined) return pool;
-  if (!membership.isKnown) throw new AppError('STORE_UNAVAILABLE', 'the pools are not known yet', { retryAfterMs: UNKNOWN_RETRY_MS });
-  const message = name === '' ? 'this gateway does not serve exactly one pool: name one' : 'there is no such pool';
-  throw new AppError('UNKNOWN_POOL', message, { field: 'pool' });
-}
-
-export function suspended(): AppError {
-  return new AppError('SUSPENDED', 'the pool is suspended: spec.operatingMode');
-}
-
 /** While no runtime has said which agents there are, the one that takes the task decides. */
 function resolveAgent(asked: string, known: ReadonlyMap<string, AgentInfo>): string {
   if (known.size === 0 || known.has(asked)) return asked;
-  if (asked !== '') throw new AppError('UNKNOWN_AGENT', 'the pool has no such agent', { field: 'agent' });
+  if (asked !== '')
+    throw new AppError('UNKNOWN_AGENT', 'the pool has no such agent', { field: 'agent' });
   const [first = asked] = known.keys();
   return first;
 }
@@ -50,5 +47,9 @@ function resolveAgent(asked: string, known: ReadonlyMap<string, AgentInfo>): str
 function checkSize({ request }: Call, pool: PoolView): void {
   const bytesMax = pool.spec.limits.requestBytesMax;
   if ((request.input?.body.byteLength ?? 0) > bytesMax)
-    throw new AppError('PAYLOAD_TOO_LARGE', `the input is larger than limits.requestBytesMax, ${bytesMax} bytes`, { field: 'input' });
+    throw new AppError(
+      'PAYLOAD_TOO_LARGE',
+      `the input is larger than limits.requestBytesMax, ${bytesMax} bytes`,
+      { field: 'input' },
+    );
 }

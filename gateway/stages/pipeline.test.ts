@@ -3,9 +3,14 @@ import { AppError, type Reason } from '../../core/errors.ts';
 import { createPrincipal } from '../access/principal.ts';
 import { settle } from '../../test/fakes/fake-clock.ts';
 import { testGateway, type TestGateway, type TestTask } from '../../test/builders/gateway.ts';
-import type { CallOptions, TaskChunk, TaskRequest, TaskStart } from './call.ts';
+import type { CallOptions, TaskChunk, TaskRequest, TaskStart } from '../task/call.ts';
 
-const CALLER = createPrincipal({ subject: 'ann', tenants: ['acme'], projects: ['site'], role: 'caller' });
+const CALLER = createPrincipal({
+  subject: 'ann',
+  tenants: ['acme'],
+  projects: ['site'],
+  role: 'caller',
+});
 
 function reasonOf({ end }: TestTask): string {
   if (end.answer !== undefined) return 'answered';
@@ -17,7 +22,17 @@ const textOf = ({ end }: TestTask): string => Buffer.from(end.answer?.body ?? ''
 describe('a task through all stages', () => {
   it('goes to the runtime with its ids, limits and principal, and comes back with the answer', async () => {
     const gateway = await testGateway();
-    const task = gateway.start({ requestId: '', conversationId: '', metadata: { lang: 'en' }, priority: 'HIGH', timeoutMs: 5_000, leaseId: 'l' }, { principal: CALLER });
+    const task = gateway.start(
+      {
+        requestId: '',
+        conversationId: '',
+        metadata: { lang: 'en' },
+        priority: 'HIGH',
+        timeoutMs: 5_000,
+        leaseId: 'l',
+      },
+      { principal: CALLER },
+    );
     const { header, body } = gateway.link('a').task;
     expect(header).toEqual({
       project: 'default~main~acme~site',
@@ -52,7 +67,10 @@ describe('a task through all stages', () => {
     await settle();
     const second = gateway.start({ requestId: '2' });
     await settle();
-    expect([first.end.answer?.connectionReused, second.end.answer?.connectionReused]).toEqual([false, true]);
+    expect([first.end.answer?.connectionReused, second.end.answer?.connectionReused]).toEqual([
+      false,
+      true,
+    ]);
   });
 
   it.each<[string, Partial<TaskRequest>]>([
@@ -62,7 +80,8 @@ describe('a task through all stages', () => {
     ['other bytes', { input: { arm: 'text', body: Buffer.from('hello!') } }],
   ])('has another digest with %s, and the same one otherwise', async (_name, change) => {
     const gateway = await testGateway();
-    for (const request of [{}, { priority: 'LOW' as const, timeoutMs: 9 }, change]) gateway.start(request);
+    for (const request of [{}, { priority: 'LOW' as const, timeoutMs: 9 }, change])
+      gateway.start(request);
     const [first, same, other] = gateway.link('a').sent.map(({ header }) => header.digest);
     expect(same).toBe(first);
     expect(other).not.toBe(first);
@@ -99,24 +118,81 @@ describe('what is refused before anything is sent', () => {
   it.each<[string, Row]>([
     ['an empty tenant', { request: { tenant: '' }, reason: 'INVALID_FIELD', field: 'tenant' }],
     ['an empty project', { request: { project: '' }, reason: 'INVALID_FIELD', field: 'project' }],
-    ['a tenant with a slash', { request: { tenant: 'a/b' }, reason: 'INVALID_FIELD', field: 'tenant' }],
-    ['a tenant that is ..', { request: { tenant: '..' }, reason: 'INVALID_FIELD', field: 'tenant' }],
-    ['a project with a control character', { request: { project: 'a\u0007' }, reason: 'INVALID_FIELD', field: 'project' }],
-    ['a project in Unicode', { request: { project: 'naïve' }, reason: 'INVALID_FIELD', field: 'project' }],
+    [
+      'a tenant with a slash',
+      { request: { tenant: 'a/b' }, reason: 'INVALID_FIELD', field: 'tenant' },
+    ],
+    [
+      'a tenant that is ..',
+      { request: { tenant: '..' }, reason: 'INVALID_FIELD', field: 'tenant' },
+    ],
+    [
+      'a project with a control character',
+      { request: { project: 'a\u0007' }, reason: 'INVALID_FIELD', field: 'project' },
+    ],
+    [
+      'a project in Unicode',
+      { request: { project: 'naïve' }, reason: 'INVALID_FIELD', field: 'project' },
+    ],
     ['a long agent', { request: { agent: long }, reason: 'INVALID_FIELD', field: 'agent' }],
-    ['a conversation with a space', { request: { conversationId: 'a b' }, reason: 'INVALID_FIELD', field: 'conversation_id' }],
-    ['a request id with ~', { request: { requestId: 'a~b' }, reason: 'INVALID_FIELD', field: 'request_id' }],
+    [
+      'a conversation with a space',
+      { request: { conversationId: 'a b' }, reason: 'INVALID_FIELD', field: 'conversation_id' },
+    ],
+    [
+      'a request id with ~',
+      { request: { requestId: 'a~b' }, reason: 'INVALID_FIELD', field: 'request_id' },
+    ],
     ['no input', { request: { input: undefined }, reason: 'INVALID_FIELD', field: 'input' }],
-    ['metadata of ours', { request: { metadata: { 'AgentPool-key': 'x' } }, reason: 'INVALID_FIELD', field: 'metadata' }],
-    ['endless metadata', { request: { metadata: { a: 'x'.repeat(20_000) } }, reason: 'INVALID_FIELD', field: 'metadata' }],
-    ['a negative time-out', { request: { timeoutMs: -1 }, reason: 'INVALID_FIELD', field: 'options.timeout_ms' }],
-    ['a wait of half a millisecond', { request: { maxWaitMs: 0.5 }, reason: 'INVALID_FIELD', field: 'options.max_wait_ms' }],
-    ['an input above the limit', { request: { input: { arm: 'text', body: Buffer.alloc(1_025) } }, reason: 'PAYLOAD_TOO_LARGE', field: 'input' }],
-    ['another tenant', { request: { tenant: 'other' }, options: { principal: CALLER }, reason: 'FORBIDDEN' }],
-    ['another project of its tenant', { request: { project: 'other' }, options: { principal: CALLER }, reason: 'FORBIDDEN' }],
+    [
+      'metadata of ours',
+      {
+        request: { metadata: { 'AgentPool-key': 'x' } },
+        reason: 'INVALID_FIELD',
+        field: 'metadata',
+      },
+    ],
+    [
+      'endless metadata',
+      {
+        request: { metadata: { a: 'x'.repeat(20_000) } },
+        reason: 'INVALID_FIELD',
+        field: 'metadata',
+      },
+    ],
+    [
+      'a negative time-out',
+      { request: { timeoutMs: -1 }, reason: 'INVALID_FIELD', field: 'options.timeout_ms' },
+    ],
+    [
+      'a wait of half a millisecond',
+      { request: { maxWaitMs: 0.5 }, reason: 'INVALID_FIELD', field: 'options.max_wait_ms' },
+    ],
+    [
+      'an input above the limit',
+      {
+        request: { input: { arm: 'text', body: Buffer.alloc(1_025) } },
+        reason: 'PAYLOAD_TOO_LARGE',
+        field: 'input',
+      },
+    ],
+    [
+      'another tenant',
+      { request: { tenant: 'other' }, options: { principal: CALLER }, reason: 'FORBIDDEN' },
+    ],
+    [
+      'another project of its tenant',
+      { request: { project: 'other' }, options: { principal: CALLER }, reason: 'FORBIDDEN' },
+    ],
     ['an unknown pool', { request: { pool: 'other' }, reason: 'UNKNOWN_POOL', field: 'pool' }],
-    ['an unknown namespace', { request: { pool: 'other/main' }, reason: 'UNKNOWN_POOL', field: 'pool' }],
-    ['a pool that is no name', { request: { pool: '../main' }, reason: 'UNKNOWN_POOL', field: 'pool' }],
+    [
+      'an unknown namespace',
+      { request: { pool: 'other/main' }, reason: 'UNKNOWN_POOL', field: 'pool' },
+    ],
+    [
+      'a pool that is no name',
+      { request: { pool: '../main' }, reason: 'UNKNOWN_POOL', field: 'pool' },
+    ],
     ['an unknown agent', { request: { agent: 'other' }, reason: 'UNKNOWN_AGENT', field: 'agent' }],
     ['a deadline that has passed', { options: { remainingMs: -5 }, reason: 'DEADLINE' }],
   ])('%s', async (_name, { request = {}, options = {}, reason, field }) => {
@@ -169,19 +245,22 @@ describe('the end of a task', () => {
     ['timeout_ms', { timeoutMs: 1_000 }, Infinity],
     ["the caller's deadline", { timeoutMs: 5_000 }, 1_000],
     ["the pool's time-out", { timeoutMs: 0 }, Infinity],
-  ])('%s cancels it there, and says DEADLINE when that is acknowledged', async (_name, request, remainingMs) => {
-    const gateway = await testGateway({ limits: { taskTimeoutSeconds: 1 } });
-    const task = gateway.start(request, { remainingMs });
-    const sent = gateway.link('a').task.start();
-    expect(sent.header.remainingMs).toBe(1_000);
-    await gateway.clock.advance(999);
-    expect(sent.cancels).toEqual([]);
-    await gateway.clock.advance(1);
-    expect([sent.cancels, reasonOf(task)]).toEqual([['DEADLINE'], 'running']);
-    sent.fail(new AppError('DEADLINE', 'too late'));
-    await settle();
-    expect(reasonOf(task)).toBe('DEADLINE');
-  });
+  ])(
+    '%s cancels it there, and says DEADLINE when that is acknowledged',
+    async (_name, request, remainingMs) => {
+      const gateway = await testGateway({ limits: { taskTimeoutSeconds: 1 } });
+      const task = gateway.start(request, { remainingMs });
+      const sent = gateway.link('a').task.start();
+      expect(sent.header.remainingMs).toBe(1_000);
+      await gateway.clock.advance(999);
+      expect(sent.cancels).toEqual([]);
+      await gateway.clock.advance(1);
+      expect([sent.cancels, reasonOf(task)]).toEqual([['DEADLINE'], 'running']);
+      sent.fail(new AppError('DEADLINE', 'too late'));
+      await settle();
+      expect(reasonOf(task)).toBe('DEADLINE');
+    },
+  );
 
   it('lets a commit win against a cancel', async () => {
     const gateway = await testGateway();
@@ -214,10 +293,22 @@ describe('the end of a task', () => {
     expect(sent.cancels).toEqual(cancels);
   });
 
-  it.each<[Reason]>([['AGENT_ERROR'], ['AGENT_EXITED'], ['STATE_CONFLICT'], ['REQUEST_ID_REUSED'], ['PAUSED'], ['MEMORY_LIMIT'], ['SLOW_CONSUMER'], ['LEASE_UNKNOWN'], ['STORE_UNAVAILABLE'], ['INVALID_FIELD']])('passes on %s of the runtime, and repeats nothing', async (reason) => {
+  it.each<[Reason]>([
+    ['AGENT_ERROR'],
+    ['AGENT_EXITED'],
+    ['STATE_CONFLICT'],
+    ['REQUEST_ID_REUSED'],
+    ['PAUSED'],
+    ['MEMORY_LIMIT'],
+    ['SLOW_CONSUMER'],
+    ['LEASE_UNKNOWN'],
+    ['STORE_UNAVAILABLE'],
+    ['INVALID_FIELD'],
+  ])('passes on %s of the runtime, and repeats nothing', async (reason) => {
     const gateway = await testGateway({}, ['a', 'b']);
     const task = gateway.start();
-    for (const link of gateway.links.values()) for (const sent of link.unfinished) sent.fail(new AppError(reason, 'said the runtime'));
+    for (const link of gateway.links.values())
+      for (const sent of link.unfinished) sent.fail(new AppError(reason, 'said the runtime'));
     await settle();
     expect(task.end.error).toMatchObject({ reason, message: 'said the runtime' });
     expect(gateway.link('a').sent.length + gateway.link('b').sent.length).toBe(1);
@@ -241,7 +332,12 @@ describe('streaming', () => {
     const sink = new Recorder();
     gateway.start({}, { sink });
     const sent = gateway.link('a').task.start().chunk('one').chunk('three');
-    expect([sent.header.stream, sink.starts.length, sink.chunks.map(({ text }) => text), sent.consumedBytes]).toEqual([true, 1, ['one', 'three'], 0]);
+    expect([
+      sent.header.stream,
+      sink.starts.length,
+      sink.chunks.map(({ text }) => text),
+      sent.consumedBytes,
+    ]).toEqual([true, 1, ['one', 'three'], 0]);
     sink.chunks[1]?.consumed();
     expect(sent.consumedBytes).toBe(5);
   });

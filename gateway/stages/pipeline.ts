@@ -4,14 +4,11 @@
  */
 import { admit } from './admit.ts';
 import { authenticate } from './authenticate.ts';
-import type { Call } from './call.ts';
 import { deadline } from './deadline.ts';
 import { locate } from './locate.ts';
 import { relay } from './relay.ts';
+import type { Next, Stage } from './stage.ts';
 import type { StageContext } from './stage-context.ts';
-
-export type Next = (call: Call) => Promise<void>;
-export type Stage = (call: Call, next: Next) => Promise<void>;
 
 export function createPipeline(context: StageContext): Next {
   return chain([

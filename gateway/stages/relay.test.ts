@@ -2,8 +2,13 @@ import { describe, expect, it } from '@jest/globals';
 import { AppError } from '../../core/errors.ts';
 import { settle } from '../../test/fakes/fake-clock.ts';
 import type { FakeLink } from '../../test/fakes/fake-link.ts';
-import { runtimeRecord, testGateway, type TestGateway, type TestTask } from '../../test/builders/gateway.ts';
-import type { TaskRequest } from './call.ts';
+import {
+  runtimeRecord,
+  testGateway,
+  type TestGateway,
+  type TestTask,
+} from '../../test/builders/gateway.ts';
+import type { TaskRequest } from '../task/call.ts';
 
 const KEY = 'default~main~acme~site';
 
@@ -16,7 +21,8 @@ function reasonOf({ end }: TestTask): string {
 function holder(gateway: TestGateway): FakeLink {
   const holders = [...gateway.links.values()].filter((link) => link.unfinished.size > 0);
   const [link] = holders;
-  if (link === undefined || holders.length > 1) throw new Error(`the task is at ${holders.length} runtimes`);
+  if (link === undefined || holders.length > 1)
+    throw new Error(`the task is at ${holders.length} runtimes`);
   return link;
 }
 
@@ -36,7 +42,12 @@ describe('a lost runtime', () => {
     await kill(gateway, first);
     const second = holder(gateway);
     expect(second).not.toBe(first);
-    expect(second.task.header).toMatchObject({ requestId: 'r-1', conversationId: 'talk', attempt: 2, digest });
+    expect(second.task.header).toMatchObject({
+      requestId: 'r-1',
+      conversationId: 'talk',
+      attempt: 2,
+      digest,
+    });
     expect(second.task.header.takeover).toBeUndefined();
     second.task.start().finish('second');
     await settle();
@@ -48,11 +59,17 @@ describe('a lost runtime', () => {
     ['a task that has sent a chunk', {}, true],
   ])('ends %s with RUNTIME_LOST and a retry hint', async (_name, request, streams) => {
     const gateway = await testGateway({}, ['a', 'b']);
-    const task = gateway.start(request, { sink: { started: () => undefined, chunk: (_chunk, consumed) => consumed() } });
+    const task = gateway.start(request, {
+      sink: { started: () => undefined, chunk: (_chunk, consumed) => consumed() },
+    });
     const sent = holder(gateway).task.start();
     if (streams) sent.chunk('part');
     await kill(gateway, holder(gateway));
-    expect(task.end.error).toMatchObject({ reason: 'RUNTIME_LOST', code: 'UNAVAILABLE', retryAfterMs: 1_000 });
+    expect(task.end.error).toMatchObject({
+      reason: 'RUNTIME_LOST',
+      code: 'UNAVAILABLE',
+      retryAfterMs: 1_000,
+    });
     expect(gateway.link('a').sent.length + gateway.link('b').sent.length).toBe(1);
   });
 
@@ -133,7 +150,11 @@ describe('a lost runtime', () => {
     await gateway.memory.claim({ key: KEY, incarnation: first.incarnation, claimId: 'c1' });
     first.breakDown();
     await settle();
-    expect(holder(gateway).task.header.takeover).toEqual({ incarnation: first.incarnation, epoch: 1, refused: false });
+    expect(holder(gateway).task.header.takeover).toEqual({
+      incarnation: first.incarnation,
+      epoch: 1,
+      refused: false,
+    });
   });
 
   it('counts like one when it lost the project under a running task', async () => {
@@ -181,7 +202,8 @@ describe('a project that is elsewhere', () => {
   it('may be at a runtime that this gateway has not heard of yet', async () => {
     const gateway = await testGateway();
     const task = gateway.start();
-    gateway.storePlan = (method) => (method === 'listRuntimes' ? { requestDelayMs: 50 } : undefined);
+    gateway.storePlan = (method) =>
+      method === 'listRuntimes' ? { requestDelayMs: 50 } : undefined;
     await gateway.memory.heartbeat(runtimeRecord('new'), 3_600_000);
     await gateway.memory.claim({ key: KEY, incarnation: 'new', claimId: 'c1' });
     gateway.link('a').task.elsewhere({ incarnation: 'new', address: 'unix:/run/new', epoch: 1 });
@@ -203,7 +225,11 @@ describe('quarantine', () => {
   }
 
   it('refuses a project whose tasks ran at two deaths in a row, then tries it again', async () => {
-    const gateway = await testGateway({ circuitBreaker: { resetTimeoutSeconds: 30 } }, ['a', 'b', 'c']);
+    const gateway = await testGateway({ circuitBreaker: { resetTimeoutSeconds: 30 } }, [
+      'a',
+      'b',
+      'c',
+    ]);
     await murder(gateway, 'r-1');
     const refused = gateway.start({ requestId: 'r-2' });
     await settle();
@@ -217,7 +243,11 @@ describe('quarantine', () => {
   });
 
   it('tries one suspect at a time per runtime, and lets others pass', async () => {
-    const gateway = await testGateway({ circuitBreaker: { resetTimeoutSeconds: 1 } }, ['a', 'b', 'c']);
+    const gateway = await testGateway({ circuitBreaker: { resetTimeoutSeconds: 1 } }, [
+      'a',
+      'b',
+      'c',
+    ]);
     await murder(gateway, 'r-1');
     await gateway.clock.advance(1_000);
     gateway.start({ requestId: 'probe' });

@@ -2,9 +2,9 @@
 import { AppError } from '../../core/errors.ts';
 import { HOPS_MAX } from '../routing/router.ts';
 import { attempt, type Outcome } from './attempt.ts';
-import { type Call, poolOf } from './call.ts';
-import type { Grant } from '../admission/grant.ts';
-import type { Stage } from './pipeline.ts';
+import { type Call, poolOf } from '../task/call.ts';
+import type { Grant } from '../task/grant.ts';
+import type { Stage } from './stage.ts';
 import type { StageContext } from './stage-context.ts';
 
 const LOST_RETRY_MS = 1_000;
@@ -14,7 +14,7 @@ const LOSSES_MAX = 3;
 export function relay(context: StageContext): Stage {
   const { admission, clock, router } = context;
   return async (call) => {
-    for (let hops = 0; ; ) {
+    for (let hops = 0; ;) {
       const grant = grantOf(call);
       const onServed = (): void => {
         router.served(call.project, grant.runtime, grant.takeover !== undefined);
@@ -35,7 +35,10 @@ export function relay(context: StageContext): Stage {
 
 type OutcomeOf<Type extends Outcome['type']> = Extract<Outcome, { readonly type: Type }>;
 
-function finish({ quarantine, router }: StageContext, { call, grant, outcome }: { call: Call; grant: Grant; outcome: OutcomeOf<'finished'> }): void {
+function finish(
+  { quarantine, router }: StageContext,
+  { call, grant, outcome }: { call: Call; grant: Grant; outcome: OutcomeOf<'finished'> },
+): void {
   const { header, body, connectionReused } = outcome;
   quarantine.succeeded(call.project);
   router.served(call.project, grant.runtime, grant.takeover !== undefined);
@@ -43,28 +46,43 @@ function finish({ quarantine, router }: StageContext, { call, grant, outcome }: 
 }
 
 /** Throws, unless the runtime lives but lost the project under the task: that counts like a lost runtime. */
-function fail({ clock, metrics, rateRefusals }: StageContext, { call, error }: { call: Call; error: AppError }): void {
+function fail(
+  { clock, metrics, rateRefusals }: StageContext,
+  { call, error }: { call: Call; error: AppError },
+): void {
   rateRefusals.note(call.project, error, clock.nowMs());
   if (error.reason !== 'RUNTIME_LOST' || !mayRepeat(call, true)) throw error;
   metrics.retried(poolOf(call));
 }
 
 /** The task never started there: not a repeat, but not for ever either. */
-function follow({ router }: StageContext, step: { call: Call; grant: Grant; outcome: OutcomeOf<'elsewhere'>; hops: number }): number {
+function follow(
+  { router }: StageContext,
+  step: { call: Call; grant: Grant; outcome: OutcomeOf<'elsewhere'>; hops: number },
+): number {
   const { call, grant, outcome, hops } = step;
   router.elsewhere(call.project, grant.runtime, outcome.owner, outcome.epoch);
   if (hops + 1 >= HOPS_MAX)
-    throw new AppError('OWNER_UNREACHABLE', `the project was not found after ${HOPS_MAX} hops`, { retryAfterMs: LOST_RETRY_MS });
+    throw new AppError('OWNER_UNREACHABLE', `the project was not found after ${HOPS_MAX} hops`, {
+      retryAfterMs: LOST_RETRY_MS,
+    });
   return hops + 1;
 }
 
 /** Throws unless the task may be sent again. */
-function survive({ clock, metrics, quarantine, router }: StageContext, step: { call: Call; grant: Grant; outcome: OutcomeOf<'lost'> }): void {
+function survive(
+  { clock, metrics, quarantine, router }: StageContext,
+  step: { call: Call; grant: Grant; outcome: OutcomeOf<'lost'> },
+): void {
   const { call, grant, outcome } = step;
   const { runtime } = grant;
   router.lost(runtime, outcome.refused);
-  if (outcome.ran && !runtime.isDraining) quarantine.died(call.project, runtime.incarnation, clock.nowMs());
-  if (!mayRepeat(call, outcome.ran)) throw new AppError('RUNTIME_LOST', 'the runtime of the task was lost', { retryAfterMs: LOST_RETRY_MS });
+  if (outcome.ran && !runtime.isDraining)
+    quarantine.died(call.project, runtime.incarnation, clock.nowMs());
+  if (!mayRepeat(call, outcome.ran))
+    throw new AppError('RUNTIME_LOST', 'the runtime of the task was lost', {
+      retryAfterMs: LOST_RETRY_MS,
+    });
   metrics.retried(poolOf(call));
 }
 

@@ -6,7 +6,7 @@ import {
   createGatewayService,
   type GatewayService,
 } from '../../gateway/service/gateway-service.ts';
-import type { CallOptions, TaskAnswer, TaskRequest } from '../../gateway/stages/call.ts';
+import type { CallOptions, TaskAnswer, TaskRequest } from '../../gateway/task/call.ts';
 import { silentLog } from '../../platform/log.ts';
 import { createMetrics, type Metrics } from '../../platform/metrics/registry.ts';
 import type { Random } from '../../platform/random.ts';
@@ -24,7 +24,10 @@ export class TestGateway {
   readonly memory = new MemoryStore(this.clock);
   /** What happens to calls of the store; undefined: they work. */
   storePlan: FlakyOptions['plan'] = () => undefined;
-  readonly flaky = new FlakyStore(this.memory, { clock: this.clock, plan: (method, args) => this.storePlan(method, args) });
+  readonly flaky = new FlakyStore(this.memory, {
+    clock: this.clock,
+    plan: (method, args) => this.storePlan(method, args),
+  });
   readonly metrics: Metrics = createMetrics(false);
   readonly links = new Map<string, FakeLink>();
   readonly core: GatewayCore;
@@ -72,10 +75,7 @@ export class TestGateway {
     return link;
   }
 
-  start(
-    request: Partial<TaskRequest> = {},
-    options: Partial<CallOptions> = {},
-  ): TestTask {
+  start(request: Partial<TaskRequest> = {}, options: Partial<CallOptions> = {}): TestTask {
     const handle = this.service.tasks.start({
       principal: ADMIN,
       remainingMs: Infinity,

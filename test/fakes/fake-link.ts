@@ -2,7 +2,13 @@
 import { AppError } from '../../core/errors.ts';
 import type { Tier } from '../../core/tier.ts';
 import type { ResultHeader, RuntimeCall, TaskHeader } from '../../platform/link/frames.ts';
-import type { LinkEvents, LinkState, RunningTask, RuntimeLink, TaskListener } from '../../platform/link/task-link.ts';
+import type {
+  LinkEvents,
+  LinkState,
+  RunningTask,
+  RuntimeLink,
+  TaskListener,
+} from '../../platform/link/task-link.ts';
 import type { Owner, PayloadArm, RuntimeRecord } from '../../platform/store/store.ts';
 
 export class FakeTask {
@@ -16,7 +22,14 @@ export class FakeTask {
   hasStarted = false;
   isParked = false;
 
-  constructor(link: FakeLink, parts: { readonly header: TaskHeader; readonly body: Uint8Array; readonly listener: TaskListener }) {
+  constructor(
+    link: FakeLink,
+    parts: {
+      readonly header: TaskHeader;
+      readonly body: Uint8Array;
+      readonly listener: TaskListener;
+    },
+  ) {
     this.#link = link;
     this.header = parts.header;
     this.body = parts.body;
@@ -33,7 +46,13 @@ export class FakeTask {
     this.hasStarted = true;
     this.isParked = false;
     const { conversationId, project, agent } = this.header;
-    this.#listener.started({ conversationId, instanceId: project, agent, tier, wallMs: 1_750_000_000_000 });
+    this.#listener.started({
+      conversationId,
+      instanceId: project,
+      agent,
+      tier,
+      wallMs: 1_750_000_000_000,
+    });
     return this;
   }
 
@@ -44,7 +63,17 @@ export class FakeTask {
 
   finish(text = 'done', more: Partial<ResultHeader> = {}): void {
     const { conversationId, project, agent } = this.header;
-    const header: ResultHeader = { conversationId, instanceId: project, agent, tier: 'WARM', arm: 'text' satisfies PayloadArm, timings: { queueMs: 0, activateMs: 0, runMs: 1 }, replayed: false, hit: true, ...more };
+    const header: ResultHeader = {
+      conversationId,
+      instanceId: project,
+      agent,
+      tier: 'WARM',
+      arm: 'text' satisfies PayloadArm,
+      timings: { queueMs: 0, activateMs: 0, runMs: 1 },
+      replayed: false,
+      hit: true,
+      ...more,
+    };
     this.#end(() => this.#listener.finished(header, Buffer.from(text)));
   }
 
@@ -57,7 +86,9 @@ export class FakeTask {
   }
 
   lose(refused = false): void {
-    this.#end(() => this.#listener.lost({ ran: this.hasStarted, refused, reason: 'cut by the test' }));
+    this.#end(() =>
+      this.#listener.lost({ ran: this.hasStarted, refused, reason: 'cut by the test' }),
+    );
   }
 
   #end(tell: () => void): void {
@@ -102,7 +133,8 @@ export class FakeLink implements RuntimeLink {
   /** The only task that is there. */
   get task(): FakeTask {
     const [task, ...others] = this.unfinished;
-    if (task === undefined || others.length > 0) throw new Error(`${this.unfinished.size} tasks at ${this.incarnation}, not one`);
+    if (task === undefined || others.length > 0)
+      throw new Error(`${this.unfinished.size} tasks at ${this.incarnation}, not one`);
     return task;
   }
 

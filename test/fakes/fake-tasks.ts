@@ -1,7 +1,7 @@
 /** Tasks that a test plays by hand: what an edge started, with the levers to answer it. No stages, no runtimes. */
 import { AppError } from '../../core/errors.ts';
 import type { TaskHandle } from '../../gateway/service/tasks.ts';
-import type { CallOptions, TaskAnswer, TaskSink } from '../../gateway/stages/call.ts';
+import type { CallOptions, TaskAnswer, TaskSink } from '../../gateway/task/call.ts';
 import type { PayloadArm } from '../../platform/store/store.ts';
 
 const encoder = new TextEncoder();

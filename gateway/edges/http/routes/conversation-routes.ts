@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { ConversationSummary, Turn } from '../../../../platform/store/store.ts';
 import type { Conversations } from '../../../service/conversations.ts';
-import { timestampText } from '../messages/common.ts';
+import { timestampText } from '../messages/shared-fields.ts';
 import {
   conversation,
   conversationList,

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
 import type { Payload } from '../../../../platform/store/store.ts';
 import type { TaskRequest } from '../../../task/call.ts';
-import { optionalIdentifier } from '../messages/common.ts';
+import { optionalIdentifier } from '../messages/shared-fields.ts';
 import type { executeRequest } from '../messages/execute.ts';
 import { readTexts } from '../messages/read-message.ts';
 import { invalidField } from '../wire/problem.ts';

@@ -1,6 +1,6 @@
 /** Live instances: list, look, start, end, pause, resume. */
 import type { Instance, Instances } from '../../../service/instances.ts';
-import { timestampOrNone } from '../messages/common.ts';
+import { timestampOrNone } from '../messages/shared-fields.ts';
 import {
   createInstanceRequest,
   forceQuery,

@@ -2,7 +2,7 @@
 import type { LeaseView } from '../../../../platform/link/frames.ts';
 import type { Leases } from '../../../service/leases.ts';
 import type { z } from 'zod';
-import { timestampText } from '../messages/common.ts';
+import { timestampText } from '../messages/shared-fields.ts';
 import { acquireRequest, lease, leasePath, renewRequest } from '../messages/leases.ts';
 import { defineRoute, json, jsonAnswer, NO_CONTENT, type Route, START_REASONS } from './route.ts';
 

@@ -3,7 +3,7 @@ import { authorize } from '../../../access/roles.ts';
 import type { Pools, PoolStats } from '../../../service/pools.ts';
 import type { AgentInfo } from '../../../../platform/store/store.ts';
 import type { z } from 'zod';
-import { timestampText } from '../messages/common.ts';
+import { timestampText } from '../messages/shared-fields.ts';
 import {
   type agent,
   agentList,

@@ -4,7 +4,7 @@ import type { Tier } from '../../../../core/tier.ts';
 import type { Principal } from '../../../access/principal.ts';
 import type { ProjectTier } from '../../../service/project-tier.ts';
 import type { Project, Projects } from '../../../service/projects.ts';
-import { timestampOrNone } from '../messages/common.ts';
+import { timestampOrNone } from '../messages/shared-fields.ts';
 import {
   poolQuery,
   projectList,

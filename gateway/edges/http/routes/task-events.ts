@@ -1,7 +1,7 @@
 /** One task as server-sent events: numbers them, passes chunks on as they come, and ends with a result or an error. */
 import { AppError, GRPC_CODES } from '../../../../core/errors.ts';
 import type { TaskAnswer, TaskChunk, TaskSink, TaskStart } from '../../../task/call.ts';
-import { timestampText } from '../messages/common.ts';
+import { timestampText } from '../messages/shared-fields.ts';
 import { payloadText } from '../wire/payload-text.ts';
 import type { SseWriter } from '../wire/sse-writer.ts';
 import { responseJson } from './execute-response.ts';

@@ -8,7 +8,7 @@ import type { Priority, ResultHeader } from '../../platform/link/frames.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Payload } from '../../platform/store/store.ts';
 import type { Principal } from '../access/principal.ts';
-import type { Grant } from '../admission/grant.ts';
+import type { Grant } from './grant.ts';
 import type { PoolView } from '../pool-view.ts';
 
 /** A task as any edge hands it in: plain values, nothing checked yet. */
