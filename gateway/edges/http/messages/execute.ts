@@ -11,7 +11,7 @@ import {
   tier,
   timestamp,
   uint32,
-} from './common.ts';
+} from './shared-fields.ts';
 
 const options = z
   .strictObject({

@@ -1,6 +1,6 @@
 /** The messages of leases: they keep a live instance from eviction and voluntary moves. */
 import { z } from 'zod';
-import { pool, project, tenant, tier, timestamp, uint32 } from './common.ts';
+import { pool, project, tenant, tier, timestamp, uint32 } from './shared-fields.ts';
 
 const ttlMs = uint32(
   'Milliseconds until the lease ends by itself, at most 600,000; left out or 0: 60,000.',

@@ -13,7 +13,7 @@ import {
   tenant,
   tier,
   timestamp,
-} from './common.ts';
+} from './shared-fields.ts';
 
 export const poolQuery = z.strictObject({ pool });
 

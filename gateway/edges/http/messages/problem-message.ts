@@ -1,6 +1,6 @@
 /** The schema of problems, for the document; wire/problem.ts writes them. */
 import { z } from 'zod';
-import { count } from './common.ts';
+import { count } from './shared-fields.ts';
 
 export const problemMessage = z
   .object({

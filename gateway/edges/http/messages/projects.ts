@@ -14,7 +14,7 @@ import {
   tier,
   timestamp,
   uint32,
-} from './common.ts';
+} from './shared-fields.ts';
 
 export const projectPath = z.strictObject({ tenant, project });
 export const poolQuery = z.strictObject({ pool });

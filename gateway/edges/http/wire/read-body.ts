@@ -67,7 +67,8 @@ function collect(request: IncomingMessage, bytesMax: number): Promise<Buffer[]> 
       resolve(chunks);
     });
     request.once('close', () => {
-      reject(new AppError('CANCELLED', 'the connection broke before the body was there'));
+      if (!request.complete)
+        reject(new AppError('CANCELLED', 'the connection broke before the body was there'));
     });
     request.once('error', () => undefined);
   });
