@@ -410,6 +410,7 @@ describe('the other services', () => {
   it('lists agents, acquires and tells instances', async () => {
     const { agents } = await call<ListAgentsResponse>('ListAgents', {});
     expect(agents.map(({ name }) => name)).toEqual(['echo', 'counter']);
+    await gateway.memory.claim({ key: 'default~main~acme~site', incarnation: 'a', claimId: 'c' });
     const view = {
       id: 'default~main~acme~site',
       tier: 'WARM',
