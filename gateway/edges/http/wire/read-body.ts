@@ -67,7 +67,7 @@ function collect(request: IncomingMessage, bytesMax: number): Promise<Buffer[]> 
       resolve(chunks);
     });
     request.once('close', () => {
-      if (!request.complete)
+      if (!request.readableEnded)
         reject(new AppError('CANCELLED', 'the connection broke before the body was there'));
     });
     request.once('error', () => undefined);
