@@ -24,8 +24,7 @@ export interface Attempt {
 
 export async function attemptActivation(ports: AttemptPorts, attempt: Attempt): Promise<Activated> {
   const { instance, parking } = attempt;
-  const maxPerHour = ports.view.spec.recovery.maxFailuresPerHour;
-  const openForMs = ports.failures.openForMs(instance.key, maxPerHour, ports.clock.nowMs());
+  const openForMs = ports.failures.openForMs(instance.key);
   if (openForMs > 0) return { type: 'failed', error: circuitOpen(openForMs), blamed: false };
   const wanted = (): boolean => parking.size > 0 || attempt.calledFor();
   parking.waitFor('queue');
@@ -43,7 +42,7 @@ export async function attemptActivation(ports: AttemptPorts, attempt: Attempt): 
     limited: () => {
       parking.waitFor('queue');
     },
-    evenPaused: attempt.calledFor(),
+    evenPaused: () => attempt.calledFor(),
   });
 }
 

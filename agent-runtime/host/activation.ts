@@ -27,7 +27,7 @@ export interface ActivationWish {
   /** From here on waiting is waiting in a queue. */
   limited(): void;
   /** A paused project is activated all the same: somebody asks for the instance itself. */
-  readonly evenPaused: boolean;
+  evenPaused(): boolean;
 }
 
 export type Activated =
@@ -66,7 +66,7 @@ export async function activate(
     await releaseClaim(ports, answer.activation.claim);
     return { type: 'failed', error: refusal, blamed: false };
   }
-  instance.move('INITIALIZING');
+  instance.machine.move('INITIALIZING');
   const claimedMs = clock.nowMs();
   const opened = await openSession(ports, instance);
   if (opened instanceof AppError) return { type: 'failed', error: opened, blamed: true };
@@ -97,7 +97,7 @@ function checkClaim(
 ): AppError | undefined {
   if (!wish.current()) return runtimeLost('the instance was ended while it was activated');
   if (!ports.lease.held) return storeLost();
-  if (activation.paused && !wish.evenPaused)
+  if (activation.paused && !wish.evenPaused())
     return new AppError('PAUSED', 'the project is paused: resume it first');
   if (!instance.takeClaim(activation))
     return runtimeLost('the project changed hands while its instance failed');

@@ -1,16 +1,26 @@
 /** How often a project's instances failed here in the last hour, and whether one more may be tried; bounded, in memory only. */
 import type { ProjectKey } from '../../core/identifiers.ts';
+import type { Clock } from '../../platform/clock.ts';
 
 const HOUR_MS = 3_600_000;
 const PROJECTS_MAX = 10_000;
 
 export class FailureHistory {
+  readonly #clock: Clock;
+  readonly #maxPerHour: () => number;
   /** Monotonic ms, oldest first; the project that failed last is last. */
   readonly #failures = new Map<ProjectKey, readonly number[]>();
 
-  /** @param keepMax the limit per hour: older failures than these decide nothing. */
-  add(key: ProjectKey, nowMs: number, keepMax: number): void {
-    const recent = [...this.#recent(key, nowMs), nowMs].slice(-Math.max(1, keepMax));
+  /** @param maxPerHour `recovery.maxFailuresPerHour`, as it is now. */
+  constructor(clock: Clock, maxPerHour: () => number) {
+    this.#clock = clock;
+    this.#maxPerHour = maxPerHour;
+  }
+
+  add(key: ProjectKey): void {
+    // Failures older than these decide nothing.
+    const kept = Math.max(1, this.#maxPerHour());
+    const recent = [...this.#recent(key), this.#clock.nowMs()].slice(-kept);
     this.#failures.delete(key);
     this.#failures.set(key, recent);
     for (const oldest of this.#failures.keys()) {
@@ -20,14 +30,15 @@ export class FailureHistory {
   }
 
   /** Ms until the project may be tried again; 0: now. */
-  openForMs(key: ProjectKey, maxPerHour: number, nowMs: number): number {
-    const recent = this.#recent(key, nowMs);
+  openForMs(key: ProjectKey): number {
+    const recent = this.#recent(key);
     const [oldest] = recent;
-    if (oldest === undefined || recent.length < maxPerHour) return 0;
-    return oldest + HOUR_MS - nowMs;
+    if (oldest === undefined || recent.length < this.#maxPerHour()) return 0;
+    return oldest + HOUR_MS - this.#clock.nowMs();
   }
 
-  #recent(key: ProjectKey, nowMs: number): readonly number[] {
+  #recent(key: ProjectKey): readonly number[] {
+    const nowMs = this.#clock.nowMs();
     return (this.#failures.get(key) ?? []).filter((atMs) => nowMs - atMs < HOUR_MS);
   }
 }

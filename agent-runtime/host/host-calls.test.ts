@@ -74,7 +74,7 @@ describe('pause', () => {
     '%s of a project without a live instance is UNKNOWN_INSTANCE',
     async (method) => {
       const world = await new HostWorld().open();
-      await expect(world.host.call({ method, ...call } as never)).rejects.toMatchObject({
+      await expect(world.host.call({ method, ...call })).rejects.toMatchObject({
         reason: 'UNKNOWN_INSTANCE',
       });
     },
@@ -172,7 +172,7 @@ describe('leases', () => {
   it('that nobody has are unknown, and asking for them starts nothing', async () => {
     const world = await new HostWorld().open();
     for (const method of ['renew', 'releaseLease'] as const) {
-      const asked = world.host.call({ method, project: PROJECT, leaseId: 'x', ttlMs: 1 } as never);
+      const asked = world.host.call({ method, project: PROJECT, leaseId: 'x', ttlMs: 1 });
       await expect(asked).rejects.toMatchObject({ reason: 'LEASE_UNKNOWN' });
     }
     expect(await world.host.call({ method: 'listInstances' })).toEqual([]);

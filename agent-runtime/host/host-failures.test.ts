@@ -246,12 +246,11 @@ describe('a lost lease', () => {
 
   it('is noticed when the answer of a commit comes after it', async () => {
     const world = await new HostWorld().open();
-    const release = world.holdCommits();
+    world.plan = (method) => (method === 'commit' ? { answerDelayMs: 1 } : undefined);
     const task = await world.send('q1');
     await world.finish('q1');
     world.clock.freeze(LEASE_FENCE_MS + 1);
-    release();
-    await settle();
+    await world.clock.advance(0);
     expect(task.reason).toBe('STORE_UNAVAILABLE');
     expect((await world.truth.readProject(PROJECT))?.seq).toBe(1);
   });

@@ -4,7 +4,7 @@
  */
 import type { AppError } from '../../core/errors.ts';
 import type { ProjectKey } from '../../core/identifiers.ts';
-import { moveInstance, type InstanceState } from '../../core/instance-state.ts';
+import type { InstanceState } from '../../core/instance-state.ts';
 import type { ProjectQuota } from '../../core/quota.ts';
 import type { RateBucket } from '../../core/rate.ts';
 import type { Tier } from '../../core/tier.ts';
@@ -21,25 +21,17 @@ import type { Caller } from './caller.ts';
 import type { Change, Committer } from './committer.ts';
 import type { HostTask } from './host-task.ts';
 import { createInstanceCommitter } from './instance-committer.ts';
-import type { InstancePorts } from './instance-ports.ts';
+import { InstanceMachine } from './instance-machine.ts';
+import type { InstanceHost, InstancePorts } from './instance-ports.ts';
 import { RecordedResults } from './recorded-results.ts';
 import { errorOfWorkerEnd, storeLost } from './run-outcome.ts';
 import type { Session } from './session.ts';
-import { TaskRunner, type RunnerHost } from './task-runner.ts';
+import type { RunnerHost } from './runner-host.ts';
+import { TaskRunner } from './task-runner.ts';
 import type { WorkerEnd } from './worker-handle.ts';
 
 /** A commit without an outcome for so long: its callers are told, whatever becomes of it. */
 const DOUBT_MS_MAX = 5_000;
-
-export interface InstanceHost {
-  /** Something started, ended or was committed. */
-  changed(): void;
-  /** BUSY or idle, its worker is gone; the instance is in ERROR or TERMINATED. */
-  workerLost(): void;
-  /** The claim is another's: the instance is of no use any more. */
-  claimLost(): void;
-  offerAgain(callers: readonly Caller[]): void;
-}
 
 export class Instance implements RunnerHost {
   readonly key: ProjectKey;
@@ -49,7 +41,7 @@ export class Instance implements RunnerHost {
   readonly #ports: InstancePorts;
   readonly #host: InstanceHost;
   readonly #log: Log;
-  #state: InstanceState = 'CREATED';
+  readonly machine: InstanceMachine;
   #session: Session | undefined;
   #committer: Committer | undefined;
   #results = new RecordedResults([]);
@@ -58,7 +50,6 @@ export class Instance implements RunnerHost {
   #rateDirty = false;
   #paused = false;
   #doubt: Timer | undefined;
-  #idleSinceMs: number;
   /** Why it failed last; empty: it did not. */
   message = '';
   lastUsedMs: number;
@@ -71,13 +62,13 @@ export class Instance implements RunnerHost {
     this.tier = ports.servedTier(key);
     this.createdMs = ports.clock.wallMs();
     this.lastUsedMs = this.createdMs;
-    this.#idleSinceMs = ports.clock.nowMs();
     this.#log = ports.log.with({ instance_id: key });
+    this.machine = this.#createMachine();
     this.tasks = new TaskRunner({ ...ports, log: this.#log }, this);
   }
 
   get state(): InstanceState {
-    return this.#state;
+    return this.machine.state;
   }
 
   get session(): Session | undefined {
@@ -139,37 +130,19 @@ export class Instance implements RunnerHost {
   }
 
   get idleMs(): number {
-    return this.quiescent ? this.#ports.clock.nowMs() - this.#idleSinceMs : 0;
+    return this.quiescent ? this.machine.restingMs : 0;
   }
 
   /** Nothing runs, waits or is on its way to the store. */
   get quiescent(): boolean {
-    const still = this.#state === 'READY' || this.#state === 'PAUSED' || this.#state === 'ERROR';
-    return (
-      still && this.tasks.active === 0 && this.tasks.queued === 0 && this.#committer?.idle !== false
-    );
+    const { active, queued } = this.tasks;
+    const still = this.machine.isResting && active === 0 && queued === 0;
+    return still && this.#committer?.idle !== false;
   }
 
   get mayStart(): boolean {
-    // Where it is paused, the queue holds errands only: tasks are refused at the intake.
-    const open = this.#state === 'READY' || this.#state === 'BUSY' || this.#state === 'PAUSED';
-    return (
-      open && this.#session?.alive === true && !this.committer.inDoubt && this.#ports.lease.held
-    );
-  }
-
-  /** The only mover. False: the machine has no such edge; it is counted and nothing changes. */
-  move(to: InstanceState): boolean {
-    const next = moveInstance(this.#state, to);
-    if (next === 'refused') {
-      this.#ports.metrics.moveRefused(this.#state, to);
-      this.#log.warn('instance move refused', { detail: { from: this.#state, to } });
-      return false;
-    }
-    this.#log.debug('instance moved', { epoch: this.epoch, detail: { from: this.#state, to } });
-    this.#state = next;
-    if (to === 'ERROR') this.#ports.metrics.instanceFailed();
-    return true;
+    if (!this.machine.isServing || this.#session?.alive !== true) return false;
+    return !this.committer.inDoubt && this.#ports.lease.held;
   }
 
   /** The store granted the project. False: not the claim that this instance had, which so is lost. */
@@ -203,8 +176,7 @@ export class Instance implements RunnerHost {
         this.#workerEnded(end);
       },
     });
-    this.move('READY');
-    this.#idleSinceMs = this.#ports.clock.nowMs();
+    this.machine.move('READY');
     this.#follow();
     this.tasks.pump();
   }
@@ -241,9 +213,7 @@ export class Instance implements RunnerHost {
 
   /** Ends it here and now, along the machine's edges. What runs fails with the error; the session is handed out to be ended. */
   end(error: AppError): Session | undefined {
-    if (this.#state === 'INITIALIZING' || this.#state === 'BUSY') this.move('ERROR');
-    // In CREATED it never had a claim: there is no incarnation to end.
-    if (this.#state !== 'TERMINATED' && this.#state !== 'CREATED') this.move('TERMINATED');
+    this.machine.end();
     const session = this.#session;
     this.#session = undefined;
     this.#doubt?.cancel();
@@ -274,26 +244,32 @@ export class Instance implements RunnerHost {
     this.#session?.worker.terminate({ type: 'ordered', message });
   }
 
-  /** BUSY means at least one task; a paused instance is PAUSED when none is left. */
   #follow(): void {
     const busy = this.tasks.active > 0;
-    if (busy && this.#state === 'PAUSED') this.move('READY');
-    if (busy && this.#state === 'READY') this.move('BUSY');
-    if (!busy && this.#state === 'BUSY') {
-      this.move('READY');
-      this.#idleSinceMs = this.#ports.clock.nowMs();
-    }
-    if (this.#paused && this.#state === 'READY' && !busy) this.move('PAUSED');
-    if (!this.#paused && this.#state === 'PAUSED') this.move('READY');
+    this.machine.follow({ busy, paused: this.#paused });
     this.#session?.worker.setBusy(this, busy);
   }
 
+  #createMachine(): InstanceMachine {
+    const { metrics } = this.#ports;
+    return new InstanceMachine(this.#ports.clock, {
+      moved: (from, to) => {
+        this.#log.debug('instance moved', { epoch: this.epoch, detail: { from, to } });
+        if (to === 'ERROR') metrics.instanceFailed();
+      },
+      refused: (from, to) => {
+        this.#log.warn('instance move refused', { epoch: this.epoch, detail: { from, to } });
+        metrics.moveRefused(from, to);
+      },
+    });
+  }
+
   #workerEnded(end: WorkerEnd): void {
-    const busy = this.#state === 'BUSY';
+    const busy = this.state === 'BUSY';
     const alone = (this.#session?.worker.busyAtEnd ?? 0) <= 1;
     this.#session = undefined;
     this.message = end.message;
-    this.move(busy ? 'ERROR' : 'TERMINATED');
+    this.machine.move(busy ? 'ERROR' : 'TERMINATED');
     this.tasks.failRunning(errorOfWorkerEnd(end, alone));
     this.#host.workerLost();
   }

@@ -56,9 +56,8 @@ export class Lease {
    * here even when its timers have not fired yet.
    */
   get held(): boolean {
-    if (this.#state.type !== 'held') return false;
-    this.#fenceIfStale();
-    return this.#state.type === 'held';
+    if (this.#is('held')) this.#fenceIfStale();
+    return this.#is('held');
   }
 
   get stopped(): boolean {
@@ -91,6 +90,10 @@ export class Lease {
     this.#fenceTimer?.cancel();
     this.#state = { type: 'stopped' };
     this.#wake();
+  }
+
+  #is(type: LeaseState['type']): boolean {
+    return this.#state.type === type;
   }
 
   #isFresh(): boolean {
@@ -154,10 +157,10 @@ export class Lease {
       await this.#ports.verify();
     } catch (error) {
       this.#ports.log.debug('owned projects not compared', { err: error });
-      if (this.#state.type === 'verifying') this.#state = { type: 'fenced' };
+      if (this.#is('verifying')) this.#state = { type: 'fenced' };
       return;
     }
-    if (this.#state.type !== 'verifying') return;
+    if (!this.#is('verifying')) return;
     if (this.#isFresh()) this.#hold();
     else this.#state = { type: 'fenced' };
   }

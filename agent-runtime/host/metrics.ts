@@ -4,6 +4,7 @@ import { poolRefOfKey, type PoolKey } from '../../core/identifiers.ts';
 import { TIERS, type Tier } from '../../core/tier.ts';
 import {
   DURATION_BUCKETS,
+  type CounterMetric,
   type Metrics,
   type MetricSnapshot,
 } from '../../platform/metrics/registry.ts';
@@ -44,17 +45,26 @@ export function createHostMetrics(
 ): HostMetrics {
   const { namespace, name } = poolRefOfKey(runtime.pool);
   const of = { namespace, pool: name };
-  const BASE = ['namespace', 'pool'] as const;
+  createGauges(metrics, { of, runtime: runtime.incarnation }, figures);
+  return {
+    ...createDistributions(metrics, of),
+    ...createCounters(metrics, of),
+    snapshot: () => metrics.snapshot(),
+  };
+}
+
+type Of = Readonly<Record<'namespace' | 'pool', string>>;
+const BASE = ['namespace', 'pool'] as const;
+
+function createDistributions(
+  metrics: Metrics,
+  of: Of,
+): Pick<HostMetrics, 'activation' | 'evicted'> {
   const activation = metrics.histogram({
     name: 'agent_pool_activation_seconds',
     help: 'Time to activate an instance, by stage and by where its worker came from.',
     labels: [...BASE, 'stage', 'source', 'tier'],
     buckets: DURATION_BUCKETS,
-  });
-  const lookups = metrics.counter({
-    name: 'agent_pool_instance_lookups_total',
-    help: 'Tasks that found a live instance (hit) or had to wait for one (miss).',
-    labels: [...BASE, 'tier', 'result'],
   });
   const evictions = metrics.histogram({
     name: 'agent_pool_eviction_age_seconds',
@@ -62,48 +72,55 @@ export function createHostMetrics(
     labels: [...BASE, 'reason'],
     buckets: AGE_BUCKETS,
   });
-  const rejections = metrics.counter({
-    name: 'agent_pool_quota_rejections_total',
-    help: 'Tasks that a quota of their project refused or delayed.',
-    labels: [...BASE, 'quota'],
-  });
-  const commits = metrics.counter({
-    name: 'agent_pool_commits_total',
-    help: 'Commits by outcome.',
-    labels: [...BASE, 'outcome'],
-  });
-  const committedTasks = metrics.counter({
-    name: 'agent_pool_committed_changes_total',
-    help: 'Tasks and other changes in commits that were applied.',
-    labels: [...BASE],
-  });
-  const failures = metrics.counter({
-    name: 'agent_pool_instance_failures_total',
-    help: 'Instances that went to ERROR.',
-    labels: [...BASE],
-  });
-  const refusals = metrics.counter({
-    name: 'agent_pool_instance_moves_refused_total',
-    help: 'Moves that the state machine of instances refused.',
-    labels: [...BASE, 'from', 'to'],
-  });
-  createGauges(metrics, { of, runtime: runtime.incarnation }, figures);
   return {
     activation: (stage, source, tier, ms) => {
       activation.observe({ ...of, stage, source, tier }, ms / 1000);
     },
-    looked: (tier, result) => {
-      lookups.add({ ...of, tier, result });
-    },
     evicted: (reason, ageMs) => {
       evictions.observe({ ...of, reason }, ageMs / 1000);
+    },
+  };
+}
+
+function createCounters(
+  metrics: Metrics,
+  of: Of,
+): Omit<HostMetrics, 'activation' | 'evicted' | 'snapshot'> {
+  const counter = (name: string, help: string, ...labels: readonly string[]): CounterMetric =>
+    metrics.counter({ name: `agent_pool_${name}`, help, labels: [...BASE, ...labels] });
+  const lookups = counter(
+    'instance_lookups_total',
+    'Tasks that found a live instance (hit) or had to wait for one (miss).',
+    'tier',
+    'result',
+  );
+  const rejections = counter(
+    'quota_rejections_total',
+    'Tasks that a quota of their project refused or delayed.',
+    'quota',
+  );
+  const commits = counter('commits_total', 'Commits by outcome.', 'outcome');
+  const changes = counter(
+    'committed_changes_total',
+    'Tasks and other changes in commits that were applied.',
+  );
+  const failures = counter('instance_failures_total', 'Instances that went to ERROR.');
+  const refusals = counter(
+    'instance_moves_refused_total',
+    'Moves that the state machine of instances refused.',
+    'from',
+    'to',
+  );
+  return {
+    looked: (tier, result) => {
+      lookups.add({ ...of, tier, result });
     },
     quotaRejected: (quota) => {
       rejections.add({ ...of, quota });
     },
     committed: (outcome, tasks) => {
       commits.add({ ...of, outcome });
-      if (outcome === 'committed') committedTasks.add(of, tasks);
+      if (outcome === 'committed') changes.add(of, tasks);
     },
     instanceFailed: () => {
       failures.add(of);
@@ -111,7 +128,6 @@ export function createHostMetrics(
     moveRefused: (from, to) => {
       refusals.add({ ...of, from, to });
     },
-    snapshot: () => metrics.snapshot(),
   };
 }
 

@@ -1,6 +1,6 @@
 /** Whether a project that has nothing to do stays on its runtime, as data: tiers are followed at quiescence only. */
 import type { Tier } from '../../core/tier.ts';
-import type { Target } from './project.ts';
+import type { Target } from './project-ports.ts';
 
 export interface PlacementSituation {
   readonly role: 'shared' | 'dedicated';

@@ -69,6 +69,8 @@ export class PoolView {
   refresh(): Promise<void> {
     this.#reading ??= this.#readAll().finally(() => {
       this.#reading = undefined;
+      // Something may have become stale after the last look and before this.
+      if (this.#stale.size > 0 && !this.#stopped) void this.refresh();
     });
     return this.#reading;
   }
@@ -149,8 +151,12 @@ export class PoolView {
         await this.#ports.clock.sleep(RETRY_MS);
         continue;
       }
-      if (this.#spec !== undefined && !this.#stopped) this.#ports.onChange();
+      this.#tell();
     }
+  }
+
+  #tell(): void {
+    if (this.#spec !== undefined && !this.#stopped) this.#ports.onChange();
   }
 
   async #read(topic: Topic): Promise<void> {

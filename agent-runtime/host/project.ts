@@ -5,40 +5,16 @@
 import type { AppError } from '../../core/errors.ts';
 import type { ProjectKey } from '../../core/identifiers.ts';
 import type { Owner, ProjectRecord } from '../../platform/store/store.ts';
-import { attemptActivation, elsewhereError, type AttemptPorts } from './activation-attempt.ts';
+import { attemptActivation, elsewhereError } from './activation-attempt.ts';
 import type { Caller } from './caller.ts';
+import { dropInstance, releaseInstance, retireInstance } from './instance-end.ts';
 import { Instance } from './instance.ts';
-import { acceptTask, type IntakePorts } from './intake.ts';
+import { acceptTask } from './intake.ts';
 import type { EvictionReason } from './metrics.ts';
 import { Parking } from './parking.ts';
-import { releaseClaim } from './releasing.ts';
+import type { ProjectPorts, ProjectState, Target } from './project-ports.ts';
 import { runtimeLost, storeLost } from './run-outcome.ts';
 import { Signal } from './signal.ts';
-
-export interface ProjectPorts extends AttemptPorts, IntakePorts {
-  /** Waits for room among the live instances. False: nobody waits any more. */
-  enterRoom(project: Project, wanted: () => boolean): Promise<boolean>;
-  /** The project is not here any more. */
-  gone(project: Project): void;
-  /** Something started, ended or became idle. */
-  changed(project: Project): void;
-  /** Back to the front door: the project is not this object any more. */
-  offer(caller: Caller): void;
-  moved(key: ProjectKey, epoch: number, to?: Target): void;
-}
-
-export interface Target {
-  readonly incarnation: string;
-  readonly address: string;
-}
-
-type ProjectState =
-  | { readonly type: 'activating'; readonly instance: Instance }
-  | { readonly type: 'live'; readonly instance: Instance }
-  /** Its instance is in ERROR; the next caller starts it again. */
-  | { readonly type: 'failed'; readonly instance: Instance }
-  | { readonly type: 'leaving'; readonly instance: Instance }
-  | { readonly type: 'gone' };
 
 export class Project {
   readonly key: ProjectKey;
@@ -152,14 +128,8 @@ export class Project {
     if ((state.type !== 'live' && state.type !== 'failed') || !state.instance.quiescent)
       return false;
     const { instance } = state;
-    this.#state = { type: 'leaving', instance };
-    const age = this.#ports.clock.wallMs() - instance.createdMs;
-    if (instance.rateDirty && this.#ports.lease.held) await instance.commit({});
-    if (!this.#isStill('leaving', instance)) return false;
-    const session = instance.end(runtimeLost('the instance was retired'));
-    if (session !== undefined) void this.#ports.workers.retire(session);
-    await this.#release(instance);
-    this.#ports.metrics.evicted(reason, age);
+    this.#leaving(instance);
+    await retireInstance(this.#ports, instance, reason);
     if (options.tell) this.#ports.moved(this.key, instance.epoch, options.to);
     this.#depart(options.to === undefined ? undefined : { ...options.to, epoch: instance.epoch });
     return true;
@@ -170,11 +140,9 @@ export class Project {
     while (this.#state.type === 'leaving') await this.#signal.wait();
     const { instance } = this;
     if (instance === undefined) return;
-    this.#state = { type: 'leaving', instance };
-    const waiting = instance.tasks.handOverQueued(error);
-    this.#endNow(instance, error);
-    for (const caller of waiting) this.#parking.add(caller);
-    if (options.release) await this.#release(instance);
+    this.#leaving(instance);
+    this.#abandon(instance, error);
+    if (options.release) await releaseInstance(this.#ports, instance);
     this.#depart(undefined);
   }
 
@@ -198,13 +166,9 @@ export class Project {
   lost(): void {
     const { instance } = this;
     if (instance === undefined || this.#state.type === 'leaving') return;
-    this.#ports.log.info('project lost to another claim', {
-      instance_id: this.key,
-      epoch: instance.epoch,
-    });
-    const waiting = instance.tasks.handOverQueued(runtimeLost('the project moved'));
-    this.#endNow(instance, runtimeLost('the project moved to another runtime'));
-    for (const caller of waiting) this.#parking.add(caller);
+    const { epoch } = instance;
+    this.#ports.log.info('project lost to another claim', { instance_id: this.key, epoch });
+    this.#abandon(instance, runtimeLost('the project moved to another runtime'));
     this.#depart(undefined);
   }
 
@@ -254,7 +218,7 @@ export class Project {
         this.#flush();
         break;
       case 'elsewhere':
-        this.#endNow(instance, runtimeLost('the project is served elsewhere'));
+        dropInstance(this.#ports, instance, runtimeLost('the project is served elsewhere'));
         this.#lastError = elsewhereError(outcome.owner);
         this.#depart(outcome.owner);
         return;
@@ -272,9 +236,8 @@ export class Project {
     this.#lastError = error;
     instance.message = error.message;
     if (blamed) {
-      const { failures, clock, view } = this.#ports;
-      failures.add(this.key, clock.nowMs(), view.spec.recovery.maxFailuresPerHour);
-      instance.move('ERROR');
+      this.#ports.failures.add(this.key);
+      instance.machine.move('ERROR');
     }
     if (blamed || (instance.state === 'ERROR' && error.reason === 'CIRCUIT_OPEN')) {
       this.#state = { type: 'failed', instance };
@@ -282,10 +245,9 @@ export class Project {
       this.#parking.failAll(error);
       return;
     }
-    const waiting = instance.claimed;
     instance.tasks.dropQueued(error);
-    this.#endNow(instance, error);
-    if (waiting) void this.#release(instance);
+    dropInstance(this.#ports, instance, error);
+    void releaseInstance(this.#ports, instance);
     this.#parking.failAll(error);
     this.#depart(undefined);
   }
@@ -293,8 +255,7 @@ export class Project {
   #workerLost(instance: Instance): void {
     if (!this.#isStill('live', instance)) return;
     if (instance.state === 'ERROR') {
-      const { failures, clock, view } = this.#ports;
-      failures.add(this.key, clock.nowMs(), view.spec.recovery.maxFailuresPerHour);
+      this.#ports.failures.add(this.key);
       this.#state = { type: 'failed', instance };
       if (instance.tasks.queued > 0) this.#startAgain(instance);
       this.#signal.notify();
@@ -303,13 +264,17 @@ export class Project {
     void this.kill(runtimeLost('the worker of the instance ended'), { release: true });
   }
 
-  #endNow(instance: Instance, error: AppError): void {
-    const session = instance.end(error);
-    if (session !== undefined) this.#ports.workers.drop(session);
+  /** From here on tasks wait, in a queue, for what comes after. */
+  #leaving(instance: Instance): void {
+    this.#state = { type: 'leaving', instance };
+    this.#parking.waitFor('queue');
   }
 
-  async #release(instance: Instance): Promise<void> {
-    if (instance.claimed) await releaseClaim(this.#ports, instance.committer.claim);
+  /** What runs fails, what has not started waits on. */
+  #abandon(instance: Instance, error: AppError): void {
+    const waiting = instance.tasks.handOverQueued(error);
+    dropInstance(this.#ports, instance, error);
+    for (const caller of waiting) this.#parking.add(caller);
   }
 
   /** Nothing of it is left here; who is parked goes to the owner, or asks anew. */

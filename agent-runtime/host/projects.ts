@@ -13,7 +13,8 @@ import {
 } from './instance-room.ts';
 import type { EvictionReason } from './metrics.ts';
 import { decidePlacement } from './placement.ts';
-import { Project, type ProjectPorts } from './project.ts';
+import type { ProjectPorts } from './project-ports.ts';
+import { Project } from './project.ts';
 import { Signal } from './signal.ts';
 
 /** Keys of one `readProjects`. */

@@ -3,31 +3,25 @@
  * Everything that touches the machine comes in as a port, so it runs unchanged in the simulation.
  */
 import { heapClassMb } from '../../core/heap-class.ts';
-import { poolKeyOfProject, type PoolKey, type ProjectKey } from '../../core/identifiers.ts';
-import type { Clock, Timer } from '../../platform/clock.ts';
-import { PROTOCOL_MAX, PROTOCOL_MIN, type RuntimeCall } from '../../platform/link/frames.ts';
-import type {
-  IncomingTask,
-  LinkHub,
-  PeerClient,
-  TaskHandler,
-} from '../../platform/link/task-link.ts';
-import type { Log } from '../../platform/log.ts';
-import type { Metrics } from '../../platform/metrics/registry.ts';
-import type { Random } from '../../platform/random.ts';
-import type { RuntimeRecord, Store } from '../../platform/store/store.ts';
-import type { StartWorker, WorkerAgent } from '../worker/protocol.ts';
+import { poolKeyOfProject, type ProjectKey } from '../../core/identifiers.ts';
+import type { Timer } from '../../platform/clock.ts';
+import type { RuntimeCall } from '../../platform/link/frames.ts';
+import type { IncomingTask, TaskHandler } from '../../platform/link/task-link.ts';
+import type { RuntimeRecord } from '../../platform/store/store.ts';
+import type { WorkerAgent } from '../worker/protocol.ts';
 import { Binding } from './binding.ts';
 import { Caller } from './caller.ts';
 import { Calls } from './calls.ts';
 import { drainProjects } from './draining.ts';
 import { FailureHistory } from './failure-history.ts';
+import type { HostIdentity, HostPorts } from './host-ports.ts';
 import { Lease } from './lease.ts';
-import { createHostMetrics, type HostMetrics, type RuntimeFigures } from './metrics.ts';
+import { createHostMetrics, type HostMetrics } from './metrics.ts';
 import { servedTier } from './placement.ts';
 import { PoolView } from './pool-view.ts';
 import { Projects } from './projects.ts';
-import { Watchdog, type ProcessMemory } from './watchdog.ts';
+import { runtimeFigures, runtimeRecord } from './runtime-record.ts';
+import { Watchdog } from './watchdog.ts';
 import type { WorkerReady } from './worker-handle.ts';
 import { workerLimitsOf } from './worker-limits.ts';
 import { Workers } from './workers.ts';
@@ -35,29 +29,6 @@ import { Workers } from './workers.ts';
 /** Idle projects are compared with their tier so often, beside each time that something changes: overrides expire silently. */
 const SETTLE_MS = 10_000;
 const SHARED_HEAP_MB = 4_096;
-
-export interface HostPorts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly store: Store;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  readonly startWorker: StartWorker;
-  readonly hub: LinkHub;
-  readonly peers: PeerClient;
-  processMemory(): ProcessMemory;
-}
-
-export interface HostIdentity {
-  readonly incarnation: string;
-  readonly pool: PoolKey;
-  /** gRPC target under which gateways and peers reach it. */
-  readonly address: string;
-  readonly role: 'shared' | 'dedicated';
-  readonly revision: string;
-  /** The bundled agent module. */
-  readonly modulePath: string;
-}
 
 export class RuntimeHost implements TaskHandler {
   readonly #ports: HostPorts;
@@ -87,7 +58,9 @@ export class RuntimeHost implements TaskHandler {
     );
     this.#lease = this.#createLease();
     this.#workers = this.#createWorkers();
-    this.#metrics = createHostMetrics(ports.metrics, identity, () => this.#figures());
+    this.#metrics = createHostMetrics(ports.metrics, identity, () =>
+      runtimeFigures(this.#projects, this.#workers, ports.processMemory().rssBytes),
+    );
     const shared = {
       ...ports,
       metrics: this.#metrics,
@@ -104,7 +77,10 @@ export class RuntimeHost implements TaskHandler {
     this.#projects = new Projects(
       {
         ...base,
-        failures: new FailureHistory(),
+        failures: new FailureHistory(
+          ports.clock,
+          () => this.#view.spec.recovery.maxFailuresPerHour,
+        ),
         agents: () => this.#agents,
         takePrepared: (key) => this.#binding.take(key),
         moved: (key, epoch, to) => ports.hub.moved(key, epoch, to),
@@ -209,23 +185,15 @@ export class RuntimeHost implements TaskHandler {
   }
 
   #record(held: boolean): RuntimeRecord {
-    const { incarnation, pool, address, role, revision } = this.#identity;
-    const bound = this.#binding.project;
-    return {
-      incarnation,
-      pool,
-      address,
-      role,
-      revision,
-      protocolMin: PROTOCOL_MIN,
-      protocolMax: PROTOCOL_MAX,
+    return runtimeRecord({
+      identity: this.#identity,
+      binding: this.#binding,
+      agents: this.#agents,
       maxConcurrentTasks: this.maxConcurrentTasks,
-      agents: this.#agents.map(({ concurrency: _concurrency, ...info }) => info),
-      ready: held && this.#phase !== 'starting' && this.#binding.ready,
-      draining: this.#phase === 'draining',
       instances: this.#projects.size,
-      ...(bound === undefined ? {} : { bound }),
-    };
+      serving: held && this.#phase !== 'starting',
+      draining: this.#phase === 'draining',
+    });
   }
 
   #createLease(): Lease {
@@ -314,21 +282,5 @@ export class RuntimeHost implements TaskHandler {
       (sum, worker) => sum + (worker.use?.memoryBytes ?? 0),
       0,
     );
-  }
-
-  #figures(): RuntimeFigures {
-    const projects = this.#projects.all;
-    const instances = projects.flatMap(({ instance }) =>
-      instance?.claimed === true ? { tier: instance.tier, state: instance.state } : [],
-    );
-    return {
-      instances,
-      memoryBytes: this.#ports.processMemory().rssBytes,
-      cpuPercent: [...this.#workers.alive].reduce(
-        (sum, worker) => sum + (worker.use?.cpuPercent ?? 0),
-        0,
-      ),
-      queued: projects.reduce((sum, { queued }) => sum + queued, 0),
-    };
   }
 }

@@ -3,11 +3,11 @@
  * its caller wants is given up for the caller only; the commit goes on.
  */
 import type { AppError } from '../../core/errors.ts';
-import type { Timer } from '../../platform/clock.ts';
 import type { Payload, ResultId, StoredResult } from '../../platform/store/store.ts';
 import type { RunOutcome } from '../worker/protocol.ts';
 import type { Caller } from './caller.ts';
 import type { Committer } from './committer.ts';
+import { GraceTimers } from './grace-timers.ts';
 import type { HostTask, Served } from './host-task.ts';
 import type { InstancePorts } from './instance-ports.ts';
 import { runtimeLost, storeLost } from './run-outcome.ts';
@@ -28,11 +28,13 @@ export interface StagedHost {
 export class StagedTasks {
   readonly #ports: InstancePorts;
   readonly #host: StagedHost;
-  readonly #tasks = new Map<HostTask, Timer | undefined>();
+  readonly #tasks = new Set<HostTask>();
+  readonly #graces: GraceTimers;
 
   constructor(ports: InstancePorts, host: StagedHost) {
     this.#ports = ports;
     this.#host = host;
+    this.#graces = new GraceTimers(ports.clock);
   }
 
   get size(): number {
@@ -41,7 +43,7 @@ export class StagedTasks {
 
   add(task: HostTask, success: Success): void {
     task.staged();
-    this.#tasks.set(task, undefined);
+    this.#tasks.add(task);
     const { output, writes, turns } = success;
     const { requestId, digest, conversationId } = task.header;
     const finishedAtMs = this.#ports.clock.wallMs();
@@ -58,21 +60,19 @@ export class StagedTasks {
 
   /** Their callers are answered; the commits go on. */
   failCallers(error: AppError): void {
-    for (const task of this.#tasks.keys()) task.failCallers(error);
+    for (const task of this.#tasks) task.failCallers(error);
   }
 
   /** The agent has won against the caller's leaving; only a commit without an answer could keep the caller too long. */
   abandoned(task: HostTask, reason: AppError): void {
     const graceMs = this.#ports.view.spec.limits.cancelGraceSeconds * 1000;
-    this.#tasks.get(task)?.cancel();
-    const timer = this.#ports.clock.after(graceMs, () => {
+    this.#graces.start(task, graceMs, () => {
       task.failCallers(reason);
     });
-    this.#tasks.set(task, timer);
   }
 
   #settled(task: HostTask, output: Payload, outcome: 'committed' | 'lost'): void {
-    this.#tasks.get(task)?.cancel();
+    this.#graces.cancel(task);
     this.#tasks.delete(task);
     if (outcome === 'lost') {
       const error = runtimeLost('the project left this runtime before the answer was safe');

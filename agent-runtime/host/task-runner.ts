@@ -3,46 +3,19 @@
  * and answers callers only after it. Knows nothing of activation, eviction or the instance's state machine.
  */
 import { AppError } from '../../core/errors.ts';
-import type { Timer } from '../../platform/clock.ts';
 import type { ChunkKind } from '../../platform/link/frames.ts';
 import type { Payload, ResultId } from '../../platform/store/store.ts';
 import type { RunNumber, RunOutcome } from '../worker/protocol.ts';
 import type { Caller } from './caller.ts';
 import type { Committer } from './committer.ts';
+import { GraceTimers } from './grace-timers.ts';
 import { cancelReasonOf, type HostTask, type Served, type TaskEvents } from './host-task.ts';
 import type { InstancePorts } from './instance-ports.ts';
 import { errorOfOutcome, storeLost } from './run-outcome.ts';
-import type { Session } from './session.ts';
+import type { Errand, RunnerHost } from './runner-host.ts';
 import { StagedTasks, type StagedHost } from './staged-tasks.ts';
-import { TaskQueue, type Queued } from './task-queue.ts';
-
-const TURNS_RETRY_MS = 200;
-
-/** Something that waits its turn among the tasks but does not run in the worker. */
-export interface Errand extends Queued {
-  readonly type: 'errand';
-  /** Never rejects. */
-  run(): Promise<void>;
-  /** The instance ended before it could run. */
-  dropped(error: AppError): void;
-}
-
-export interface RunnerHost {
-  readonly served: Served;
-  readonly key: string;
-  readonly committer: Committer;
-  readonly session: Session | undefined;
-  /** Whether anything may start now. */
-  readonly mayStart: boolean;
-  readonly concurrencyMax: number;
-  /** A task or errand started or ended. */
-  changed(): void;
-  recorded(result: ResultId): void;
-  /** Callers that came too late to share a task's fate: offer them again. */
-  offerAgain(callers: readonly Caller[]): void;
-  /** A cancelled task did not end within its grace. */
-  hung(task: HostTask): void;
-}
+import { TaskQueue } from './task-queue.ts';
+import { loadTurns } from './turn-loader.ts';
 
 type Job = HostTask | Errand;
 
@@ -54,13 +27,14 @@ export class TaskRunner implements TaskEvents, StagedHost {
   readonly #tasks = new Map<string, HostTask>();
   readonly #running = new Map<RunNumber, HostTask>();
   readonly #staged: StagedTasks;
-  readonly #graces = new Map<HostTask, Timer>();
+  readonly #graces: GraceTimers;
   #errands = 0;
 
   constructor(ports: InstancePorts, host: RunnerHost) {
     this.#ports = ports;
     this.#host = host;
     this.#staged = new StagedTasks(ports, this);
+    this.#graces = new GraceTimers(ports.clock);
   }
 
   /** Tasks that have started and not ended, staged ones included. */
@@ -115,7 +89,7 @@ export class TaskRunner implements TaskEvents, StagedHost {
     // Looked at before anything is told: a runtime that was frozen must not answer from what it believed before.
     const { held } = this.#ports.lease;
     this.#running.delete(run);
-    this.#ungrace(task);
+    this.#graces.cancel(task);
     if (outcome.type === 'success') this.#staged.add(task, outcome);
     else this.#end(task, () => task.failed(held ? this.#errorOf(task, outcome) : storeLost()));
     this.#queue.release(task);
@@ -123,23 +97,12 @@ export class TaskRunner implements TaskEvents, StagedHost {
     this.#host.changed();
   }
 
-  /** Sends the worker the window of turns that it asked for; waits out a store that is away. */
+  /** The worker has no window of this conversation. */
   async loadTurns(run: RunNumber, conversationId: string): Promise<void> {
-    const { store, view, clock } = this.#ports;
-    const { session } = this.#host;
-    while (session?.alive === true && this.#running.has(run) && session === this.#host.session) {
-      try {
-        // The turns of a task whose commit is on its way belong to the window.
-        await this.#host.committer.settled();
-        const limit = view.spec.limits.conversationWindowTurns;
-        const turns = await store.readTurns(this.#host.key, conversationId, { limit });
-        if (session === this.#host.session) session.turns(run, turns);
-        return;
-      } catch (error) {
-        this.#ports.log.debug('turns not read', { err: error });
-        await clock.sleep(TURNS_RETRY_MS);
-      }
-    }
+    const { session, key, committer } = this.#host;
+    if (session === undefined) return;
+    const wanted = (): boolean => this.#host.session === session && this.#running.has(run);
+    await loadTurns(this.#ports, { key, session, committer, run, conversationId, wanted });
   }
 
   /** The lease is lost: callers are told, runs are aborted; what was staged stays with the committer. */
@@ -187,7 +150,7 @@ export class TaskRunner implements TaskEvents, StagedHost {
   failRunning(error: AppError): void {
     for (const task of [...this.#running.values()]) {
       const { phase } = task;
-      this.#ungrace(task);
+      this.#graces.cancel(task);
       this.#queue.release(task);
       this.#end(task, () =>
         task.failed((phase.type === 'running' ? phase.cancelled : undefined) ?? error),
@@ -269,20 +232,10 @@ export class TaskRunner implements TaskEvents, StagedHost {
     if (phase.type !== 'running' || phase.cancelled !== undefined) return;
     task.cancelled(reason);
     this.#host.session?.cancel(phase.run, cancelReasonOf(reason));
-    this.#grace(task, () => {
+    const graceMs = this.#ports.view.spec.limits.cancelGraceSeconds * 1000;
+    this.#graces.start(task, graceMs, () => {
       this.#host.hung(task);
     });
-  }
-
-  #grace(task: HostTask, over: () => void): void {
-    const graceMs = this.#ports.view.spec.limits.cancelGraceSeconds * 1000;
-    this.#ungrace(task);
-    this.#graces.set(task, this.#ports.clock.after(graceMs, over));
-  }
-
-  #ungrace(task: HostTask): void {
-    this.#graces.get(task)?.cancel();
-    this.#graces.delete(task);
   }
 
   #errorOf(task: HostTask, outcome: Exclude<RunOutcome, { readonly type: 'success' }>): AppError {

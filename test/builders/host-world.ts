@@ -139,21 +139,6 @@ export class HostWorld {
     await settle();
   }
 
-  /** Commits are applied, but their answers wait until the returned function is called. */
-  holdCommits(): () => void {
-    const { commit } = this.truth;
-    let open: () => void = () => undefined;
-    const opened = new Promise<void>((resolve) => {
-      open = resolve;
-    });
-    this.truth.commit = async (...args) => {
-      const answer = await commit.apply(this.truth, args);
-      await opened;
-      return answer;
-    };
-    return open;
-  }
-
   async #releaseAnyhow(key: string): Promise<void> {
     const record = await this.truth.readProject(key);
     if (record?.owner === undefined) return;

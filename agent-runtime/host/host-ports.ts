@@ -1,0 +1,34 @@
+/** What a runtime host takes from the machine (or from the simulation), and who it is. */
+import type { PoolKey } from '../../core/identifiers.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { LinkHub, PeerClient } from '../../platform/link/task-link.ts';
+import type { Log } from '../../platform/log.ts';
+import type { Metrics } from '../../platform/metrics/registry.ts';
+import type { Random } from '../../platform/random.ts';
+import type { Store } from '../../platform/store/store.ts';
+import type { StartWorker } from '../worker/protocol.ts';
+import type { ProcessMemory } from './watchdog.ts';
+
+export interface HostPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly store: Store;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly startWorker: StartWorker;
+  readonly hub: LinkHub;
+  readonly peers: PeerClient;
+  processMemory(): ProcessMemory;
+}
+
+export interface HostIdentity {
+  /** Unique for each start. */
+  readonly incarnation: string;
+  readonly pool: PoolKey;
+  /** gRPC target under which gateways and peers reach it. */
+  readonly address: string;
+  readonly role: 'shared' | 'dedicated';
+  readonly revision: string;
+  /** The bundled agent module. */
+  readonly modulePath: string;
+}

@@ -1,0 +1,59 @@
+/** What a runtime says of itself in the store, and how it shows itself to whoever collects metrics. */
+import { PROTOCOL_MAX, PROTOCOL_MIN } from '../../platform/link/frames.ts';
+import type { RuntimeRecord } from '../../platform/store/store.ts';
+import type { WorkerAgent } from '../worker/protocol.ts';
+import type { Binding } from './binding.ts';
+import type { HostIdentity } from './host-ports.ts';
+import type { RuntimeFigures } from './metrics.ts';
+import type { Projects } from './projects.ts';
+import type { Workers } from './workers.ts';
+
+export interface RecordSituation {
+  readonly identity: HostIdentity;
+  readonly binding: Binding;
+  readonly agents: readonly WorkerAgent[];
+  readonly maxConcurrentTasks: number;
+  readonly instances: number;
+  /** The lease is held and the module is imported. */
+  readonly serving: boolean;
+  readonly draining: boolean;
+}
+
+export function runtimeRecord(situation: RecordSituation): RuntimeRecord {
+  const { identity, binding, agents, maxConcurrentTasks, instances, serving, draining } = situation;
+  const { incarnation, pool, address, role, revision } = identity;
+  const { project } = binding;
+  return {
+    incarnation,
+    pool,
+    address,
+    role,
+    revision,
+    protocolMin: PROTOCOL_MIN,
+    protocolMax: PROTOCOL_MAX,
+    maxConcurrentTasks,
+    agents: agents.map(({ concurrency: _concurrency, ...info }) => info),
+    ready: serving && binding.ready,
+    draining,
+    instances,
+    ...(project === undefined ? {} : { bound: project }),
+  };
+}
+
+export function runtimeFigures(
+  projects: Projects,
+  workers: Workers,
+  rssBytes: number,
+): RuntimeFigures {
+  const { all } = projects;
+  const instances = all.flatMap(({ instance }) =>
+    instance?.claimed === true ? { tier: instance.tier, state: instance.state } : [],
+  );
+  const uses = [...workers.alive].map(({ use }) => use?.cpuPercent ?? 0);
+  return {
+    instances,
+    memoryBytes: rssBytes,
+    cpuPercent: uses.reduce((sum, percent) => sum + percent, 0),
+    queued: all.reduce((sum, { queued }) => sum + queued, 0),
+  };
+}
