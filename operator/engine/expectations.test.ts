@@ -12,6 +12,14 @@ describe('expectations', () => {
     expect(expectations.missing).toEqual([]);
   });
 
+  it('a create that was shown is missing again when an older list follows', () => {
+    const expectations = new Expectations(1_000);
+    expectations.expectCreated('a', 0);
+    expectations.observe(new Set(['a']), 10);
+    expectations.observe(new Set(), 20);
+    expect(expectations.missing).toEqual(['a']);
+  });
+
   it('a create that never shows is given up after the time-out', () => {
     const expectations = new Expectations(1_000);
     expectations.expectCreated('a', 0);
@@ -28,13 +36,14 @@ describe('expectations', () => {
     expect(expectations.missing).toEqual([]);
   });
 
-  it('a deleted one is hidden as long as a list shows it', () => {
+  it('a deleted one is hidden, also when an older list shows it again', () => {
     const expectations = new Expectations(1_000);
     expectations.expectDeleted('a', 0);
-    expectations.observe(new Set(['a']), 10);
+    expectations.observe(new Set(), 10);
+    expect(expectations.nextTimeoutMs).toBeUndefined();
+    expectations.observe(new Set(['a']), 20);
     expect(expectations.isDeleted('a')).toBe(true);
-    expectations.observe(new Set(), 20);
-    expect(expectations.isDeleted('a')).toBe(false);
+    expect(expectations.nextTimeoutMs).toBe(1_000);
   });
 
   it('a delete that does not come about is seen again after the time-out', () => {

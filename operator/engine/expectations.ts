@@ -1,12 +1,13 @@
 /**
- * Own creates and deletes that lists do not show yet: without them a stale list makes the same thing again and again.
- * A time-out ends each, so that a create that got lost is made anew.
+ * Own creates and deletes, for as long as lists may not show them yet: without them a stale list makes the same thing again
+ * and again. Seen once is not enough to forget one, as the next list may be older; only time ends a wait.
  */
 export class Expectations {
   readonly #timeoutMs: number;
-  /** Name → when the wait for it ends (monotonic ms). */
+  /** Name → when the wait for it ends (monotonic ms). Bounded by what is made within the time-out. */
   readonly #created = new Map<string, number>();
   readonly #deleted = new Map<string, number>();
+  #listed: ReadonlySet<string> = new Set();
 
   constructor(timeoutMs: number) {
     this.#timeoutMs = timeoutMs;
@@ -27,27 +28,29 @@ export class Expectations {
     this.#created.delete(name);
   }
 
-  /** What a list showed: ends the waits that it answers, and those whose time is over. */
+  /** What a list showed; ends the waits whose time is over. */
   observe(names: ReadonlySet<string>, nowMs: number): void {
-    for (const [name, untilMs] of this.#created)
-      if (names.has(name) || nowMs >= untilMs) this.#created.delete(name);
-    for (const [name, untilMs] of this.#deleted)
-      if (!names.has(name) || nowMs >= untilMs) this.#deleted.delete(name);
+    this.#listed = names;
+    for (const waits of [this.#created, this.#deleted])
+      for (const [name, untilMs] of waits) if (nowMs >= untilMs) waits.delete(name);
   }
 
-  /** Created by us and not in the list yet. */
+  /** Created by us lately, and not in the last list. */
   get missing(): readonly string[] {
-    return [...this.#created.keys()];
+    return [...this.#created.keys()].filter((name) => !this.#listed.has(name));
   }
 
-  /** Deleted by us, though the list still shows it. */
+  /** Deleted by us lately: not there, whatever a list shows. */
   isDeleted(name: string): boolean {
     return this.#deleted.has(name);
   }
 
-  /** When the next wait ends, if any. */
+  /** When the next wait for something that the last list does not show, or still shows, ends. */
   get nextTimeoutMs(): number | undefined {
-    const all = [...this.#created.values(), ...this.#deleted.values()];
-    return all.length === 0 ? undefined : Math.min(...all);
+    const open = [
+      ...this.missing.map((name) => this.#created.get(name) ?? Infinity),
+      ...[...this.#deleted].flatMap(([name, ms]) => (this.#listed.has(name) ? ms : [])),
+    ];
+    return open.length === 0 ? undefined : Math.min(...open);
   }
 }

@@ -44,7 +44,7 @@ export function seeRuntimes(facts: Facts): readonly SeenRuntime[] {
     .map((one): SeenRuntime => ({
       ...one,
       incarnation: one.name,
-      state: { at: 'expected' },
+      state: { at: facts.orders.isDrained(one.name) ? 'ending' : 'expected' },
       isServing: false,
       instances: 0,
     }));

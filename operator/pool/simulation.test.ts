@@ -12,7 +12,7 @@ import { hotPlaces } from './runtimes.ts';
 
 const PROJECTS = ['a', 'b', 'c', 'd', 'e'].map((name) => `default~pool~acme~${name}`);
 const STEPS = 60;
-const SEEDS = process.env['SEED'] === undefined ? range(1, 150) : [Number(process.env['SEED'])];
+const SEEDS = process.env['SEED'] === undefined ? range(1, 120) : [Number(process.env['SEED'])];
 
 function range(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, index) => from + index);
@@ -23,11 +23,12 @@ class Simulation {
   readonly #world: OperatorWorld;
   #input: AgentPoolSpecInput = { replicas: 2, tiers: { hot: { standby: 1, maxInstances: 3 } } };
   #digest = 0;
+  readonly #violations: string[] = [];
 
   constructor(seed: number) {
     this.#dice = new SeededRandom(seed);
     this.#world = new OperatorWorld(new SeededRandom(seed + 1));
-    this.#world.driver.onCreate = () => this.#checkLimits();
+    this.#world.driver.onCreate = ({ role }) => this.#checkLimits(role);
   }
 
   async run(): Promise<void> {
@@ -36,6 +37,7 @@ class Simulation {
     for (let step = 0; step < STEPS; step++) {
       await this.#event();
       await this.#world.pass(this.#dice.pick([10, 100, 1_000, 5_000, 40_000]));
+      expect(this.#violations).toEqual([]);
     }
     await this.#settle();
     await this.#world.stop();
@@ -109,8 +111,8 @@ class Simulation {
   }
 
   async #setTier(): Promise<void> {
-    const tier = this.#dice.pick(['HOT', 'HOT', 'WARM', undefined] as const);
-    await this.#world.setTier(this.#dice.pick(PROJECTS), tier);
+    const tier = this.#dice.pick(['HOT', 'HOT', 'WARM', 'none'] as const);
+    await this.#world.setTier(this.#dice.pick(PROJECTS), tier === 'none' ? undefined : tier);
   }
 
   #pickRunning() {
@@ -118,17 +120,22 @@ class Simulation {
     return running.length === 0 ? undefined : this.#dice.pick(running);
   }
 
-  /** I5, by what truly runs, at each moment at which one more is made. */
-  #checkLimits(): void {
+  /**
+   * I5, by what truly runs, at each moment at which one more is made (a lowered limit alone makes nobody guilty). Noted, as the
+   * operator would take a throw for a refusal.
+   */
+  #checkLimits(role: 'shared' | 'dedicated'): void {
     const spec = agentPoolSpecSchema.parse(this.#input);
     const { maxSurge } = spec.updateStrategy;
     const counted = this.#world.driver.runtimes.filter((one) => one.counts);
     const shared = counted.filter((one) => one.request.role === 'shared').length;
-    expect(shared).toBeLessThanOrEqual(spec.replicas + maxSurge);
-    const dedicated = counted.length - shared;
-    expect(dedicated).toBeLessThanOrEqual(hotPlaces(spec) + maxSurge);
+    const check = (name: string, count: number, most: number): void => {
+      if (count > most) this.#violations.push(`${count} ${name}, at most ${most}`);
+    };
+    if (role === 'shared') check('shared runtimes', shared, spec.replicas + maxSurge);
+    else check('dedicated runtimes', counted.length - shared, hotPlaces(spec) + maxSurge);
     const starting = counted.filter((one) => one.isStarting).length;
-    expect(starting).toBeLessThanOrEqual(POOL_LIMITS.startsInFlightMax);
+    check('starts in flight', starting, POOL_LIMITS.startsInFlightMax);
   }
 
   async #settle(): Promise<void> {

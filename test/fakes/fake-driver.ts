@@ -43,7 +43,7 @@ export class FakeDriver implements Driver {
   readonly isHot = new Set<string>();
   creates = 0;
   /** Called with the truth just after each create. */
-  onCreate: (() => void) | undefined;
+  onCreate: ((request: RuntimeRequest) => void) | undefined;
   readonly #clock: Clock;
   readonly #store: Store;
   readonly #runtimes = new Map<string, FakeRuntime>();
@@ -92,7 +92,7 @@ export class FakeDriver implements Driver {
     };
     if (this.faults.createDelayMs === 0) appear();
     else this.#clock.after(this.faults.createDelayMs, appear);
-    this.onCreate?.();
+    this.onCreate?.(request);
   }
 
   async bind(name: string, binding: { readonly project: string }): Promise<void> {

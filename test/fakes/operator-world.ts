@@ -12,6 +12,8 @@ import { FakeClock } from './fake-clock.ts';
 import { FakeDriver } from './fake-driver.ts';
 import { FakePoolSource } from './fake-pool-source.ts';
 
+const PASSES_PER_MOMENT_MAX = 200;
+
 export class OperatorWorld {
   readonly clock = new FakeClock();
   readonly store = new MemoryStore(this.clock);
@@ -19,6 +21,9 @@ export class OperatorWorld {
   readonly source = new FakePoolSource();
   readonly #random: Random;
   #operator: Operator | undefined;
+  #passes = 0;
+  #passesAtMs = 0;
+  #isLivelocked = false;
 
   constructor(random: Random = new SeededRandom(1)) {
     this.#random = random;
@@ -33,6 +38,7 @@ export class OperatorWorld {
       random: this.#random,
       log: silentLog,
       endpoint: '127.0.0.1:9090',
+      durations: { observe: () => this.#countPass() },
     });
   }
 
@@ -49,6 +55,16 @@ export class OperatorWorld {
   async pass(ms: number): Promise<void> {
     await this.clock.advance(0);
     await this.clock.advance(ms);
+    if (this.#isLivelocked) throw new Error('the operator passed over the pool without an end');
+  }
+
+  /** An endless loop of promises would never let a test end: then the operator's worker is ended. */
+  #countPass(): void {
+    const nowMs = this.clock.nowMs();
+    this.#passes = nowMs === this.#passesAtMs ? this.#passes + 1 : 0;
+    this.#passesAtMs = nowMs;
+    this.#isLivelocked ||= this.#passes > PASSES_PER_MOMENT_MAX;
+    if (this.#isLivelocked) throw new Error('livelock');
   }
 
   view(): PoolView {
