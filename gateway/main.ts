@@ -41,6 +41,9 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
+/** For tasks that were ended to be answered, before connections are cut. */
+const LAST_ANSWERS_MS = 1_000;
+
 /** Rejects when the address cannot be had; then nothing is left running. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { access, clock, log, drainMsMax } = options;
@@ -73,8 +76,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       const force = clock.after(drainMsMax, () => {
         service.tasks.abortAll();
       });
-      await Promise.all([service.tasks.drain(), grpc.stop(drainMsMax)]);
+      const stopped = grpc.stop(drainMsMax + LAST_ANSWERS_MS);
+      await service.tasks.drain();
       force.cancel();
+      // Streams that have no end of their own (health watches, idle clients) are not waited for.
+      await Promise.all([stopped, grpc.cutOff(LAST_ANSWERS_MS)]);
       core.stop();
     },
   };

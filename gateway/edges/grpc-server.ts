@@ -32,6 +32,8 @@ export interface GrpcGateway {
   setRequestBytesMax(bytesMax: number): void;
   /** Takes no new calls; calls in flight have this long to end. */
   stop(graceMs: number): Promise<void>;
+  /** While it stops: what is left has only this long. */
+  cutOff(graceMs: number): Promise<void>;
 }
 
 /** @param listen `host:port`; port 0: any free one. Rejects with one clear sentence when it cannot be had. */
@@ -81,5 +83,6 @@ export async function startGrpcGateway(edge: GrpcEdge, listen: string): Promise<
       connect.goAway(edge.clock.wallMs() + graceMs);
       return server.stop(graceMs);
     },
+    cutOff: (graceMs) => server.stop(graceMs),
   };
 }

@@ -180,6 +180,18 @@ describe('an owner that cannot be reached', () => {
     expect(placed(gateway)).toBe(other);
   });
 
+  it('is past its lease where the link still stands: others may have the project', async () => {
+    const { gateway, picked, other } = await pair();
+    gateway.start();
+    gateway.core.context.router.served(KEY, runtime(gateway, picked), false);
+    await gateway.memory.deregister(picked);
+    await settle();
+    expect(gateway.link(picked).state).toBe('ready');
+    placed(gateway);
+    await settle();
+    expect(placed(gateway)).toBe(other);
+  });
+
   it('gets the task again when its link is back', async () => {
     const { gateway, picked } = await lostOwner(true);
     gateway.link(picked).move('ready');

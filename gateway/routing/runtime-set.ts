@@ -35,8 +35,9 @@ export class Runtime {
     return this.record.incarnation;
   }
 
+  /** A runtime without a lease may answer still, but what it has can be claimed by others. */
   get isReachable(): boolean {
-    return this.link.state === 'ready';
+    return this.link.state === 'ready' && !this.isGone;
   }
 
   /** Its end is wanted: a death of it is no fault of a task. */
@@ -46,7 +47,7 @@ export class Runtime {
 
   /** Takes projects that it does not have yet. */
   get isOpen(): boolean {
-    return this.isReachable && this.record.ready && !this.isDraining && !this.isGone;
+    return this.isReachable && this.record.ready && !this.isDraining;
   }
 
   /** Tasks that may be sent now. */

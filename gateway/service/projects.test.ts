@@ -430,7 +430,7 @@ describe('the drain of a gateway', () => {
     gateway.service.tasks.abortAll();
     gateway.link('a').task.fail(new AppError('CANCELLED', 'as asked'));
     await settle();
-    expect(running.end.error).toBeDefined();
+    expect(running.end.error).toMatchObject({ reason: 'DRAINING' });
   });
 });
 

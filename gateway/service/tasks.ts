@@ -41,11 +41,13 @@ export class Tasks {
     return {
       requestId: call.requestId,
       answer: this.#run(call),
+      // Edges say so at the end of every call, also where the task is over: then an error would be made for nothing.
       leave: () => {
-        call.leave();
+        if (this.#calls.has(call)) call.leave();
       },
       cancel: () => {
-        call.abort(new AppError('CANCELLED', 'the caller cancelled the task'));
+        if (this.#calls.has(call))
+          call.abort(new AppError('CANCELLED', 'the caller cancelled the task'));
       },
     };
   }

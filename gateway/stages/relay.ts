@@ -50,6 +50,8 @@ function fail(
   { clock, metrics, rateRefusals }: StageContext,
   { call, error }: { call: Call; error: AppError },
 ): void {
+  // The runtime knows that it was told to cancel, not why.
+  if (error.reason === 'CANCELLED' && call.signal.aborted) throw AppError.from(call.signal.reason);
   rateRefusals.note(call.project, error, clock.nowMs());
   if (error.reason !== 'RUNTIME_LOST' || !mayRepeat(call, true)) throw error;
   metrics.retried(poolOf(call));
