@@ -29,7 +29,8 @@ export function renewLease(
   leases: readonly ClientLease[],
   lease: ClientLease,
 ): readonly ClientLease[] {
-  return leases.map((other) => (other.id === requireLease(leases, lease.id).id ? lease : other));
+  const old = requireLease(leases, lease.id);
+  return leases.map((other) => (other === old ? lease : other));
 }
 
 export function removeLease(leases: readonly ClientLease[], id: string): readonly ClientLease[] {
