@@ -33,13 +33,11 @@ function poolHandlers(edge: GrpcEdge): Pick<Handlers, 'ListPools' | 'GetStats'> 
   const { pools } = edge.service;
   return {
     ListPools: unary(async (principal) => ({
-      pools: pools
-        .list(principal)
-        .map(({ spec, status, ...names }) => ({
-          ...names,
-          spec: encodeValue(spec),
-          status: encodeValue(status),
-        })),
+      pools: pools.list(principal).map(({ spec, status, ...names }) => ({
+        ...names,
+        spec: encodeValue(spec),
+        status: encodeValue(status),
+      })),
     })),
     GetStats: unary(async (principal, { pool }) => {
       const stats = await pools.stats(principal, pool);

@@ -130,14 +130,12 @@ export class Pools {
   }
 
   #connections({ key }: PoolView): Connection[] {
-    return this.#parts.context.runtimes
-      .of(key)
-      .map(({ incarnation, link }) => ({
-        runtime: incarnation,
-        state: link.state,
-        requests: link.requests,
-        sinceMs: link.sinceMs,
-      }));
+    return this.#parts.context.runtimes.of(key).map(({ incarnation, link }) => ({
+      runtime: incarnation,
+      state: link.state,
+      requests: link.requests,
+      sinceMs: link.sinceMs,
+    }));
   }
 }
 
