@@ -4,7 +4,6 @@ import type { AttemptPorts } from './activation-attempt.ts';
 import type { Caller } from './caller.ts';
 import type { Instance } from './instance.ts';
 import type { IntakePorts } from './intake.ts';
-import type { Project } from './project.ts';
 
 /** Who serves a project next. */
 export interface Target {
@@ -12,13 +11,18 @@ export interface Target {
   readonly address: string;
 }
 
+/** A project as those see it who only tell one from another. */
+export interface Occupant {
+  readonly key: ProjectKey;
+}
+
 export interface ProjectPorts extends AttemptPorts, IntakePorts {
   /** Waits for room among the live instances. False: nobody waits any more. */
-  enterRoom(project: Project, wanted: () => boolean): Promise<boolean>;
+  enterRoom(project: Occupant, wanted: () => boolean): Promise<boolean>;
   /** The project is not here any more. */
-  gone(project: Project): void;
+  gone(project: Occupant): void;
   /** Something started, ended or became idle. */
-  changed(project: Project): void;
+  changed(project: Occupant): void;
   /** Back to the front door: the project is not this object any more. */
   offer(caller: Caller): void;
   /** Tells the gateways that the project has left. */

@@ -13,7 +13,7 @@ import {
 } from './instance-room.ts';
 import type { EvictionReason } from './metrics.ts';
 import { decidePlacement } from './placement.ts';
-import type { ProjectPorts } from './project-ports.ts';
+import type { Occupant, ProjectPorts } from './project-ports.ts';
 import { Project } from './project.ts';
 import { Signal } from './signal.ts';
 
@@ -41,7 +41,7 @@ export class Projects {
   readonly #ports: ProjectPorts;
   readonly #rules: ProjectsRules;
   readonly #projects = new Map<ProjectKey, Project>();
-  readonly #inRoom = new Set<Project>();
+  readonly #inRoom = new Set<Occupant>();
   readonly #room: Signal;
   #roomWaiters = 0;
   readonly #left: Signal;
@@ -164,7 +164,7 @@ export class Projects {
     return true;
   }
 
-  async #enterRoom(project: Project, wanted: () => boolean): Promise<boolean> {
+  async #enterRoom(project: Occupant, wanted: () => boolean): Promise<boolean> {
     while (!this.#inRoom.has(project)) {
       const full = this.#fullness(project);
       if (full === 'no') {
@@ -187,7 +187,7 @@ export class Projects {
   }
 
   /** What there is no room in: the runtime, or the tenant's part of it. */
-  #fullness(project: Project): 'no' | 'runtime' | 'tenant' {
+  #fullness(project: Occupant): 'no' | 'runtime' | 'tenant' {
     const { view } = this.#ports;
     if (this.#rules.role === 'dedicated') return 'no';
     const { sharedRuntimes, hotProjects } = view;
@@ -216,7 +216,7 @@ export class Projects {
     return maxMb !== undefined && this.#rules.memoryBytes() > maxMb * BYTES_PER_MIB;
   }
 
-  #victims(project: Project, full: 'runtime' | 'tenant'): readonly Place[] {
+  #victims(project: Occupant, full: 'runtime' | 'tenant'): readonly Place[] {
     const tenant = tenantOf(project);
     return this.#places().filter((place) => full === 'runtime' || place.tenant === tenant);
   }
@@ -241,7 +241,9 @@ export class Projects {
     await project.leave(reason, { tell: false });
   }
 
-  #changed(project: Project): void {
+  #changed({ key }: Occupant): void {
+    const project = this.#projects.get(key);
+    if (project === undefined) return;
     if (this.#roomWaiters > 0 && project.idle) this.#room.notify();
     this.#settle(project);
   }
@@ -266,7 +268,7 @@ export class Projects {
     else void project.leave(placement.reason, { tell: true, to: placement.to });
   }
 
-  #gone(project: Project): void {
+  #gone(project: Occupant): void {
     if (this.#projects.get(project.key) === project) this.#projects.delete(project.key);
     this.#inRoom.delete(project);
     this.#room.notify();
@@ -274,6 +276,6 @@ export class Projects {
   }
 }
 
-function tenantOf(project: Project): string {
+function tenantOf(project: Occupant): string {
   return parseInstanceId(project.key)?.tenant ?? '';
 }
