@@ -204,6 +204,20 @@ const HOT: readonly Row[] = [
     [],
   ],
   [
+    'rolls again before it was done: the one in between goes, the one that serves stays',
+    hotSpec({ maxInstances: 1 }),
+    {
+      ...ROLLING,
+      served: 'new',
+      hot: [hot('p')],
+      runtimes: [
+        bound('o', 'p', 'ready', { revision: 'old', isServing: true }),
+        bound('m', 'p', 'ready', { revision: 'mid', instances: 1 }),
+      ],
+    },
+    ['drain m Replaced', ...create(1, 'dedicated')],
+  ],
+  [
     'rolls: no more at once than maxSurge',
     hotSpec({}),
     {

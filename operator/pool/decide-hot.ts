@@ -104,9 +104,18 @@ function homeOf(project: HotProject, live: readonly SeenRuntime[], observed: Obs
   const mine = live.filter((one) => one.binding?.project === project.project);
   const isFresh = (one: SeenRuntime): boolean =>
     isCurrent(one, observed) && isSameClass(one.resources, project.resources);
-  const [fresh, ...extra] = mine.filter(isFresh).sort((a, b) => -byWorth(a, b));
-  const old = mine.filter((one) => !isFresh(one));
-  return { project, fresh, old, extra, isReady: mine.some(isReady) };
+  const [fresh, ...others] = mine.filter(isFresh).sort((a, b) => -byWorth(a, b));
+  // Of a roll-out that another one overtook there may be two: the one that serves is enough.
+  const [old, ...older] = mine
+    .filter((one) => !isFresh(one))
+    .sort((a, b) => Number(b.isServing) - Number(a.isServing) || -byWorth(a, b));
+  return {
+    project,
+    fresh,
+    old: old === undefined ? [] : [old],
+    extra: [...others, ...older],
+    isReady: mine.some(isReady),
+  };
 }
 
 /** Dedicated runtimes follow the shared ones: projects are handed to the revision that is served. */

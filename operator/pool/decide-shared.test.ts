@@ -96,6 +96,18 @@ const SHARED: readonly Row[] = [
     create(1),
   ],
   [
+    'waits long when many starts in a row failed',
+    { replicas: 1 },
+    { failuresByRevision: new Map([['new', failures(9, 5_000)]]) },
+    [],
+  ],
+  [
+    'does not wait long for what had served, however often it ended',
+    { replicas: 1 },
+    { failuresByRevision: new Map([['new', { ...failures(9, 1_001), hadServed: true }]]) },
+    create(1),
+  ],
+  [
     'waits longer for a module that does not load',
     { replicas: 1 },
     { failuresByRevision: new Map([['new', failures(1, 9_000, 'AgentModuleInvalid')]]) },

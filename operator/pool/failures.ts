@@ -40,7 +40,15 @@ export function countFailures(
 }
 
 function oneMore(before: Failures | undefined, death: Death, nowMs: number): Failures {
-  const { reason, message, stack } = death;
+  const { reason, message, stack, servedMs } = death;
   const count = (before?.count ?? 0) + 1;
-  return { count, lastMs: nowMs, reason, message, ...(stack === undefined ? {} : { stack }) };
+  const hadServed = servedMs !== undefined;
+  return {
+    count,
+    lastMs: nowMs,
+    reason,
+    message,
+    hadServed,
+    ...(stack === undefined ? {} : { stack }),
+  };
 }

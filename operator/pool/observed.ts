@@ -50,6 +50,8 @@ export interface Failures {
   readonly reason: ExitReason | 'StartTimeout' | 'Silent';
   readonly message: string;
   readonly stack?: string;
+  /** The last one that ended had been ready: its agents ended it, not its start. */
+  readonly hadServed?: boolean;
 }
 
 export type Rollout =

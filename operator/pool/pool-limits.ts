@@ -11,6 +11,8 @@ export interface PoolLimits {
   /** Second failure in a row waits this long, each further one twice as long. The first is made good at once. */
   readonly restartBackoffMinMs: number;
   readonly restartBackoffMaxMs: number;
+  /** The same after one that had been ready: what a project's agents do must not make all others wait for long. */
+  readonly lostBackoffMaxMs: number;
   /** A module that does not load is hardly mended by another try. */
   readonly moduleRetryMinMs: number;
   /** Failures in a row from which on a pool is said to be crash-looping. */
@@ -34,6 +36,7 @@ export const POOL_LIMITS: PoolLimits = Object.freeze({
   stableMs: 5_000,
   restartBackoffMinMs: 250,
   restartBackoffMaxMs: 30_000,
+  lostBackoffMaxMs: 1_000,
   moduleRetryMinMs: 10_000,
   crashLoopFailures: 3,
   demotionPollMs: 250,

@@ -51,10 +51,10 @@ export function byWorth(a: SeenRuntime, b: SeenRuntime): number {
 /** When to start again after failures in a row (monotonic ms). */
 export function retryAtMs(failures: Failures | undefined, limits: PoolLimits): number {
   if (failures === undefined) return -Infinity;
-  const { restartBackoffMinMs, restartBackoffMaxMs, moduleRetryMinMs } = limits;
+  const { restartBackoffMinMs, moduleRetryMinMs } = limits;
+  const maxMs = failures.hadServed === true ? limits.lostBackoffMaxMs : limits.restartBackoffMaxMs;
   const doublings = Math.min(failures.count - 2, 30);
-  const backoffMs =
-    doublings < 0 ? 0 : Math.min(restartBackoffMaxMs, restartBackoffMinMs * 2 ** doublings);
+  const backoffMs = doublings < 0 ? 0 : Math.min(maxMs, restartBackoffMinMs * 2 ** doublings);
   const leastMs = failures.reason === 'AgentModuleInvalid' ? moduleRetryMinMs : 0;
   return failures.lastMs + Math.max(backoffMs, leastMs);
 }

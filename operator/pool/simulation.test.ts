@@ -34,6 +34,7 @@ class Simulation {
   async run(): Promise<void> {
     this.#put();
     await this.#world.start();
+    await this.#world.pass(0);
     for (let step = 0; step < STEPS; step++) {
       await this.#event();
       await this.#world.pass(this.#dice.pick([10, 100, 1_000, 5_000, 40_000]));

@@ -130,24 +130,27 @@ export class FakeRuntime {
 
   #heartbeat(): void {
     const { name, pool, role, template } = this.request;
-    void this.#parts.store.heartbeat(
-      {
-        incarnation: name,
-        pool,
-        address: `unix:/fake/${name}`,
-        role,
-        revision: template.revision,
-        protocolMin: 1,
-        protocolMax: 1,
-        maxConcurrentTasks: 10,
-        agents: [],
-        ready: this.#isReady,
-        draining: this.#isDraining,
-        instances: this.#claim === undefined ? 0 : 1,
-        ...(this.binding === undefined ? {} : { bound: this.binding.project }),
-      },
-      LEASE_TTL_MS,
-    );
+    // Refused once it was taken out of the store: it is about to be ended.
+    this.#parts.store
+      .heartbeat(
+        {
+          incarnation: name,
+          pool,
+          address: `unix:/fake/${name}`,
+          role,
+          revision: template.revision,
+          protocolMin: 1,
+          protocolMax: 1,
+          maxConcurrentTasks: 10,
+          agents: [],
+          ready: this.#isReady,
+          draining: this.#isDraining,
+          instances: this.#claim === undefined ? 0 : 1,
+          ...(this.binding === undefined ? {} : { bound: this.binding.project }),
+        },
+        LEASE_TTL_MS,
+      )
+      .catch(() => undefined);
   }
 
   /** Claims its project while it is HOT, gives it up when it is not. */
