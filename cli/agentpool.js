@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 /** The `bin`: plain JavaScript, so that any Node can start it; under one older than the product needs it runs itself again with the project's. */
 import { spawn } from 'node:child_process';
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import module from 'node:module';
+import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
@@ -13,10 +15,15 @@ const TETHER = 'AGENTPOOL_TETHER';
 if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
   if (process.env[TETHER] !== undefined) {
     delete process.env[TETHER];
-    const tether = createReadStream('', { fd: TETHER_FD });
+    const tether = new Socket({ fd: TETHER_FD, readable: true, writable: false });
     tether.on('close', () => process.kill(process.pid, 'SIGTERM')).on('error', () => undefined);
-    tether.resume();
+    // It alone must not keep a command alive that has nothing more to do.
+    tether.resume().unref();
   }
+  // Stripped and compiled code is kept: the second start needs half the time. A folder that cannot be written is no cache.
+  module.enableCompileCache(
+    fileURLToPath(new URL('../node_modules/.cache/agentpool/compiled', import.meta.url)),
+  );
   const { main } = await import('./main.ts');
   await main(process.argv.slice(2));
 } else {

@@ -1,8 +1,7 @@
 /** The gateway's gRPC edge: the two public services, health and reflection on one port, limits per message and connection, an orderly end. */
 import type { Server, ServerOptions } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
-import { loadSync } from '@grpc/proto-loader';
-import { HealthImplementation, protoPath as healthProto } from 'grpc-health-check';
+import { HealthImplementation } from 'grpc-health-check';
 import { serverOptions } from '../../platform/grpc/grpc-options.ts';
 import { startGrpcServer } from '../../platform/grpc/grpc-server.ts';
 import {
@@ -61,8 +60,7 @@ export async function startGrpcGateway(edge: GrpcEdge, listen: string): Promise<
   let ownAddress = listen;
   const register = (server: Server): void => {
     health.addToServer(server);
-    // Health described too: a client that goes by reflection alone can ask for it.
-    new ReflectionService({ ...reflectionPackage(), ...loadSync(healthProto) }).addToServer(server);
+    new ReflectionService(reflectionPackage()).addToServer(server);
     // What a later version brings is left out, and so answered with UNIMPLEMENTED.
     server.addService(agentPoolService, {
       Execute: executeHandler(edge),
