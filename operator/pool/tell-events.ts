@@ -101,10 +101,10 @@ function hotEvents({ observedBefore, observed, spec, specBefore }: Pass): NewEve
       reason: 'HotCapacityReached',
       message: `more projects are HOT than tiers.hot.maxInstances (${hotPlaces(spec)}) allows`,
     });
-  const readyBefore = boundReady(observedBefore);
-  const housed = new Set(observedBefore?.runtimes.map((one) => one.binding?.project));
-  for (const [name, project] of boundReady(observed))
-    if (!readyBefore.has(name) && housed.has(project) && observedBefore !== undefined)
+  if (observedBefore === undefined) return events;
+  const servedBefore = served(observedBefore);
+  for (const project of served(observed))
+    if (!servedBefore.has(project))
       events.push({
         reason: 'Promoted',
         message: `${projectLabel(project)} has a runtime of its own`,
@@ -112,11 +112,15 @@ function hotEvents({ observedBefore, observed, spec, specBefore }: Pass): NewEve
   return events;
 }
 
-function boundReady(observed: Observed | undefined): ReadonlyMap<string, string> {
-  const bound = (observed?.runtimes ?? []).flatMap((one): [string, string][] =>
-    one.binding !== undefined && one.state.at === 'ready' ? [[one.name, one.binding.project]] : [],
+/** Projects with a runtime of their own that is up, or was and will be again. */
+function served({ runtimes }: Observed): ReadonlySet<string> {
+  return new Set(
+    runtimes.flatMap(({ state, binding }) =>
+      binding !== undefined && (state.at === 'ready' || state.at === 'unready')
+        ? [binding.project]
+        : [],
+    ),
   );
-  return new Map(bound);
 }
 
 function actionEvents(action: Action, { observed, specBefore, spec }: Pass): NewEvent[] {
