@@ -136,7 +136,8 @@ function actionEvents(action: Action, { observed, specBefore, spec }: Pass): New
       return [{ reason: 'Bound', message: `${action.name} to ${projectLabel(action.project)}` }];
     case 'drain': {
       const project = of(action.name)?.binding?.project;
-      if (action.why === 'ScaledDown')
+      // What a stalled roll-out leaves over goes, too, but nobody asked for fewer.
+      if (action.why === 'ScaledDown' && observed.rollout.at !== 'stalled')
         return [{ reason: 'ScaledDown', message: `${action.name} is drained` }];
       if (project === undefined || action.why === 'Replaced') return [];
       return [{ reason: 'Demoted', message: `${projectLabel(project)}: ${DEMOTION[action.why]}` }];
