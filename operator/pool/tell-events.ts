@@ -124,7 +124,6 @@ function served({ runtimes }: Observed): ReadonlySet<string> {
 }
 
 function actionEvents(action: Action, { observed, specBefore, spec }: Pass): NewEvent[] {
-  const of = (name: string) => observed.runtimes.find((one) => one.name === name);
   switch (action.do) {
     case 'create':
       return specBefore !== undefined &&
@@ -134,17 +133,24 @@ function actionEvents(action: Action, { observed, specBefore, spec }: Pass): New
         : [];
     case 'bind':
       return [{ reason: 'Bound', message: `${action.name} to ${projectLabel(action.project)}` }];
-    case 'drain': {
-      const project = of(action.name)?.binding?.project;
-      // What a stalled roll-out leaves over goes, too, but nobody asked for fewer.
-      if (action.why === 'ScaledDown' && observed.rollout.at !== 'stalled')
-        return [{ reason: 'ScaledDown', message: `${action.name} is drained` }];
-      if (project === undefined || action.why === 'Replaced') return [];
-      return [{ reason: 'Demoted', message: `${projectLabel(project)}: ${DEMOTION[action.why]}` }];
-    }
+    case 'drain':
+      return drainEvents(action, observed);
     case 'remove':
       return [];
   }
+}
+
+function drainEvents(
+  { name, why }: Extract<Action, { do: 'drain' }>,
+  { runtimes, rollout }: Observed,
+): NewEvent[] {
+  if (why === 'Replaced') return [];
+  // What a stalled roll-out leaves over goes, too, but nobody asked for fewer.
+  if (why === 'ScaledDown')
+    return rollout.at === 'stalled' ? [] : [{ reason: why, message: `${name} is drained` }];
+  const project = runtimes.find((one) => one.name === name)?.binding?.project;
+  if (project === undefined) return [];
+  return [{ reason: 'Demoted', message: `${projectLabel(project)}: ${DEMOTION[why]}` }];
 }
 
 const DEMOTION = {
