@@ -39,7 +39,7 @@ function section({ path, command }: Leaf): string {
   return [
     `## agentpool ${path}${names.join('')}`,
     '',
-    `${sentence(command.description())}`,
+    sentence(command.description()),
     ...table,
   ].join('\n');
 }

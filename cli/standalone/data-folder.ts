@@ -57,7 +57,7 @@ export async function openDataFolder({
     const storePath = socketPathFor(path);
     const server = await StoreServer.listen(storePath, {
       store,
-      access: secrets.scopeOf,
+      access: (token) => secrets.scopeOf(token),
       clock: systemClock,
       log,
     });

@@ -7,11 +7,9 @@ import { parseEnv } from 'node:util';
 export async function readDotEnv(
   folder: string,
 ): Promise<readonly { readonly name: string; readonly value: string }[]> {
-  const text = await readFile(join(folder, '.env'), 'utf8').catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return '';
-      throw error;
-    },
-  );
+  const text = await readFile(join(folder, '.env'), 'utf8').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  });
   return Object.entries(parseEnv(text)).map(([name, value]) => ({ name, value: value ?? '' }));
 }

@@ -15,10 +15,10 @@ import { openDataFolder } from './data-folder.ts';
 import { hostAndPort, type ListenOptions, reachableHost } from './listen-addresses.ts';
 import { PoolNews } from './pool-news.ts';
 import { type ReadyPool, readyText } from './ready-text.ts';
-import { DRAIN_MS_MAX, type Edges, startEdges } from './start-edges.ts';
+import type { Edges, EdgesOptions } from './start-edges.ts';
 import { startError } from './start-error.ts';
 import { openSource, operate, startDriver, type WantedFiles } from './start-operator.ts';
-import { listenForStop } from './stop-signals.ts';
+import { DRAIN_MS_MAX, listenForStop } from './stop-signals.ts';
 
 export interface ServeOptions {
   readonly terminal: Terminal;
@@ -95,12 +95,10 @@ async function start(
       closers.add('source', () => source.close());
       return source;
     }),
-    startEdges({ store, secrets: folder.secrets, access, listen, log, name: 'standalone' }).then(
-      (edges) => {
-        closers.add('edges', () => edges.stop());
-        return edges;
-      },
-    ),
+    startEdges({ store, secrets: folder.secrets, access, listen, log }).then((edges) => {
+      closers.add('edges', () => edges.stop());
+      return edges;
+    }),
   ] as const;
   // All of them, also when one fails: each that was started must be taken down again.
   await Promise.allSettled(starting);
@@ -108,6 +106,12 @@ async function start(
   const operator = await operate({ store, driver, source, log, endpoint: edges.grpc });
   closers.add('operator', () => operator.stop());
   return { store, edges, operator };
+}
+
+/** Loaded only now: meanwhile the bundler, which is a process of its own, is at work. */
+async function startEdges(options: Omit<EdgesOptions, 'name'>): Promise<Edges> {
+  const edges = await import('./start-edges.ts');
+  return edges.startEdges({ ...options, name: 'standalone' });
 }
 
 function followNews(

@@ -11,6 +11,7 @@ import type { Store } from '../../platform/store/store.ts';
 import { packageVersion } from '../version.ts';
 import { hostAndPort, type ListenOptions } from './listen-addresses.ts';
 import type { Secrets } from './secrets.ts';
+import { DRAIN_MS_MAX } from './stop-signals.ts';
 
 export interface EdgesOptions {
   readonly store: Store;
@@ -32,8 +33,6 @@ export interface Edges {
   stop(): Promise<void>;
 }
 
-/** A task may take this long after the server was told to stop; a second signal ends it sooner. */
-export const DRAIN_MS_MAX = 300_000;
 const NAMESPACE = 'default';
 const REQUEST_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -51,7 +50,7 @@ export async function startEdges(options: EdgesOptions): Promise<Edges> {
     name,
     grpcListen: hostAndPort(listen.host, listen.grpc),
     defaultNamespace: NAMESPACE,
-    runtimeKey: secrets.runtimeKey,
+    runtimeKey: (pool) => secrets.runtimeKey(pool),
     drainMsMax: DRAIN_MS_MAX,
   });
   const http = await startHttpGateway({

@@ -10,6 +10,9 @@ export interface StopSignals {
   unlisten(): void;
 }
 
+/** A task may take this long after the first signal; the second ends it sooner. */
+export const DRAIN_MS_MAX = 300_000;
+
 const SIGNAL_EXIT = 128;
 
 export function listenForStop(terminal: Terminal): StopSignals {

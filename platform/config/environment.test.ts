@@ -169,11 +169,7 @@ describe('a variable that is not in yet', () => {
 describe('what is not for pools', () => {
   it.each<[Variables, Partial<Environment>]>([
     [{ LOG_LEVEL: 'DEBUG' }, { logLevel: 'debug' }],
-    [{}, { logLevel: undefined, client: { server: undefined, token: undefined } }],
-    [
-      { AGENTPOOL_SERVER: 'http://localhost:8080', AGENTPOOL_TOKEN: 'secret' },
-      { client: { server: 'http://localhost:8080', token: 'secret' } },
-    ],
+    [{}, { logLevel: undefined }],
   ])('%j', (variables, expected) => {
     expect(environmentOf(variables)).toMatchObject(expected);
   });

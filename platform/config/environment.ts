@@ -1,4 +1,4 @@
-/** The environment as configuration: defaults of pools, the log level, where clients call. Takes the variables as an argument. */
+/** The environment as configuration: defaults of pools, the log level. Takes the variables as an argument. */
 import { type FieldPath, schemaAt } from '../../api/json-schema.ts';
 import { layDefaults, type PartialSpec } from '../../api/spec-defaults.ts';
 import { LOG_LEVELS, type LogLevel } from '../log.ts';
@@ -14,8 +14,6 @@ export interface Environment {
   readonly sources: ReadonlyMap<string, string>;
   /** Undefined: the process chooses. */
   readonly logLevel: LogLevel | undefined;
-  /** What clients use where no option says otherwise. */
-  readonly client: { readonly server: string | undefined; readonly token: string | undefined };
   /** One sentence for each variable that is set and has no effect. */
   readonly warnings: readonly string[];
 }
@@ -42,14 +40,10 @@ export function readEnvironment(variables: Variables): ReadEnvironment {
   }
   const logLevel = readLogLevel(textOf('LOG_LEVEL', variables), problems);
   if (problems.length > 0) return { ok: false, problems };
-  const client = {
-    server: textOf('AGENTPOOL_SERVER', variables),
-    token: textOf('AGENTPOOL_TOKEN', variables),
-  };
   const warnings = LATER_VARIABLES.filter((name) => textOf(name, variables) !== undefined).map(
     (name) => `${name} is set, but has no effect in this version: unset it`,
   );
-  return { ok: true, environment: { specDefaults, sources, logLevel, client, warnings } };
+  return { ok: true, environment: { specDefaults, sources, logLevel, warnings } };
 }
 
 type Part =

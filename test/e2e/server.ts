@@ -64,6 +64,15 @@ export function startStandalone(
   return start(['standalone', ...files, '--data', place.data, ...FREE_PORTS], place.data, options);
 }
 
+/** `agentpool dev`: a module without a manifest. */
+export function startDev(
+  module: string,
+  data: string,
+  options: StartOptions = {},
+): Promise<Server> {
+  return start(['dev', module, '--data', data, ...FREE_PORTS], data, options);
+}
+
 /** `agentpool gateway`: another gateway on the data folder of a running server. */
 export function startGateway(data: string, options: StartOptions = {}): Promise<Server> {
   return start(['gateway', '--data', data, ...FREE_PORTS], data, options);
