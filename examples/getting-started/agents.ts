@@ -47,7 +47,10 @@ const writer = defineAgent({
 const slow = defineAgent({
   name: 'slow',
   description: 'Works for some seconds: { "seconds": 5 }. Cancel it, or give it a deadline.',
-  input: { type: ['object', 'string', 'null'], properties: { seconds: { type: 'number', minimum: 0, maximum: 300 } } },
+  input: {
+    type: ['object', 'string', 'null'],
+    properties: { seconds: { type: 'number', minimum: 0, maximum: 300 } },
+  },
   async process(task, { signal }) {
     const seconds: number = task.input?.seconds ?? 5;
     await new Promise<void>((resolve, reject) => {

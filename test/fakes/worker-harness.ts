@@ -1,14 +1,32 @@
 /** Plays the host to a worker host in process, message by message, on a fake clock. */
-import type { FromWorker, RunOutcome, TaskStart, ToWorker, WorkerLimits } from '../../agent-runtime/worker/protocol.ts';
+import type {
+  FromWorker,
+  RunOutcome,
+  TaskStart,
+  ToWorker,
+  WorkerLimits,
+} from '../../agent-runtime/worker/protocol.ts';
 import { createWorkerHost, type WorkerHost } from '../../agent-runtime/worker/worker-host.ts';
 import type { Payload, StateEntry } from '../../platform/store/store.ts';
 import { decodeValue } from '../../proto/value-codec.ts';
 import { FakeClock, settle } from './fake-clock.ts';
 
-export const LIMITS: WorkerLimits = { stateBytesMax: 10_000, answerBytesMax: 50_000, conversationsCachedMax: 3, conversationWindowTurns: 4, chunkBytesUntakenMax: 4_000 };
+export const LIMITS: WorkerLimits = {
+  stateBytesMax: 10_000,
+  answerBytesMax: 50_000,
+  conversationsCachedMax: 3,
+  conversationWindowTurns: 4,
+  chunkBytesUntakenMax: 4_000,
+};
 
-export const textPayload = (text: string): Payload => ({ arm: 'text', body: new TextEncoder().encode(text) });
-export const jsonPayload = (value: unknown): Payload => ({ arm: 'json_utf8', body: new TextEncoder().encode(JSON.stringify(value)) });
+export const textPayload = (text: string): Payload => ({
+  arm: 'text',
+  body: new TextEncoder().encode(text),
+});
+export const jsonPayload = (value: unknown): Payload => ({
+  arm: 'json_utf8',
+  body: new TextEncoder().encode(JSON.stringify(value)),
+});
 
 export function readPayload({ arm, body }: Payload): unknown {
   if (arm === 'json') return decodeValue(body);
@@ -31,13 +49,20 @@ export class WorkerHarness {
       random: { float: () => 0.5, id: () => 'id' },
       post: (message) => {
         this.messages.push(message);
-        if (message.type === 'chunk' && this.takesChunks) queueMicrotask(() => this.take(message.run, message.payload.body.length));
+        if (message.type === 'chunk' && this.takesChunks)
+          queueMicrotask(() => this.take(message.run, message.payload.body.length));
       },
     });
   }
 
   /** An open session with this state. */
-  static async serving(agents: unknown, options: { readonly state?: readonly StateEntry[]; readonly limits?: Partial<WorkerLimits> } = {}): Promise<WorkerHarness> {
+  static async serving(
+    agents: unknown,
+    options: {
+      readonly state?: readonly StateEntry[];
+      readonly limits?: Partial<WorkerLimits>;
+    } = {},
+  ): Promise<WorkerHarness> {
     const harness = new WorkerHarness(agents, options.limits);
     await harness.open();
     harness.send({ type: 'restore', session: 1, state: options.state ?? [] });
@@ -49,7 +74,19 @@ export class WorkerHarness {
   }
 
   async open(session = 1): Promise<void> {
-    this.send({ type: 'open', session, start: { namespace: 'default', pool: 'pool', tenant: 'acme', project: 'web', tier: 'WARM', config: { colour: 'blue' }, instanceId: 'default~pool~acme~web' } });
+    this.send({
+      type: 'open',
+      session,
+      start: {
+        namespace: 'default',
+        pool: 'pool',
+        tenant: 'acme',
+        project: 'web',
+        tier: 'WARM',
+        config: { colour: 'blue' },
+        instanceId: 'default~pool~acme~web',
+      },
+    });
     await settle();
   }
 
@@ -92,7 +129,9 @@ export class WorkerHarness {
   }
 
   of<Type extends FromWorker['type']>(type: Type): Extract<FromWorker, { type: Type }>[] {
-    return this.messages.filter((message): message is Extract<FromWorker, { type: Type }> => message.type === type);
+    return this.messages.filter(
+      (message): message is Extract<FromWorker, { type: Type }> => message.type === type,
+    );
   }
 
   outcome(run: number): RunOutcome | undefined {
