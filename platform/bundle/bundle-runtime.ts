@@ -33,8 +33,10 @@ interface BundleRecord {
 }
 
 const RECORD = 'bundle.json';
-/** The one in use and the one before, which a process that is being replaced may still import. */
-const KEPT = 2;
+/** An empty file whose time of change is the time of the bundle's last use. */
+const USED = 'used';
+/** Bundles that nobody asked for in this time go: a server that runs imports its worker bundle as long as it runs. */
+const UNUSED_MS_MAX = 30 * 86_400_000;
 
 export async function bundleRuntime(request: RuntimeBundleRequest): Promise<RuntimeBundles> {
   const key = createHash('sha256')
@@ -50,14 +52,14 @@ export async function bundleRuntime(request: RuntimeBundleRequest): Promise<Runt
     .digest('hex');
   const folders = await listFolders(request.cacheFolder);
   for (const folder of folders) {
-    if (await isFresh(folder, key)) return pathsIn(folder, request);
+    if (!(await isFresh(folder.path, key))) continue;
+    await markUsed(folder.path);
+    return pathsIn(folder.path, request);
   }
   const folder = await makeBundles(request, key);
-  await Promise.all(
-    folders
-      .slice(0, Math.max(0, folders.length - KEPT + 1))
-      .map((old) => rm(old, { recursive: true, force: true })),
-  );
+  const { mtimeMs: madeMs } = await stat(join(folder, USED));
+  const unused = folders.filter(({ usedMs }) => usedMs < madeMs - UNUSED_MS_MAX);
+  await Promise.all(unused.map(({ path }) => rm(path, { recursive: true, force: true })));
   return pathsIn(folder, request);
 }
 
@@ -96,8 +98,14 @@ async function makeBundles(request: RuntimeBundleRequest, key: string): Promise<
     result.outputFiles.map((file) => writeFile(join(draft, nameOf(file.path)), file.contents)),
   );
   await writeFile(join(draft, RECORD), JSON.stringify({ key, inputs } satisfies BundleRecord));
+  await markUsed(draft);
   await settleIn(draft, folder);
   return folder;
+}
+
+/** A cache that cannot be written is used all the same. */
+async function markUsed(folder: string): Promise<void> {
+  await writeFile(join(folder, USED), '').catch(() => undefined);
 }
 
 /** The name is made of the content, so a folder that is there already differs in its record at most. */
@@ -134,19 +142,24 @@ async function describe(path: string): Promise<BundleRecord['inputs'][number]> {
   return { path, size, changedMs: mtimeMs };
 }
 
-/** Oldest first; what a crash left half made is among them, and goes with the others. */
-async function listFolders(cacheFolder: string): Promise<string[]> {
+interface CachedFolder {
+  readonly path: string;
+  readonly usedMs: number;
+}
+
+/** What a crash left half made is among them, and goes with the others. */
+async function listFolders(cacheFolder: string): Promise<CachedFolder[]> {
   await mkdir(cacheFolder, { recursive: true });
-  const entries = (await readdir(cacheFolder, { withFileTypes: true })).filter((entry) =>
-    entry.isDirectory(),
+  const entries = await readdir(cacheFolder, { withFileTypes: true });
+  return Promise.all(
+    entries
+      .filter((entry) => entry.isDirectory())
+      .map(async ({ name }) => {
+        const path = join(cacheFolder, name);
+        const used = await stat(join(path, USED)).catch(() => stat(path));
+        return { path, usedMs: used.mtimeMs };
+      }),
   );
-  const aged = await Promise.all(
-    entries.map(async ({ name }) => ({
-      path: join(cacheFolder, name),
-      ms: (await stat(join(cacheFolder, name))).mtimeMs,
-    })),
-  );
-  return aged.sort((one, other) => one.ms - other.ms).map(({ path }) => path);
 }
 
 function pathsIn(folder: string, { entries }: RuntimeBundleRequest): RuntimeBundles {
