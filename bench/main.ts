@@ -1,0 +1,71 @@
+/** `npm run bench [-- name …]`: runs benchmarks one after the other, prints each beside its baseline and goals, keeps the figures as JSON. */
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { REPOSITORY } from '../test/e2e/server.ts';
+import { describeMachine } from './measure/machine.ts';
+import type { BenchProgram } from './program.ts';
+import { cold } from './programs/cold.ts';
+import { commit } from './programs/commit.ts';
+import { connect } from './programs/connect.ts';
+import { density } from './programs/density.ts';
+import { failover } from './programs/failover.ts';
+import { gatewayOverhead } from './programs/gateway-overhead.ts';
+import { idle } from './programs/idle.ts';
+import { lease } from './programs/lease.ts';
+import { link } from './programs/link.ts';
+import { start } from './programs/start.ts';
+import { store } from './programs/store.ts';
+import { warm } from './programs/warm.ts';
+import { printMachine, printReport, writeResult } from './report.ts';
+
+const PROGRAMS: readonly BenchProgram[] = [
+  gatewayOverhead,
+  connect,
+  warm,
+  cold,
+  lease,
+  density,
+  idle,
+  failover,
+  commit,
+  start,
+  link,
+  store,
+];
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    smoke: { type: 'boolean', default: false },
+    results: { type: 'string', default: join(REPOSITORY, 'bench', 'results') },
+    list: { type: 'boolean', default: false },
+  },
+});
+
+if (values.list) {
+  for (const { id, name, about } of PROGRAMS)
+    console.log(`${id.padEnd(4)} ${name.padEnd(18)} ${about}`);
+} else await runAll(chosen(positionals));
+
+function chosen(names: readonly string[]): readonly BenchProgram[] {
+  if (names.length === 0) return PROGRAMS;
+  return names.map((wanted) => {
+    const program = PROGRAMS.find(({ id, name }) => name === wanted || id === wanted.toUpperCase());
+    if (program === undefined)
+      throw new Error(
+        `no benchmark ${wanted}; there are ${PROGRAMS.map(({ name }) => name).join(', ')}`,
+      );
+    return program;
+  });
+}
+
+async function runAll(programs: readonly BenchProgram[]): Promise<void> {
+  const size = values.smoke ? 'smoke' : 'full';
+  for (const program of programs) {
+    const machine = await describeMachine();
+    printMachine(machine);
+    const report = await program.run(size);
+    printReport(program, report);
+    console.log(`→ ${writeResult(values.results, { program, machine, report, size })}\n`);
+  }
+}

@@ -1,0 +1,54 @@
+/** How long the server takes to its first word "ready": with what earlier starts have cached, and without. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { REPOSITORY } from '../../test/e2e/server.ts';
+import { cells, figuresOf } from '../measure/figures.ts';
+import { atMost, type BenchProgram } from '../program.ts';
+import { benchManifest } from '../served/bench-agents.ts';
+import { ServedPool } from '../served/served-pool.ts';
+
+const MANIFEST = benchManifest({ hot: 'standby: 1' });
+const CACHE = join(REPOSITORY, 'node_modules', '.cache', 'agentpool');
+
+export const start: BenchProgram = {
+  name: 'start',
+  id: '',
+  about:
+    'from the start of the process to the line that says ready (one shared runtime, one standby), a new data folder each; first: without bundles and compiled code of earlier starts',
+  async run(size) {
+    const count = size === 'full' ? 7 : 1;
+    const first: number[] = [];
+    const later: number[] = [];
+    for (let done = 0; done < count; done += 1) {
+      if (size === 'full' && done < 3) {
+        rmSync(CACHE, { recursive: true, force: true });
+        first.push(await timeStart());
+      }
+      later.push(await timeStart());
+    }
+    const figures = { first: figuresOf(first), later: figuresOf(later) };
+    return {
+      manifests: [MANIFEST],
+      rows: [
+        ...(first.length === 0
+          ? []
+          : [{ way: 'first start of a checkout', ...cells(figures.first) }]),
+        { way: 'later start', ...cells(figures.later) },
+      ],
+      goals: [
+        ...(first.length === 0
+          ? []
+          : [atMost('first start: median', figures.first.p50Ms, 3000, 'ms')]),
+        atMost('later start: median', figures.later.p50Ms, 3000, 'ms'),
+      ],
+      data: figures,
+    };
+  },
+};
+
+async function timeStart(): Promise<number> {
+  const served = await ServedPool.start(MANIFEST);
+  const { readyMs } = served.server;
+  await served.stop();
+  return readyMs;
+}
