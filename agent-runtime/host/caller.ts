@@ -31,6 +31,8 @@ export class Caller {
   readonly incoming: IncomingTask;
   /** The task found a live instance. */
   hit = true;
+  /** Epoch under which the project left this runtime while the caller waited; 0: it was not here. */
+  leftEpoch = 0;
   /** Bytes of chunks that its window has no room for. */
   blocked = false;
   readonly #clock: Clock;

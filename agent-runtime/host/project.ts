@@ -180,12 +180,8 @@ export class Project {
           this.#signal.notify();
           this.#ports.changed(this);
         },
-        workerLost: () => {
-          this.#workerLost(instance);
-        },
-        claimLost: () => {
-          this.lost();
-        },
+        workerLost: () => this.#workerLost(instance),
+        claimLost: () => this.lost(),
         offerAgain: (callers) => {
           for (const caller of callers) this.offer(caller);
         },
@@ -279,9 +275,11 @@ export class Project {
 
   /** Nothing of it is left here; who is parked goes to the owner, or asks anew. */
   #depart(owner: Owner | undefined): void {
+    const epoch = this.instance?.epoch ?? 0;
     this.#state = { type: 'gone' };
     this.#ports.gone(this);
     for (const caller of this.#parking.takeAll()) {
+      caller.leftEpoch = epoch;
       if (owner === undefined) this.#ports.offer(caller);
       else caller.elsewhere(owner, owner.epoch);
     }

@@ -101,7 +101,7 @@ export class Projects {
       return;
     }
     const project = this.open(caller.header.project);
-    if (project === undefined) caller.elsewhere(undefined, 0);
+    if (project === undefined) caller.elsewhere(undefined, caller.leftEpoch);
     else project.offer(caller);
   }
 
@@ -165,13 +165,13 @@ export class Projects {
   }
 
   async #enterRoom(project: Occupant, wanted: () => boolean): Promise<boolean> {
-    while (!this.#inRoom.has(project)) {
+    for (let tries = 0; !this.#inRoom.has(project); tries += 1) {
       const full = this.#fullness(project);
       if (full === 'no') {
         this.#inRoom.add(project);
         break;
       }
-      this.#ports.metrics.quotaRejected('instances');
+      if (tries === 0) this.#ports.metrics.quotaRejected('instances');
       const victim = chooseVictim(this.#victims(project, full));
       if (victim === undefined) await this.#waitForRoom();
       else await this.#evict(victim, 'count');

@@ -2,6 +2,7 @@
  * A runtime without its process: joins lease, pool view, workers and projects, and is what the link server hands tasks and calls to.
  * Everything that touches the machine comes in as a port, so it runs unchanged in the simulation.
  */
+import { AppError } from '../../core/errors.ts';
 import { heapClassMb } from '../../core/heap-class.ts';
 import { poolKeyOfProject, type ProjectKey } from '../../core/identifiers.ts';
 import type { Timer } from '../../platform/clock.ts';
@@ -143,6 +144,9 @@ export class RuntimeHost implements TaskHandler {
 
   /** The operator gives a standby its project. */
   async bind(project: ProjectKey, bindingId: string): Promise<void> {
+    if (this.#identity.role !== 'dedicated' || this.#phase !== 'open') {
+      throw new AppError('RUNTIME_LOST', 'this runtime is no standby', { retryAfterMs: 1000 });
+    }
     this.#binding.bind(project, bindingId);
   }
 

@@ -1,5 +1,5 @@
 /**
- * Looks at every worker once a second: who uses more memory than its quota is ended, who answers nothing and has no task whose
+ * Looks at every busy worker once a second, at idle ones less often: who uses more memory than its quota is ended, who answers nothing and has no task whose
  * deadline would end it is ended too. Says whether the process runs short of memory.
  */
 import { heapClassMb } from '../../core/heap-class.ts';
@@ -9,6 +9,8 @@ import type { Project } from './project.ts';
 import type { WorkerHandle } from './worker-handle.ts';
 
 const INTERVAL_MS = 1_000;
+/** A worker without a task is asked less often: many of them idle must cost next to nothing. */
+const IDLE_INTERVAL_MS = 5_000;
 /** A worker that owes an answer for so long, without any task, is of no use to the next one. */
 const SILENT_MS_MAX = 10_000;
 /** Share of the process's limit from which on the idlest instances go. */
@@ -69,7 +71,9 @@ export class Watchdog {
       worker.terminate({ type: 'exited', message: 'it did not answer although it had no task' });
       return;
     }
-    worker.probe();
+    const { use } = worker;
+    const isRecent = use !== undefined && this.#ports.clock.nowMs() - use.atMs < IDLE_INTERVAL_MS;
+    if (worker.busy || !isRecent) worker.probe();
   }
 
   #weigh({ instance }: Project): void {

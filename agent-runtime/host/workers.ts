@@ -19,7 +19,7 @@ const CLASS_IN_USE_MS = 600_000;
 /** Between two blanks, so that prewarming leaves the cores to tasks. */
 const REFILL_PAUSE_MS = 10;
 /** While tasks wait for activations, blanks wait; but not for ever, or a steady stream of them would never see one. */
-const BUSY_PAUSE_MS = 50;
+const BUSY_PAUSES_MAX = 5;
 const RETRY_MS = 1_000;
 
 export interface WorkerRules {
@@ -97,7 +97,7 @@ export class Workers {
     if (tier === 'COLD')
       return { worker: await this.#fresh(this.#coldGate, heapMb), source: 'fresh' };
     this.#usedAtMs.set(heapMb, this.#ports.clock.nowMs());
-    const blank = this.#blanksOf(heapMb).shift();
+    const blank = takeBest(this.#blanksOf(heapMb));
     this.refill();
     if (blank !== undefined) return { worker: blank, source: 'blank' };
     return { worker: await this.#fresh(this.#freshGate, heapMb), source: 'fresh' };
@@ -146,7 +146,9 @@ export class Workers {
   async #refillAll(): Promise<void> {
     const { clock } = this.#ports;
     for (;;) {
-      if (this.#rules.busy()) await clock.sleep(BUSY_PAUSE_MS);
+      for (let n = 0; n < BUSY_PAUSES_MAX && this.#rules.busy(); n += 1) {
+        await clock.sleep(REFILL_PAUSE_MS);
+      }
       const heapMb = this.#lacking();
       if (heapMb === undefined || this.#stopped) return;
       const worker = this.#start(heapMb);
@@ -205,8 +207,9 @@ export class Workers {
       if (!worker.isReady)
         worker.terminate({ type: 'ordered', message: 'the agent module was not loaded in time' });
     });
-    void worker.ready.then(() => {
+    void worker.ready.then(({ type }) => {
       tooLong.cancel();
+      if (type === 'broken') worker.terminate({ type: 'ordered', message: 'its module is broken' });
     });
     worker.onEnd((end) => {
       this.#alive.delete(worker);
@@ -218,4 +221,10 @@ export class Workers {
     });
     return worker;
   }
+}
+
+/** One that is ready, else the one that has been starting for longest. */
+function takeBest(blanks: WorkerHandle[]): WorkerHandle | undefined {
+  const ready = blanks.findIndex(({ isReady }) => isReady);
+  return blanks.splice(Math.max(0, ready), 1)[0];
 }

@@ -87,6 +87,9 @@ export class FakeWorkers {
   onRun: (run: FakeRun) => RunOutcome | undefined = () => undefined;
   /** Whether a cancelled run ends. */
   heedsCancel = true;
+  /** What each worker says that it uses. */
+  memoryBytes = 1_000_000;
+  answersProbes = true;
   /** Whether the module is imported at once. */
   autoReady = true;
 
@@ -139,15 +142,11 @@ export class FakeWorkers {
       case 'close':
         worker.say({ type: 'closed', session: message.session });
         return;
-      case 'probe':
-        worker.say({
-          type: 'probed',
-          nonce: message.nonce,
-          heapUsedBytes: 1_000_000,
-          externalBytes: 0,
-          cpuMicros: 0,
-        });
+      case 'probe': {
+        const use = { heapUsedBytes: this.memoryBytes, externalBytes: 0, cpuMicros: 0 };
+        if (this.answersProbes) worker.say({ type: 'probed', nonce: message.nonce, ...use });
         return;
+      }
       default:
     }
   }
