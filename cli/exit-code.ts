@@ -1,6 +1,4 @@
 /** What the command's exit codes mean, and the error that carries one to the end of the process. */
-import { type AppError, httpStatusOf } from '../core/errors.ts';
-
 export const EXIT_CODES = {
   Done: 0,
   Failed: 1,
@@ -48,9 +46,4 @@ const HTTP_EXIT_CODES: Readonly<Record<number, ExitCode>> = {
 
 export function exitCodeOfHttp(status: number): ExitCode {
   return HTTP_EXIT_CODES[status] ?? EXIT_CODES.Failed;
-}
-
-/** Anything of ours that was thrown, as the error that ends the command. */
-export function cliErrorOf(error: AppError): CliError {
-  return new CliError(error.message, exitCodeOfHttp(httpStatusOf(error)));
 }

@@ -116,7 +116,7 @@ const LISTINGS = {
       text('TENANT', 'ref', 'tenant'),
       text('PROJECT', 'ref', 'project'),
       text('TIER', 'tier', 'desired'),
-      text('LIVE IN', 'tier', 'current'),
+      { name: 'LIVE', value: (row) => (at(row, 'instance_id') ? 'yes' : 'no') },
       { name: 'PAUSED', value: (row) => (at(row, 'paused') === true ? 'yes' : 'no') },
       bytes('STORED', 'stored_bytes'),
       age('USED', nowMs, 'last_used'),
