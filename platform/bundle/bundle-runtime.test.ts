@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { bundleRuntime, type RuntimeBundles } from './bundle-runtime.ts';
 
 let base = '';
@@ -54,10 +54,35 @@ describe('bundles of our own files', () => {
     expect(await load(changed['first'])).toBe(101);
   });
 
-  it('do not pile up', async () => {
-    for (let version = 0; version < 5; version += 1)
-      await bundleOf(`export const shared = ${'1'.repeat(version + 1)};`);
-    expect(await readdir(join(root, 'cache'))).toHaveLength(2);
+  it('stay while a running server may import them, whatever is built after', async () => {
+    const made = await bundleOf('export const shared = 1;');
+    for (let version = 0; version < 3; version += 1) {
+      await bundleOf(`export const shared = ${'2'.repeat(version + 1)};`);
+    }
+    expect(await load(made['first'])).toBe(2);
+    expect(await readdir(join(root, 'cache'))).toHaveLength(4);
+  });
+
+  it('do not pile up: what nobody asked for in 30 days goes with the next build', async () => {
+    const old = await bundleOf('export const shared = 1;');
+    const recent = await bundleOf('export const shared = 22;');
+    const age = (bundles: RuntimeBundles, days: number) => {
+      const then = new Date(Date.now() - days * 86_400_000);
+      return utimes(join(dirname(bundles['first'] ?? ''), 'used'), then, then);
+    };
+    await age(old, 31);
+    await age(recent, 29);
+    const made = await bundleOf('export const shared = 333;');
+    const kept = [recent, made].map((bundles) => basename(dirname(bundles['first'] ?? '')));
+    expect((await readdir(join(root, 'cache'))).sort()).toEqual(kept.sort());
+  });
+
+  it('count as used when they are used again', async () => {
+    const made = await bundleOf('export const shared = 1;');
+    const marker = join(dirname(made['first'] ?? ''), 'used');
+    await utimes(marker, new Date(0), new Date(0));
+    await bundle();
+    expect((await stat(marker)).mtimeMs).toBeGreaterThan(0);
   });
 
   it('made by two at once are the same', async () => {
