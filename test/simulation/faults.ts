@@ -107,9 +107,9 @@ export class Faults {
       world.random.pick([...this.#room.runtimes.values()]),
     ];
     const weather = network.weather(one.process.name, other.process.name);
-    weather.partitioned = true;
+    weather.cut();
     world.schedule(500 + world.random.float() * 10_000, undefined, () => {
-      weather.partitioned = false;
+      weather.heal();
     });
   }
 

@@ -26,11 +26,30 @@ interface Frame {
   readonly type: string;
 }
 
-/** What the network between two processes does now; the fault injector turns it. */
-export interface Weather {
-  /** Nothing arrives in either direction, and nobody is told. */
-  partitioned: boolean;
-  delayMsMax: number;
+/** What the network between two processes does now; the fault injector turns it. Like TCP it loses nothing: what is sent during a cut arrives after it. */
+export class Weather {
+  readonly delayMsMax = 3;
+  #isCut = false;
+  #held: (() => void)[] = [];
+
+  get isCut(): boolean {
+    return this.#isCut;
+  }
+
+  cut(): void {
+    this.#isCut = true;
+  }
+
+  heal(): void {
+    this.#isCut = false;
+    for (const send of this.#held.splice(0)) send();
+  }
+
+  /** Now, or when the cut has ended. */
+  pass(send: () => void): void {
+    if (this.#isCut) this.#held.push(send);
+    else send();
+  }
 }
 
 class End<Out extends Frame, In extends Frame> implements FrameChannel<Out, In> {
@@ -54,19 +73,26 @@ class End<Out extends Frame, In extends Frame> implements FrameChannel<Out, In> 
   }
 
   send(frame: Out): boolean {
-    if (!this.#open) return true;
+    if (this.#open) {
+      this.#weather.pass(() => {
+        this.#carry(frame);
+      });
+    }
+    return true;
+  }
+
+  #carry(frame: Out): void {
+    const peer = this.#peer;
+    if (peer === undefined) return;
     const stream = CONTROL.has(frame.type) ? 'control' : 'data';
     const arrivesAtMs = Math.max(
       this.#streamFreeAtMs[stream],
       this.#world.nowMs + this.#world.random.float() * this.#weather.delayMsMax,
     );
     this.#streamFreeAtMs[stream] = arrivesAtMs;
-    const peer = this.#peer;
-    if (this.#weather.partitioned || peer === undefined) return true;
     this.#world.schedule(arrivesAtMs - this.#world.nowMs, peer.#owner, () => {
       peer.receive(frame);
     });
-    return true;
   }
 
   receive(frame: In): void {
@@ -88,10 +114,11 @@ class End<Out extends Frame, In extends Frame> implements FrameChannel<Out, In> 
   }
 
   endLater(reason: string): void {
-    if (this.#weather.partitioned) return;
-    const delayMs = this.#world.random.float() * this.#weather.delayMsMax;
-    this.#world.schedule(delayMs, this.#owner, () => {
-      this.end(reason, false);
+    this.#weather.pass(() => {
+      const delayMs = this.#world.random.float() * this.#weather.delayMsMax;
+      this.#world.schedule(delayMs, this.#owner, () => {
+        this.end(reason, false);
+      });
     });
   }
 
@@ -124,14 +151,10 @@ export class SimNetwork {
     const key = [a, b].sort().join('|');
     let weather = this.#weathers.get(key);
     if (weather === undefined) {
-      weather = { partitioned: false, delayMsMax: 3 };
+      weather = new Weather();
       this.#weathers.set(key, weather);
     }
     return weather;
-  }
-
-  weathers(): Weather[] {
-    return [...this.#weathers.values()];
   }
 
   processAt(address: string): SimProcess | undefined {
@@ -162,11 +185,11 @@ export class SimNetwork {
     const far = new End<FromRuntime, ToRuntime>(this.#world, target.process, weather);
     near.connect(far);
     far.connect(near);
-    if (!weather.partitioned) {
+    weather.pass(() => {
       this.#world.schedule(this.#world.random.float() * weather.delayMsMax, target.process, () => {
         target.accept(far);
       });
-    }
+    });
     for (const [one, other, process] of [
       [near, far, target.process],
       [far, near, from],

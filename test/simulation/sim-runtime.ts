@@ -92,7 +92,7 @@ function peersOf(room: Room, from: SimProcess): PeerClient {
   const reach = (address: string): SimRuntime | 'refused' | 'silent' => {
     const runtime = runtimes.get(address);
     if (runtime === undefined || runtime.process.at === 'dead') return 'refused';
-    return network.weather(from.name, runtime.process.name).partitioned ? 'silent' : runtime;
+    return network.weather(from.name, runtime.process.name).isCut ? 'silent' : runtime;
   };
   return {
     ping: (address, timeoutMs) =>
