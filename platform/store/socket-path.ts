@@ -1,6 +1,6 @@
 /** Where the store's Unix socket of a data folder is. Makes its folder safe to use; does not listen. */
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
@@ -24,5 +24,6 @@ export function prepareSocketFolder(socketPath: string): void {
   const mine = process.getuid === undefined || found.uid === process.getuid();
   if (!found.isDirectory() || !mine) {
     throw new Error(`${folder} is not a folder of this user: remove it or use another data folder`);
-  }
+  } // It was there before, perhaps open to others.
+  if ((found.mode & 0o077) !== 0) chmodSync(folder, 0o700);
 }

@@ -1,24 +1,15 @@
 /** One client of the store server: greets, checks every call against the scope of its token, answers, and never holds more than its bounds. */
 import type { Socket } from 'node:net';
-import { AppError } from '../../core/errors.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
-import { encodeFrame, FrameReader, STORE_PROTOCOL } from './store-frames.ts';
-import {
-  isAllowed,
-  isStoreMethod,
-  restrict,
-  type StoreMethod,
-  type StoreScope,
-} from './store-methods.ts';
-import { StoreError } from './store-error.ts';
+import { answerCall, isWrite, type CallMessage } from './store-call.ts';
+import { encodeFrame, FRAME_BYTES_MAX, FrameReader, STORE_PROTOCOL } from './store-frames.ts';
+import type { StoreScope } from './store-methods.ts';
 import type { Store, Topic } from './store.ts';
 
-/** Beyond this many unanswered calls, or bytes of unread answers, no more is read from the client until half of it is gone. */
+/** Beyond this many unanswered calls, or bytes of unread answers, nothing more is read from the client. */
 const CALLS_IN_FLIGHT_MAX = 1_024;
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
-/** Beyond this the client does not read at all. */
-const ANSWER_BYTES_LOST = 256 * 1024 * 1024;
 const HELLO_MS_MAX = 5_000;
 
 export interface ConnectionContext {
@@ -39,7 +30,10 @@ export class StoreConnection {
   readonly #context: ConnectionContext;
   readonly #reader = new FrameReader();
   #state: State = { type: 'unknown' };
+  /** At most what one chunk of input brings, as nothing is read while anything waits here. */
+  readonly #inbox: CallMessage[] = [];
   #inFlight = 0;
+  #reading = false;
   #corked = false;
 
   /** @param onEnd when the client is gone, for whatever reason. */
@@ -53,7 +47,7 @@ export class StoreConnection {
       this.#receive(chunk);
     });
     socket.on('drain', () => {
-      this.#regulate();
+      this.#work();
     });
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
@@ -65,7 +59,10 @@ export class StoreConnection {
 
   /** Tells the client that something of the topic changed. */
   notify(topic: Topic): void {
-    if (this.#state.type === 'greeted') this.#send(['changed', topic]);
+    if (this.#state.type !== 'greeted') return;
+    // It does not read at all: without a connection it will ask again for everything.
+    if (this.#socket.writableLength > ANSWER_BYTES_MAX + FRAME_BYTES_MAX) this.#socket.destroy();
+    else this.#send(['changed', topic]);
   }
 
   end(): void {
@@ -74,21 +71,52 @@ export class StoreConnection {
 
   #receive(chunk: Buffer): void {
     try {
-      for (const message of this.#reader.read(chunk)) this.#handle(message);
+      for (const message of this.#reader.read(chunk)) {
+        if (!Array.isArray(message)) throw new TypeError('a message that is no list');
+        this.#inbox.push(message);
+      }
     } catch (error) {
       this.#context.log.warn('store connection ended: it sent what is no frame', { err: error });
       this.#socket.destroy();
+      return;
     }
+    this.#work();
   }
 
-  #handle(message: unknown): void {
+  /** Takes messages up while there is room for what they bring; the rest waits, and nothing more is read. */
+  #work(): void {
+    while (!this.#reading && this.#hasRoom()) {
+      const message = this.#inbox.shift();
+      if (message === undefined) break;
+      this.#take(message);
+    }
+    if (this.#inbox.length > 0 || !this.#hasRoom()) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  #hasRoom(): boolean {
+    return this.#inFlight < CALLS_IN_FLIGHT_MAX && this.#socket.writableLength < ANSWER_BYTES_MAX;
+  }
+
+  #take(message: CallMessage): void {
     if (this.#state.type === 'ended') return;
-    const [head, second, third] = message as readonly unknown[];
-    if (this.#state.type === 'unknown') this.#greet(head, second, third);
-    else void this.#answer({ id: head, method: second, args: third, scope: this.#state.scope });
+    if (this.#state.type === 'unknown') {
+      this.#greet(message);
+      return;
+    }
+    this.#inFlight += 1;
+    // One read at a time: only its answer tells how large it is. Writes gather into groups, and have small answers.
+    const reads = !isWrite(message);
+    if (reads) this.#reading = true;
+    void answerCall(this.#context, this.#state.scope, message).then((answer) => {
+      this.#inFlight -= 1;
+      if (reads) this.#reading = false;
+      this.#send(answer);
+      this.#work();
+    });
   }
 
-  #greet(word: unknown, protocol: unknown, token: unknown): void {
+  #greet([word, protocol, token]: readonly unknown[]): void {
     const scope = typeof token === 'string' ? this.#context.access(token) : undefined;
     if (word !== 'hello' || protocol !== STORE_PROTOCOL || scope === undefined) {
       const what =
@@ -103,54 +131,8 @@ export class StoreConnection {
     this.#send(['welcome', this.#context.store.kind]);
   }
 
-  async #answer(call: {
-    id: unknown;
-    method: unknown;
-    args: unknown;
-    scope: StoreScope;
-  }): Promise<void> {
-    this.#inFlight += 1;
-    this.#regulate();
-    const { id, method, args, scope } = call;
-    try {
-      if (!isStoreMethod(method) || !Array.isArray(args))
-        throw new AppError('INTERNAL', `no such call: ${String(method)}`);
-      if (!isAllowed(scope, method, args))
-        throw new AppError('FORBIDDEN', `${method}: not a key of this token's pool`);
-      const answer = await this.#ask(method, args);
-      this.#send([id, true, restrict(scope, method, answer)]);
-    } catch (error) {
-      this.#send([id, false, this.#describe(error)]);
-    } finally {
-      this.#inFlight -= 1;
-      this.#regulate();
-    }
-  }
-
-  #ask(method: StoreMethod, args: readonly unknown[]): Promise<unknown> {
-    const { store } = this.#context;
-    return (store[method] as (...args: readonly unknown[]) => Promise<unknown>).call(
-      store,
-      ...args,
-    );
-  }
-
-  #describe(error: unknown): object {
-    if (error instanceof StoreError) {
-      const { reason, message, outcome } = error;
-      return { reason, message, outcome };
-    }
-    if (error instanceof AppError) return { reason: error.reason, message: error.message };
-    this.#context.log.error('store call failed', { err: error });
-    return {
-      reason: 'STORE_UNAVAILABLE',
-      message: 'the store failed; its log has the details',
-      outcome: 'unknown',
-    };
-  }
-
   /** All that is sent in one turn of the event loop leaves together. */
-  #send(message: unknown): void {
+  #send(message: readonly unknown[]): void {
     if (this.#socket.destroyed || this.#state.type === 'ended') return;
     if (!this.#corked) {
       this.#corked = true;
@@ -160,15 +142,19 @@ export class StoreConnection {
         this.#socket.uncork();
       });
     }
-    this.#socket.write(encodeFrame(message));
-    if (this.#socket.writableLength > ANSWER_BYTES_LOST) this.#socket.destroy();
+    this.#socket.write(frameOf(message));
   }
+}
 
-  #regulate(): void {
-    const answerBytes = this.#socket.writableLength;
-    if (this.#inFlight >= CALLS_IN_FLIGHT_MAX || answerBytes >= ANSWER_BYTES_MAX)
-      this.#socket.pause();
-    else if (this.#inFlight <= CALLS_IN_FLIGHT_MAX / 2 && answerBytes <= ANSWER_BYTES_MAX / 2)
-      this.#socket.resume();
+function frameOf(message: readonly unknown[]): Buffer {
+  try {
+    return encodeFrame(message);
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    return encodeFrame([
+      message[0],
+      false,
+      { reason: 'INTERNAL', message: `the answer is too large: ${what}` },
+    ]);
   }
 }
