@@ -4,7 +4,6 @@ import { POOL_PART_PATTERN } from '../core/identifiers.ts';
 import { checkpoint } from './checkpoint.ts';
 import { limits, queue } from './limits.ts';
 import { circuitBreaker, health, link, recovery, updateStrategy } from './operations.ts';
-import type { Quota } from './quota.ts';
 import { withRules } from './rules.ts';
 import { runtime } from './runtime.ts';
 import { status } from './status.ts';
@@ -115,8 +114,6 @@ export type TierStatus = AgentPoolStatus['tiers'][number];
 export type ProjectEntry = AgentPoolSpec['projects'][number];
 export type TenantEntry = AgentPoolSpec['tenants'][number];
 export type TenantLimits = AgentPoolSpec['tenantLimits'];
-export type Isolation = AgentPoolSpec['runtime']['isolation'];
-export type { Quota };
 
 /** A pool as it is written: what has a default may be left out. */
 export type AgentPoolInput = DeepReadonly<z.input<typeof agentPoolSchema>>;

@@ -14,8 +14,6 @@ interface PrinterColumn {
 }
 
 /** The object as it is applied: plain data, ready for YAML or JSON. */
-export type CustomResourceDefinition = ReturnType<typeof customResourceDefinition>;
-
 export function customResourceDefinition() {
   return {
     apiVersion: 'apiextensions.k8s.io/v1',

@@ -7,7 +7,8 @@ export interface Random {
 }
 
 // Loaded when first asked for: it costs each worker thread 0.7 MB, and few agents need chance.
-const randomBytes = (bytes: number): Buffer => process.getBuiltinModule('node:crypto').randomBytes(bytes);
+const randomBytes = (bytes: number): Buffer =>
+  process.getBuiltinModule('node:crypto').randomBytes(bytes);
 
 export const systemRandom: Random = {
   float: () => randomBytes(6).readUIntBE(0, 6) / 2 ** 48,

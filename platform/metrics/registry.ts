@@ -67,75 +67,72 @@ function gaugeOn(gauge: Gauge): GaugeMetric {
 
 /** @param withProcess adds `process_*` and `nodejs_*` of this process (not in runtimes that are scraped through a gateway). */
 export function createMetrics(withProcess: boolean): Metrics {
-  const registry = new Registry();
-  if (withProcess) collectDefaultMetrics({ register: registry });
-  const base = ({
-    name,
-    help,
-    labels,
-  }: MetricOptions): {
-    name: string;
-    help: string;
-    labelNames: string[];
-    registers: Registry[];
-  } => ({
-    name,
-    help,
-    labelNames: [...labels],
-    registers: [registry],
-  });
+  return new PrometheusMetrics(withProcess);
+}
+
+class PrometheusMetrics implements Metrics {
+  readonly #registry = new Registry();
+
+  constructor(withProcess: boolean) {
+    if (withProcess) collectDefaultMetrics({ register: this.#registry });
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  counter(options: MetricOptions): CounterMetric {
+    const counter = new Counter(this.#base(options));
+    return {
+      add: (labels, amount = 1) => {
+        counter.inc({ ...labels }, amount);
+      },
+    };
+  }
+
+  gauge(options: Parameters<Metrics['gauge']>[0]): GaugeMetric {
+    const { collect } = options;
+    const base = this.#base(options);
+    if (collect === undefined) return gaugeOn(new Gauge(base));
+    const gauge = new Gauge({
+      ...base,
+      collect() {
+        collect(gaugeOn(this));
+      },
+    });
+    return gaugeOn(gauge);
+  }
+
+  histogram(options: Parameters<Metrics['histogram']>[0]): DistributionMetric {
+    return distributionOn(new Histogram({ ...this.#base(options), buckets: [...options.buckets] }));
+  }
+
+  summary(options: Parameters<Metrics['summary']>[0]): DistributionMetric {
+    const percentiles = [...options.quantiles];
+    return distributionOn(
+      new Summary({ ...this.#base(options), percentiles, maxAgeSeconds: 600, ageBuckets: 5 }),
+    );
+  }
+
+  async snapshot(): Promise<MetricSnapshot> {
+    return this.#registry.getMetricsAsJSON();
+  }
+
+  async text(others: readonly MetricSnapshot[]): Promise<string> {
+    const own = await this.#registry.getMetricsAsJSON();
+    const all = [own, ...others.map((other) => [...other])];
+    return AggregatorRegistry.aggregate(all).metrics();
+  }
+
+  #base({ name, help, labels }: MetricOptions) {
+    return { name, help, labelNames: [...labels], registers: [this.#registry] };
+  }
+}
+
+function distributionOn(metric: Histogram | Summary): DistributionMetric {
   return {
-    contentType: registry.contentType,
-    counter(options) {
-      const counter = new Counter(base(options));
-      return {
-        add: (labels, amount = 1) => {
-          counter.inc({ ...labels }, amount);
-        },
-      };
-    },
-    gauge(options) {
-      const { collect } = options;
-      const gauge = new Gauge({
-        ...base(options),
-        ...(collect === undefined
-          ? {}
-          : {
-              collect() {
-                collect(gaugeOn(this));
-              },
-            }),
-      });
-      return gaugeOn(gauge);
-    },
-    histogram(options) {
-      const histogram = new Histogram({ ...base(options), buckets: [...options.buckets] });
-      return {
-        observe: (labels, value) => {
-          histogram.observe({ ...labels }, value);
-        },
-      };
-    },
-    summary(options) {
-      const summary = new Summary({
-        ...base(options),
-        percentiles: [...options.quantiles],
-        maxAgeSeconds: 600,
-        ageBuckets: 5,
-      });
-      return {
-        observe: (labels, value) => {
-          summary.observe({ ...labels }, value);
-        },
-      };
-    },
-    snapshot: async () => registry.getMetricsAsJSON(),
-    async text(others) {
-      const own = await registry.getMetricsAsJSON();
-      return AggregatorRegistry.aggregate([
-        own,
-        ...others.map((other) => [...other]),
-      ] as object[][] as never).metrics();
+    observe: (labels, value) => {
+      metric.observe({ ...labels }, value);
     },
   };
 }

@@ -157,10 +157,6 @@ export class SimNetwork {
     return weather;
   }
 
-  processAt(address: string): SimProcess | undefined {
-    return this.#listeners.get(address)?.process;
-  }
-
   listen(
     address: string,
     process: SimProcess,
