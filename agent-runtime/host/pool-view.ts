@@ -135,8 +135,8 @@ export class PoolView {
   }
 
   #entryOf(key: ProjectKey): ProjectEntry | undefined {
-    const ref = parseInstanceId(key);
-    return ref === undefined ? undefined : this.#projects.get(`${ref.tenant}~${ref.project}`);
+    // Several times for each task: the key is ours, so it need not be parsed.
+    return this.#projects.get(key.slice(this.#pool.length + 1));
   }
 
   async #readAll(): Promise<void> {

@@ -11,6 +11,7 @@ import { systemClock } from '../../platform/clock.ts';
 import { systemRandom } from '../../platform/random.ts';
 import { describeThrown } from './agent-failure.ts';
 import { compactPayload } from './compact-payload.ts';
+import { MessageBatch } from './message-batch.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './protocol.ts';
 import { createStackMap } from './stack-map.ts';
 import { broken, createWorkerHost, type Usage, type WorkerHost } from './worker-host.ts';
@@ -22,8 +23,14 @@ const { modulePath, limits } = workerData as WorkerStart;
 const mapStack = createStackMap(modulePath);
 let host: WorkerHost | undefined;
 
+const outgoing = new MessageBatch<FromWorker>((messages) => {
+  port.postMessage(messages);
+});
+
 function post(message: FromWorker): void {
-  port.postMessage(compactPayload(message));
+  outgoing.add(compactPayload(message));
+  // Whatever else is said while an agent runs must be heard even if that agent never yields again.
+  if (message.type !== 'finished' && message.type !== 'needTurns') outgoing.flush();
   // What the module has started already (timers, sockets) would keep the thread.
   if (message.type === 'broken') process.exit(1);
 }
@@ -68,7 +75,9 @@ try {
     mapStack,
   });
   const { receive } = bound(host);
-  port.on('message', receive);
+  port.on('message', (messages: readonly ToWorker[]) => {
+    for (const message of messages) receive(message);
+  });
 } catch (error) {
   post(broken(error, mapStack));
 }

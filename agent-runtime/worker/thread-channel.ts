@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { describeThrown } from './agent-failure.ts';
 import { compactPayload } from './compact-payload.ts';
+import { MessageBatch } from './message-batch.ts';
 import type {
   FromWorker,
   StartWorker,
@@ -32,6 +33,9 @@ export function createStartWorker(options: ThreadOptions): StartWorker {
 class ThreadChannel implements WorkerChannel {
   readonly id: number;
   readonly #worker: Worker | undefined;
+  readonly #outgoing = new MessageBatch<ToWorker>((messages) => {
+    if (!this.#exited) this.#worker?.postMessage(messages);
+  });
   #listener: WorkerListener | undefined;
   #cause: ExitCause | undefined;
   #exited = false;
@@ -42,7 +46,7 @@ class ThreadChannel implements WorkerChannel {
   }
 
   post(message: ToWorker): void {
-    if (!this.#exited) this.#worker?.postMessage(compactPayload(message));
+    if (!this.#exited) this.#outgoing.add(compactPayload(message));
   }
 
   listen(listener: WorkerListener): void {
@@ -80,7 +84,7 @@ class ThreadChannel implements WorkerChannel {
   }
 
   #attach(worker: Worker): void {
-    worker.on('message', (message: FromWorker) => this.#message(message));
+    worker.on('message', (messages: unknown) => this.#messages(messages));
     worker.on('messageerror', (error) => this.#failed(error));
     worker.on('error', (error) => this.#failed(error));
     worker.on('exit', (code) =>
@@ -97,9 +101,15 @@ class ThreadChannel implements WorkerChannel {
     );
   }
 
+  #messages(messages: unknown): void {
+    // What an agent posts to its parent by itself is no batch of ours.
+    if (!Array.isArray(messages)) return;
+    for (const message of messages as readonly unknown[])
+      if (typeof message === 'object' && message !== null && 'type' in message)
+        this.#message(message as FromWorker);
+  }
+
   #message(message: FromWorker): void {
-    // What an agent posts to its parent by itself is no message of ours.
-    if (typeof message !== 'object' || !('type' in message)) return;
     if (message.type === 'broken') this.#cause ??= { type: 'error', message: message.message };
     this.#listener?.message(message);
   }

@@ -38,6 +38,23 @@ const USED = 'used';
 /** Bundles that nobody asked for in this time go: a server that runs imports its worker bundle as long as it runs. */
 const UNUSED_MS_MAX = 30 * 86_400_000;
 
+/** Names are what they are in the source unless minified; esbuild's keepNames would cost a call for each closure that is made. */
+const OPTIONS = {
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  sourcemap: 'linked',
+  sourcesContent: false,
+  legalComments: 'none',
+  logLevel: 'silent',
+  // Optional natives of msgpackr and others: asked for in a try, and absent is fine.
+  external: ['*.node', 'msgpackr-extract'],
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+} as const;
+
 export async function bundleRuntime(request: RuntimeBundleRequest): Promise<RuntimeBundles> {
   const key = createHash('sha256')
     .update(
@@ -45,6 +62,7 @@ export async function bundleRuntime(request: RuntimeBundleRequest): Promise<Runt
         request.root,
         request.entries,
         request.minify,
+        OPTIONS,
         esbuildVersion,
         process.version,
       ]),
@@ -69,21 +87,9 @@ async function makeBundles(request: RuntimeBundleRequest, key: string): Promise<
     entryPoints: { ...request.entries },
     outdir: 'out',
     outExtension: { '.js': '.mjs' },
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
+    ...OPTIONS,
+    external: [...OPTIONS.external],
     minify: request.minify,
-    keepNames: !request.minify,
-    sourcemap: 'linked',
-    sourcesContent: false,
-    legalComments: 'none',
-    logLevel: 'silent',
-    // Optional natives of msgpackr and others: asked for in a try, and absent is fine.
-    external: ['*.node', 'msgpackr-extract'],
-    banner: {
-      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-    },
     write: false,
     metafile: true,
   });
