@@ -1,5 +1,5 @@
 /** `npm run bench [-- name …]`: runs benchmarks one after the other, prints each beside its baseline and goals, keeps the figures as JSON. */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { REPOSITORY } from '../test/e2e/server.ts';
 import { describeMachine } from './measure/machine.ts';
@@ -16,6 +16,7 @@ import { link } from './programs/link.ts';
 import { start } from './programs/start.ts';
 import { store } from './programs/store.ts';
 import { warm } from './programs/warm.ts';
+import { PROFILE_FOLDER } from './served/served-pool.ts';
 import { printMachine, printReport, writeResult } from './report.ts';
 
 const PROGRAMS: readonly BenchProgram[] = [
@@ -39,9 +40,11 @@ const { positionals, values } = parseArgs({
     smoke: { type: 'boolean', default: false },
     results: { type: 'string', default: join(REPOSITORY, 'bench', 'results') },
     list: { type: 'boolean', default: false },
+    profile: { type: 'string' },
   },
 });
 
+if (values.profile !== undefined) process.env[PROFILE_FOLDER] = resolve(values.profile);
 if (values.list) {
   for (const { id, name, about } of PROGRAMS)
     console.log(`${id.padEnd(4)} ${name.padEnd(18)} ${about}`);

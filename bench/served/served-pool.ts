@@ -31,7 +31,7 @@ export class ServedPool {
     place.write('agents.ts', BENCH_AGENTS);
     const file = place.write('pool.yaml', manifest);
     try {
-      const env = { LOG_LEVEL: 'error', ...options.env };
+      const env = { LOG_LEVEL: 'error', ...profileEnvironment(), ...options.env };
       const server = await startStandalone({ manifests: [file], data: place.data }, { env });
       return new ServedPool(manifest, server, place);
     } catch (error) {
@@ -82,3 +82,13 @@ export class ServedPool {
     }
   }
 }
+
+/** `--profile FOLDER` of the command line: a CPU profile of each process of the server, written when it ends. */
+function profileEnvironment(): Readonly<Record<string, string>> {
+  const folder = process.env[PROFILE_FOLDER];
+  return folder === undefined
+    ? {}
+    : { NODE_OPTIONS: `--cpu-prof --cpu-prof-interval=500 --cpu-prof-dir=${folder}` };
+}
+
+export const PROFILE_FOLDER = 'AGENTPOOL_BENCH_PROFILE';
