@@ -62,8 +62,7 @@ export class GrpcFrameStream<Frame extends object, Message> {
       if (!this.#isClosed) this.#flush();
     };
     if (this.#unwritten === 0) process.nextTick(flush);
-    // No timer: what was read in this turn of the event loop has then been worked through.
-    // eslint-disable-next-line no-restricted-syntax
+    // eslint-disable-next-line no-restricted-syntax -- no timer: what was read in this turn of the event loop has then been worked through
     else setImmediate(flush);
   }
 
