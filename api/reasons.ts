@@ -25,7 +25,7 @@ export const CONDITION_REASONS = {
   AllReady: fine('All runtimes of the current revision serve.'),
   RuntimesStarting: {
     meaning: 'Runtimes are being started and are not ready yet.',
-    whatToDo: 'Wait some seconds; if it stays, read the log of a runtime with `agentpool logs`.',
+    whatToDo: 'Wait some seconds; if it stays, start the server with --log-level info: runtimes log on its standard error.',
   },
   NoReadyRuntime: {
     meaning: 'No shared runtime serves, tasks of WARM and COLD projects wait or fail.',
@@ -55,12 +55,6 @@ export const CONDITION_REASONS = {
     meaning:
       'More projects should be HOT than tiers.hot.maxInstances allows; the rest is served by shared runtimes.',
     whatToDo: 'Raise tiers.hot.maxInstances, or pin fewer projects to HOT.',
-  },
-  ProjectsQuarantined: {
-    meaning:
-      'Projects that ended runtimes twice in a row get CIRCUIT_OPEN for circuitBreaker.resetTimeoutSeconds.',
-    whatToDo:
-      'Find out from the log which task of these projects ends the process, and correct the agent.',
   },
   Suspended: {
     meaning: 'spec.operatingMode is Suspended: no runtimes, state kept, tasks get UNAVAILABLE.',
@@ -105,8 +99,6 @@ export const EVENT_REASONS = {
     'If it happens again, read the log of the runtime for its last words.',
   ),
   Recovered: normal('A pool or runtime that had failed serves again.'),
-  Quarantined: sameAs('ProjectsQuarantined'),
-  QuarantineEnded: normal('A quarantined project succeeded and is served as before.'),
   AgentModuleInvalid: sameAs('AgentModuleInvalid'),
   RuntimeCrashLooping: sameAs('RuntimeCrashLooping'),
   HotCapacityReached: sameAs('HotCapacityReached'),
@@ -114,6 +106,5 @@ export const EVENT_REASONS = {
   Resumed: normal('The pool runs again after it was suspended.'),
   StoreUnavailable: sameAs('StoreUnavailable'),
   StoreRestored: normal('The store answers again.'),
-  Deleted: normal('The pool was deleted; deletionPolicy says what became of its projects.'),
 } as const satisfies Readonly<Record<string, ExplainedEvent>>;
 export type EventReason = keyof typeof EVENT_REASONS;

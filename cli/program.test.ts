@@ -459,7 +459,7 @@ describe('tier, pause, delete, why', () => {
   it('says which tier and runtime serve a project, and why', async () => {
     answers = {
       'GET /api/v1/pools': json({ pools: [POOL] }),
-      'GET /api/v1/projects/acme/docs/tier': json({ ...TIER, current: 'NONE' }),
+      'GET /api/v1/projects/acme/docs/tier': json({ ...TIER, current: undefined }),
       [`GET /api/v1/pool/instances/${ID}`]: problem(404, 'UNKNOWN_INSTANCE', 'not live'),
     };
     expect((await agentpool(`why ${PROJECT}`)).stdout).toContain(
