@@ -43,7 +43,7 @@ export interface Agent {
 export interface Task {
   /** The caller's, or made by the gateway: use it to make outside effects idempotent, as a task can run again. */
   readonly requestId: string;
-  /** 1; 2 when a runtime died under the first attempt. */
+  /** 1; 2 when a runtime died under the first attempt; 3 when another died under the second, beside other projects' tasks. */
   readonly attempt: number;
   readonly agent: string;
   readonly conversationId: string;

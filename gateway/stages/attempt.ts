@@ -34,6 +34,8 @@ export interface AttemptOptions {
   readonly clock: Clock;
   /** The runtime has the project. */
   readonly onServed: () => void;
+  /** The link broke under the task: told of all its tasks before any of them goes on. */
+  readonly onLost: (ran: boolean) => void;
 }
 
 export function attempt(options: AttemptOptions): Promise<Outcome> {
@@ -114,6 +116,7 @@ class Attempt implements TaskListener {
   }
 
   lost(cause: { readonly ran: boolean; readonly refused: boolean; readonly reason: string }): void {
+    if (!this.#isOver) this.#parts.onLost(cause.ran);
     this.#end({ type: 'lost', ...cause });
   }
 
@@ -151,7 +154,7 @@ function headerOf({ call, grant, clock }: AttemptParts): TaskHeader {
     agent: call.agent === '' ? (grant.runtime.record.agents[0]?.name ?? '') : call.agent,
     conversationId: call.conversationId,
     newConversation: request.conversationId === '',
-    attempt: call.losses === 0 ? 1 : 2,
+    attempt: call.losses + 1,
     priority: request.priority,
     remainingMs: Math.max(0, call.deadlineMs - nowMs),
     queueMs: patienceOf(call, poolOf(call)),

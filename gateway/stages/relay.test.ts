@@ -261,6 +261,46 @@ describe('quarantine', () => {
     expect([...link.unfinished].map(({ header }) => header.requestId)).toEqual(['other', 'waits']);
   });
 
+  /** The task that is at the runtime, when it is the only one. */
+  function onlyAt(link: FakeLink): string {
+    return [...link.unfinished].map(({ header }) => header.requestId).join(' and ');
+  }
+
+  it('lets no bystander pay: whoever ran at both deaths beside others is tried once more, alone', async () => {
+    const gateway = await testGateway({}, ['a']);
+    const ids = ['offender', 'by-1', 'by-2'];
+    const [offender, ...bystanders] = ids.map((id) =>
+      gateway.start({ requestId: id, project: id }),
+    );
+    for (const [dying, next] of [
+      ['a', 'b'],
+      ['b', 'c'],
+    ] as const) {
+      for (const task of gateway.link(dying).unfinished) task.start();
+      await kill(gateway, gateway.link(dying));
+      await gateway.putRuntime(next);
+    }
+    expect(onlyAt(gateway.link('c'))).toBe('offender');
+    expect(gateway.link('c').task.start().header.attempt).toBe(3);
+    await kill(gateway, gateway.link('c'));
+    expect([offender!, ...bystanders].map(reasonOf)).toEqual([
+      'RUNTIME_LOST',
+      'running',
+      'running',
+    ]);
+
+    const last = await gateway.putRuntime('d');
+    for (const id of ['by-1', 'by-2']) {
+      expect(onlyAt(last)).toBe(id);
+      last.task.start().finish();
+      await settle();
+    }
+    expect(bystanders.map(reasonOf)).toEqual(['answered', 'answered']);
+    const again = gateway.start({ requestId: 'again', project: 'offender' });
+    await settle();
+    expect(reasonOf(again)).toBe('CIRCUIT_OPEN');
+  });
+
   it('holds no death against a project that was ordered', async () => {
     const gateway = await testGateway({}, ['a', 'b', 'c']);
     const task = gateway.start();

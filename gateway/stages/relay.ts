@@ -8,7 +8,7 @@ import type { Stage } from './stage.ts';
 import type { StageContext } from './stage-context.ts';
 
 const LOST_RETRY_MS = 1_000;
-/** Runtimes that may be lost under a task that had not started on any of them. */
+/** Runtimes that may be lost under a task, whatever the reason for trying it again. */
 const LOSSES_MAX = 3;
 
 export function relay(context: StageContext): Stage {
@@ -19,7 +19,11 @@ export function relay(context: StageContext): Stage {
       const onServed = (): void => {
         router.served(call.project, grant.runtime, grant.takeover !== undefined);
       };
-      const outcome = await attempt({ call, grant, clock, onServed });
+      const onLost = (ran: boolean): void => {
+        if (ran && !grant.runtime.isDraining)
+          context.quarantine.died(call.project, grant.runtime.incarnation, clock.nowMs());
+      };
+      const outcome = await attempt({ call, grant, clock, onServed, onLost });
       if (outcome.type === 'finished') {
         finish(context, { call, grant, outcome });
         return;
@@ -53,7 +57,7 @@ function fail(
   // The runtime knows that it was told to cancel, not why.
   if (error.reason === 'CANCELLED' && call.signal.aborted) throw AppError.from(call.signal.reason);
   rateRefusals.note(call.project, error, clock.nowMs());
-  if (error.reason !== 'RUNTIME_LOST' || !mayRepeat(call, true)) throw error;
+  if (error.reason !== 'RUNTIME_LOST' || !mayRepeat(call, true, false)) throw error;
   metrics.retried(poolOf(call));
 }
 
@@ -73,29 +77,33 @@ function follow(
 
 /** Throws unless the task may be sent again. */
 function survive(
-  { clock, metrics, quarantine, router }: StageContext,
+  context: StageContext,
   step: { call: Call; grant: Grant; outcome: OutcomeOf<'lost'> },
 ): void {
   const { call, grant, outcome } = step;
-  const { runtime } = grant;
-  router.lost(runtime, outcome.refused);
-  if (outcome.ran && !runtime.isDraining)
-    quarantine.died(call.project, runtime.incarnation, clock.nowMs());
-  if (!mayRepeat(call, outcome.ran))
+  const { metrics, router } = context;
+  router.lost(grant.runtime, outcome.refused);
+  if (!mayRepeat(call, outcome.ran, isOneOfSeveralSuspects(context, call)))
     throw new AppError('RUNTIME_LOST', 'the runtime of the task was lost', {
       retryAfterMs: LOST_RETRY_MS,
     });
   metrics.retried(poolOf(call));
 }
 
-/** Once after the agent has run, while nothing was sent to the caller. Counts the loss. */
-function mayRepeat(call: Call, ran: boolean): boolean {
+/** At most one of those that a death condemned is guilty: the others must not pay, so each is tried once more, alone. */
+function isOneOfSeveralSuspects({ clock, quarantine }: StageContext, call: Call): boolean {
+  const resetMs = poolOf(call).spec.circuitBreaker.resetTimeoutSeconds * 1000;
+  return quarantine.verdict(call.project, clock.nowMs(), resetMs).type === 'suspect';
+}
+
+/** Once after the agent has run, twice for one of several suspects, while nothing was sent to the caller. Counts the loss. */
+function mayRepeat(call: Call, ran: boolean, isSuspect: boolean): boolean {
   const hadRun = call.hasRun;
   call.hasRun ||= ran;
   call.losses += 1;
   if (call.signal.aborted) throw AppError.from(call.signal.reason);
   if (call.request.retry === 'NEVER' || call.hasSentChunk) return false;
-  return !(hadRun && ran) && call.losses < LOSSES_MAX;
+  return (isSuspect || !(hadRun && ran)) && call.losses < LOSSES_MAX;
 }
 
 function grantOf(call: Call): Grant {
