@@ -70,6 +70,20 @@ describe('hello', () => {
     ]);
   });
 
+  it('that was there before the channel was accepted is answered the same', async () => {
+    const { server } = new Bench();
+    const heard: FromRuntime[] = [];
+    server.accept({
+      send: (frame) => {
+        heard.push(frame);
+        return true;
+      },
+      close: () => undefined,
+      listen: (listener) => listener.frame(HELLO),
+    });
+    expect(heard.map(({ type }) => type)).toEqual(['welcome', 'grant']);
+  });
+
   it('may offer more than this runtime speaks', async () => {
     const bench = new Bench();
     await bench.say({ ...HELLO, protocolMax: 7 });

@@ -68,7 +68,9 @@ class Links implements LinkServer {
   }
 
   readonly accept = (channel: FrameChannel<FromRuntime, ToRuntime>): void => {
-    this.#connections.add(new ServerConnection(channel, this.#deps));
+    const connection = new ServerConnection(channel, this.#deps);
+    this.#connections.add(connection);
+    connection.open();
   };
 
   readonly hub: LinkHub = hubOf({

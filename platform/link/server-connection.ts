@@ -67,7 +67,11 @@ export class ServerConnection {
       after: (delayMs, fn) => clock.after(delayMs, fn),
       gone: (task) => void this.#tasks.delete(task.number),
     };
-    channel.listen({
+  }
+
+  /** Takes frames from now on: those that came before at once, so the server must know the connection already. */
+  open(): void {
+    this.#channel.listen({
       frame: (frame) => this.#receive(frame),
       drain: () => this.#outbox.drained(),
       closed: ({ reason }) => this.#closed(reason),
