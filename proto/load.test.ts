@@ -91,7 +91,7 @@ describe('the opaque contract', () => {
     });
   });
 
-  it('tells reflection the true types', () => {
+  it('tells reflection the true types, those of health checks and of error details too', () => {
     const definitions = Object.values(reflectionPackage()) as {
       readonly fileDescriptorProtos?: readonly Buffer[];
     }[];
@@ -106,6 +106,8 @@ describe('the opaque contract', () => {
       ),
     ).toBe(true);
     expect(texts.some((text) => text.includes('agentpool.internal'))).toBe(false);
+    for (const name of ['grpc.health.v1', 'google.rpc'])
+      expect(texts.some((text) => text.includes(`"package":"${name}"`))).toBe(true);
   });
 });
 

@@ -114,19 +114,23 @@ describe('clients of other makers', () => {
       expect(run(server.grpc, 'list').split('\n')).toEqual(
         expect.arrayContaining(['agentpool.v1.AgentPoolService', 'agentpool.v1.PoolAdminService']),
       );
-      const protos = join(REPOSITORY, 'node_modules/grpc-health-check/proto');
-      const health = ['-import-path', protos, '-proto', 'health/v1/health.proto'];
       const task = { tenant: 'acme', project: 'grpcurl', agent: 'echo', json: { hello: ['you'] } };
       const answer = JSON.parse(
         run('-d', JSON.stringify(task), server.grpc, 'agentpool.v1.AgentPoolService/Execute'),
       ) as object;
       expect(answer).toMatchObject({ json: { hello: ['you'] }, tier: 'TIER_WARM', agent: 'echo' });
-      expect(JSON.parse(run(...health, server.grpc, 'grpc.health.v1.Health/Check'))).toEqual({
+      expect(JSON.parse(run(server.grpc, 'grpc.health.v1.Health/Check'))).toEqual({
         status: 'SERVING',
       });
       expect(run(server.grpc, 'agentpool.v1.PoolAdminService/ListPools')).toContain(
         '"name": "assistants"',
       );
+      const refused = spawnSync(
+        command,
+        ['-plaintext', '-d', '{}', server.grpc, 'agentpool.v1.AgentPoolService/Execute'],
+        { encoding: 'utf8' },
+      );
+      expect(refused.stderr).toContain('"reason": "INVALID_FIELD"');
     },
     INSTALL_MS,
   );
