@@ -1,7 +1,9 @@
 /** Events of tasks on one gRPC stream: numbered per task, written as they come, their bytes given back when they have left. */
+import type { Writable } from 'node:stream';
 import type { AppError } from '../../core/errors.ts';
 import type { ExecuteEvent, Init } from '../../proto/generated/messages.ts';
 import type { TaskAnswer, TaskChunk, TaskSink, TaskStart } from '../task/call.ts';
+import { writeInBursts } from './grpc-bursts.ts';
 import {
   chunkEventOf,
   executeResponseOf,
@@ -9,33 +11,43 @@ import {
   taskErrorOf,
 } from './grpc-task-messages.ts';
 
-interface WritableEvents {
-  write(event: Init<ExecuteEvent>, written?: () => void): boolean;
-}
-
 export class EventStream {
-  readonly #stream: WritableEvents;
+  readonly #stream: Writable;
   /** Bytes that a client which is gone will never take. */
   readonly #unwritten = new Set<() => void>();
   #isGone = false;
+  #isCorked = false;
 
-  constructor(stream: WritableEvents) {
+  constructor(stream: Writable) {
     this.#stream = stream;
+    writeInBursts(stream);
   }
 
   /** `written` is called once: when the event has left, or when nobody is there to take it. */
   send(event: Init<ExecuteEvent>, written?: () => void): void {
-    if (written === undefined) {
-      if (!this.#isGone) this.#stream.write(event);
+    if (this.#isGone) {
+      if (written !== undefined) queueMicrotask(written);
       return;
     }
-    if (this.#isGone) {
-      queueMicrotask(written);
+    this.#cork();
+    if (written === undefined) {
+      this.#stream.write(event);
       return;
     }
     this.#unwritten.add(written);
     this.#stream.write(event, () => {
       if (this.#unwritten.delete(written)) written();
+    });
+  }
+
+  /** What is sent until the running callback is done leaves together. */
+  #cork(): void {
+    if (this.#isCorked) return;
+    this.#isCorked = true;
+    this.#stream.cork();
+    process.nextTick(() => {
+      this.#isCorked = false;
+      this.#stream.uncork();
     });
   }
 
