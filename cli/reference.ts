@@ -2,7 +2,7 @@
 import type { Argument, Command, Option } from 'commander';
 import { EXIT_MEANINGS } from './exit-code.ts';
 
-const HEAD = `<!-- Made of the commands by cli/reference.ts. To write it anew: WRITE_REFERENCE=1 npm run jest -- cli/reference.test.ts -->
+const HEAD = `<!-- Written by \`npm run gen\` from the sources; what is wrong here is to be put right there. -->
 # Commands
 
 \`npx agentpool <command>\`; in a checkout also \`node cli/agentpool.js <command>\`. \`agentpool help <command>\` says the same as this page.

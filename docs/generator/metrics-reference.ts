@@ -1,0 +1,101 @@
+/** docs/reference/metrics.md: every metric, as gateway and runtimes register it. */
+import { createHostMetrics } from '../../agent-runtime/host/metrics.ts';
+import { GatewayMetrics } from '../../gateway/metrics.ts';
+import type { MetricOptions, Metrics } from '../../platform/metrics/registry.ts';
+import { code, HEAD, table } from './markdown.ts';
+
+interface Registered extends MetricOptions {
+  readonly type: string;
+}
+
+const INTRODUCTION = `# Metrics
+
+\`GET /metrics\` (or \`/api/v1/pool/metrics\`) of a gateway: its own figures, and those of all runtimes that it has a link to. Where there are tokens it needs
+the role operator. Times are in seconds, sizes in bytes. With several gateways on one data folder each counts its own tasks, and each shows the runtimes': scrape one for the
+runtimes' figures, or take the maximum over gateways, not the sum.`;
+
+const CLOSING = `## Labels
+
+| label | values |
+|---|---|
+| \`namespace\`, \`pool\` | of the pool; empty on requests that named no pool that there is |
+| \`tier\` | \`HOT\`, \`WARM\`, \`COLD\` |
+| \`status\` | \`success\`; \`error\`: the task ran and failed; \`rejected\`: it was not taken on; \`cancelled\` |
+| \`state\` of instances | \`CREATED\`, \`INITIALIZING\`, \`READY\`, \`BUSY\`, \`PAUSED\`, \`ERROR\`, \`TERMINATED\` |
+| \`result\` | \`hit\`, \`miss\` |
+| \`outcome\` | \`committed\`, \`refused\`, \`unknown\` |
+| \`runtime\` | the incarnation: the one label whose values change with each start |
+
+\`agent_pool_quarantined_projects\` above 0, \`agent_pool_commits_total{outcome="refused"}\` growing while no runtime was lost, and
+\`agent_pool_instance_moves_refused_total\` above 0 are worth an alert; the [runbook](../runbook.md) says what to do.
+
+The process that is scraped adds \`process_*\` and \`nodejs_*\` of itself, as prom-client names them.`;
+
+export function metricsReference(): string {
+  const rows = (found: readonly Registered[]): string =>
+    table(
+      ['name', 'type', 'labels', ''],
+      found.map(({ name, type, labels, help }) => [
+        code(name),
+        type,
+        labels.map(code).join(', '),
+        help,
+      ]),
+    );
+  return [
+    HEAD + INTRODUCTION,
+    '## Of a gateway',
+    rows(registeredBy(registerGateway)),
+    '## Of the runtimes',
+    rows(registeredBy(registerRuntime)),
+    CLOSING,
+  ]
+    .join('\n\n')
+    .concat('\n');
+}
+
+/** Names of all metrics, for tests. */
+export function metricNames(): readonly string[] {
+  return [...registeredBy(registerGateway), ...registeredBy(registerRuntime)].map(
+    ({ name }) => name,
+  );
+}
+
+function registerGateway(metrics: Metrics): void {
+  new GatewayMetrics(metrics).observe(metrics, {
+    queueDepths: () => [],
+    links: () => [],
+    quarantined: () => [],
+  });
+}
+
+function registerRuntime(metrics: Metrics): void {
+  createHostMetrics(metrics, { pool: 'default~pool', incarnation: 'runtime' }, () => ({
+    instances: [],
+    memoryBytes: 0,
+    cpuPercent: 0,
+    queued: 0,
+  }));
+}
+
+/** What is registered with a registry that only takes notes. */
+function registeredBy(register: (metrics: Metrics) => void): Registered[] {
+  const found: Registered[] = [];
+  const note =
+    <Metric>(type: string, metric: Metric) =>
+    (options: MetricOptions): Metric => {
+      found.push({ ...options, type });
+      return metric;
+    };
+  const ignore = (): void => undefined;
+  register({
+    counter: note('counter', { add: ignore }),
+    gauge: note('gauge', { set: ignore, remove: ignore, reset: ignore }),
+    histogram: note('histogram', { observe: ignore }),
+    summary: note('summary', { observe: ignore }),
+    snapshot: async () => [],
+    text: async () => '',
+    contentType: '',
+  });
+  return found;
+}
