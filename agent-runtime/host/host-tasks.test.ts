@@ -181,6 +181,17 @@ describe('a repeated request_id', () => {
     expect((await world.send('q1')).end).toMatchObject({ header: { replayed: false } });
   });
 
+  it('runs again when its result is too old, even where no commit has dropped it yet', async () => {
+    const world = await new HostWorld().open({ checkpoint: { retention: { resultSeconds: 1 } } });
+    world.workers.onRun = () => success();
+    await world.send('q1');
+    await world.clock.advance(1_000);
+    expect((await world.send('q1')).end).toMatchObject({ header: { replayed: true } });
+    await world.clock.advance(1);
+    expect((await world.send('q1')).end).toMatchObject({ header: { replayed: false } });
+    expect((await world.send('q1')).end).toMatchObject({ header: { replayed: true } });
+  });
+
   it('starts anew when it comes while the task before it is being cancelled', async () => {
     const world = await new HostWorld().open();
     world.workers.heedsCancel = false;

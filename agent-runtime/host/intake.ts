@@ -97,12 +97,16 @@ async function replay(ports: IntakePorts, instance: Instance, caller: Caller): P
     caller.fail(storeLost());
     return;
   }
-  if (result === undefined) {
-    // Retention has dropped it: the request runs again.
+  if (result === undefined || isTooOld(ports, result)) {
+    // Retention has dropped it, or would with the next commit: the request runs again.
     instance.results.drop(requestId);
     instance.offerAgain([caller]);
   } else if (result.digest === digest) answerAgain(instance, caller, result);
   else caller.fail(reused());
+}
+
+function isTooOld({ view, clock }: IntakePorts, { finishedAtMs }: StoredResult): boolean {
+  return finishedAtMs < clock.wallMs() - view.spec.checkpoint.retention.resultSeconds * 1000;
 }
 
 function answerAgain(instance: Instance, caller: Caller, result: StoredResult): void {
