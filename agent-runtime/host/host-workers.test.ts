@@ -7,6 +7,22 @@ import { success, type FakeWorker } from '../../test/fakes/fake-worker.ts';
 const alive = (world: HostWorld): readonly FakeWorker[] =>
   world.workers.all.filter(({ terminated }) => !terminated);
 
+describe('limits', () => {
+  it('of the pool that change reach the workers that live, blanks too, and once', async () => {
+    const world = await new HostWorld().open();
+    await world.send('q1');
+    await world.clock.advance(1_000);
+    await world.publish({ limits: { stateBytesMax: 5_000 } });
+    await world.publish({ limits: { stateBytesMax: 5_000 }, replicas: 2 });
+    const told = alive(world).map(({ received }) =>
+      received.flatMap((message) =>
+        message.type === 'limits' ? [message.limits.stateBytesMax] : [],
+      ),
+    );
+    expect(told).toEqual([[5_000], [5_000], [5_000]]);
+  });
+});
+
 describe('blanks', () => {
   it('are kept for each heap class in use, one being made at a time', async () => {
     const world = await new HostWorld().open({

@@ -270,6 +270,7 @@ export class RuntimeHost implements TaskHandler {
   #viewChanged(): void {
     for (const callback of this.#onView) callback();
     if (this.#phase === 'open') this.#projects.settleAll();
+    this.#workers.relimit();
     this.#workers.refill();
   }
 

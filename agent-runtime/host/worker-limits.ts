@@ -15,3 +15,7 @@ export function workerLimitsOf({ limits }: AgentPoolSpec): WorkerLimits {
     chunkBytesUntakenMax: CHUNK_BYTES_UNTAKEN_MAX,
   };
 }
+
+export function isSameLimits(one: WorkerLimits, other: WorkerLimits): boolean {
+  return Object.entries(one).every(([name, value]) => other[name as keyof WorkerLimits] === value);
+}

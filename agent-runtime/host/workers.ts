@@ -10,6 +10,7 @@ import { Gate } from './gate.ts';
 import type { WorkerSource } from './metrics.ts';
 import type { Session } from './session.ts';
 import { within } from './within.ts';
+import { isSameLimits } from './worker-limits.ts';
 import { WorkerHandle } from './worker-handle.ts';
 
 /** Workers that start at once on behalf of a waiting task; more only make all of them slower. */
@@ -41,7 +42,7 @@ export interface WorkersPorts {
   readonly log: Log;
   readonly startWorker: StartWorker;
   readonly modulePath: string;
-  /** As they are now; a changed limit applies to workers that start after it. */
+  /** As they are now. */
   limits(): WorkerLimits;
 }
 
@@ -59,6 +60,8 @@ export class Workers {
   readonly #freshGate = new Gate(() => FRESH_STARTS_MAX);
   readonly #coldGate: Gate;
   #shared: WorkerHandle | undefined;
+  /** As all living workers know them. */
+  #limits: WorkerLimits | undefined;
   #refilling = false;
   #stopped = false;
 
@@ -129,6 +132,14 @@ export class Workers {
     });
   }
 
+  /** Tells the workers when the pool's limits have changed: the next tasks have the new ones. */
+  relimit(): void {
+    const limits = this.#ports.limits();
+    if (this.#limits === undefined || isSameLimits(this.#limits, limits)) return;
+    this.#limits = limits;
+    for (const worker of this.#alive) worker.post({ type: 'limits', limits });
+  }
+
   /** Ends blanks of classes that nobody uses any more. */
   trim(): void {
     for (const [heapMb, blanks] of this.#blanks) {
@@ -194,9 +205,11 @@ export class Workers {
 
   #start(heapMb: number): WorkerHandle {
     const { clock, startWorker, modulePath, log } = this.#ports;
+    const limits = this.#ports.limits();
+    this.#limits ??= limits;
     const worker = new WorkerHandle(clock, startWorker, {
       modulePath,
-      limits: this.#ports.limits(),
+      limits,
       heapMb,
       log: ({ level, message, fields }) => {
         log[level](message, { detail: fields });

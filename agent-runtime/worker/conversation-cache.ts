@@ -53,6 +53,11 @@ export class ConversationCache {
     if (before !== undefined) this.put(conversation, [...before, ...turns]);
   }
 
+  clear(): void {
+    this.#windows.clear();
+    this.#bytes = 0;
+  }
+
   forget(conversation: string): void {
     const turns = this.#windows.get(conversation);
     if (turns === undefined) return;

@@ -98,6 +98,8 @@ export type ToWorker =
   /** The conversation is being erased: forget its window and state. */
   | { readonly type: 'forget'; readonly session: SessionNumber; readonly conversationId: string }
   | { readonly type: 'close'; readonly session: SessionNumber }
+  /** The pool's limits have changed, for all sessions. */
+  | { readonly type: 'limits'; readonly limits: WorkerLimits }
   | { readonly type: 'probe'; readonly nonce: number };
 
 export type FromWorker =

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { settle } from '../../test/fakes/fake-clock.ts';
 import {
   answer,
+  LIMITS,
   jsonPayload,
   textPayload,
   WorkerHarness,
@@ -424,5 +425,26 @@ describe('logs of agents', () => {
       ['log lines of this instance were dropped', { dropped: 400, linesPerSecondMax: 100 }],
       ['after', {}],
     ]);
+  });
+});
+
+describe('limits that change', () => {
+  it('hold for the next task of a session that lives', async () => {
+    const harness = await WorkerHarness.serving(agent(() => 'x'.repeat(100)));
+    harness.send({ type: 'limits', limits: { ...LIMITS, answerBytesMax: 99 } });
+    expect(answer(await harness.run(1))).toContain('at most 99 are allowed');
+    harness.send({ type: 'limits', limits: { ...LIMITS, answerBytesMax: 100 } });
+    expect(await harness.run(2)).toMatchObject({ type: 'success' });
+  });
+
+  it('load a conversation anew where its window was shorter', async () => {
+    const harness = await WorkerHarness.serving(agent(() => 'ok'));
+    await harness.run(1, { conversationId: 'c' });
+    await harness.run(2, { conversationId: 'c', newConversation: false });
+    expect(harness.of('needTurns')).toEqual([]);
+    harness.send({ type: 'limits', limits: { ...LIMITS, conversationWindowTurns: 9 } });
+    harness.start(3, { conversationId: 'c', newConversation: false });
+    await settle();
+    expect(harness.of('needTurns')).toMatchObject([{ run: 3, conversationId: 'c' }]);
   });
 });

@@ -124,6 +124,11 @@ export class Session {
     this.#around.state.forget(conversationId);
   }
 
+  /** They were cut to a window that has grown: the next tasks load them again. */
+  forgetWindows(): void {
+    this.#around.conversations.clear();
+  }
+
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void {
     this.#around.lines.write(level, message, {});
   }

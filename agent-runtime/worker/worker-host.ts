@@ -63,17 +63,21 @@ export function broken(
 
 class Sessions implements WorkerHost {
   readonly #environment: SessionEnvironment;
+  /** Shared by all that looks limits up, so that a change reaches what lives already. */
+  readonly #limits: { -readonly [Key in keyof WorkerLimits]: WorkerLimits[Key] };
   readonly #usage: () => Usage;
   /** Bounded by what the host opens. */
   readonly #sessions = new Map<SessionNumber, Session>();
 
   constructor(environment: SessionEnvironment, usage: () => Usage) {
-    this.#environment = environment;
+    this.#limits = { ...environment.limits };
+    this.#environment = { ...environment, limits: this.#limits };
     this.#usage = usage;
   }
 
   receive(message: ToWorker): void {
     if (message.type === 'open') this.#open(message);
+    else if (message.type === 'limits') this.#relimit(message.limits);
     else if (message.type === 'probe')
       this.#environment.post({ type: 'probed', nonce: message.nonce, ...this.#usage() });
     else this.#forward(message);
@@ -98,7 +102,13 @@ class Sessions implements WorkerHost {
     void session.open();
   }
 
-  #forward(message: Exclude<ToWorker, { type: 'open' | 'probe' }>): void {
+  #relimit(limits: WorkerLimits): void {
+    const isWider = limits.conversationWindowTurns > this.#limits.conversationWindowTurns;
+    Object.assign(this.#limits, limits);
+    if (isWider) for (const session of this.#sessions.values()) session.forgetWindows();
+  }
+
+  #forward(message: Exclude<ToWorker, { type: 'open' | 'probe' | 'limits' }>): void {
     const session = this.#sessions.get(message.session);
     if (session === undefined) return;
     switch (message.type) {
