@@ -1,6 +1,7 @@
 /** docs/reference/metrics.md: every metric, as gateway and runtimes register it. */
 import { createHostMetrics } from '../../agent-runtime/host/metrics.ts';
 import { GatewayMetrics } from '../../gateway/metrics.ts';
+import { OperatorMetrics } from '../../operator/metrics.ts';
 import type { MetricOptions, Metrics } from '../../platform/metrics/registry.ts';
 import { code, HEAD, table } from './markdown.ts';
 
@@ -46,6 +47,8 @@ export function metricsReference(): string {
     HEAD + INTRODUCTION,
     '## Of a gateway',
     rows(registeredBy(registerGateway)),
+    '## Of the operator',
+    rows(registeredBy(registerOperator)),
     '## Of the runtimes',
     rows(registeredBy(registerRuntime)),
     CLOSING,
@@ -66,7 +69,12 @@ function registerGateway(metrics: Metrics): void {
     queueDepths: () => [],
     links: () => [],
     quarantined: () => [],
+    breakers: () => [],
   });
+}
+
+function registerOperator(metrics: Metrics): void {
+  new OperatorMetrics(metrics);
 }
 
 function registerRuntime(metrics: Metrics): void {
