@@ -122,10 +122,13 @@ function peersOf(room: Room, from: SimProcess): PeerClient {
         const target = reach(address);
         if (typeof target === 'string') return;
         world.schedule(1, target.process, () => {
-          void target.host.yieldProject(project, withinMs).then((released) => {
+          const answer = (released: boolean): void => {
             world.schedule(1, from, () => {
               resolve(released);
             });
+          };
+          target.host.yieldProject(project, withinMs).then(answer, () => {
+            answer(false);
           });
         });
       }),
