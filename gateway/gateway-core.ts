@@ -1,5 +1,5 @@
 /** Wires the parts of a gateway that know no transport: membership, routing, admission, stages. The simulation runs exactly this. */
-import { Quarantine } from '../core/quarantine.ts';
+import { Quarantine, type Verdict } from '../core/quarantine.ts';
 import { poolKeyOfProject } from '../core/identifiers.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
@@ -10,7 +10,7 @@ import { Admission } from './admission/admission.ts';
 import { RateRefusals } from './admission/rate-refusals.ts';
 import { TenantGate } from './admission/tenant-gate.ts';
 import { Membership } from './membership.ts';
-import { GatewayMetrics, type GatewayGauges } from './metrics.ts';
+import { type BreakerState, GatewayMetrics, type GatewayGauges } from './metrics.ts';
 import { Router } from './routing/router.ts';
 import { RuntimeSet, type ConnectRuntime } from './routing/runtime-set.ts';
 import type { StageContext } from './stages/stage-context.ts';
@@ -99,12 +99,21 @@ export function createGatewayCore(options: GatewayCoreOptions): GatewayCore {
   };
 }
 
+function breakerOf(verdicts: readonly Verdict['type'][]): BreakerState {
+  if (verdicts.includes('open')) return 'open';
+  return verdicts.includes('suspect') ? 'half-open' : 'closed';
+}
+
 function gaugesOf({
   admission,
+  clock,
   membership,
   quarantine,
   runtimes,
-}: Pick<StageContext, 'admission' | 'membership' | 'quarantine' | 'runtimes'>): GatewayGauges {
+}: Pick<
+  StageContext,
+  'admission' | 'clock' | 'membership' | 'quarantine' | 'runtimes'
+>): GatewayGauges {
   return {
     queueDepths: () =>
       membership.pools.map((pool) => ({ pool, depth: admission.waiting(pool.key) })),
@@ -118,6 +127,16 @@ function gaugesOf({
         pool,
         projects: condemned.filter((key) => key === pool.key).length,
       }));
+    },
+    breakers: () => {
+      const condemned = quarantine.condemned();
+      return membership.pools.map((pool) => {
+        const resetMs = pool.spec.circuitBreaker.resetTimeoutSeconds * 1000;
+        const verdicts = condemned
+          .filter((key) => poolKeyOfProject(key) === pool.key)
+          .map((key) => quarantine.verdict(key, clock.nowMs(), resetMs).type);
+        return { pool, state: breakerOf(verdicts) };
+      });
     },
   };
 }

@@ -26,7 +26,17 @@ export interface GatewayGauges {
   /** State of every link. */
   readonly links: () => readonly { readonly pool: PoolView; readonly state: string }[];
   readonly quarantined: () => readonly { readonly pool: PoolView; readonly projects: number }[];
+  /** The worst circuit of each pool's projects. */
+  readonly breakers: () => readonly { readonly pool: PoolView; readonly state: BreakerState }[];
 }
+
+export type BreakerState = 'closed' | 'open' | 'half-open';
+
+const BREAKER_NUMBERS: Readonly<Record<BreakerState, number>> = {
+  closed: 0,
+  open: 1,
+  'half-open': 2,
+};
 
 const POOL = ['namespace', 'pool'];
 const NO_POOL: Labels = { namespace: '', pool: '' };
@@ -111,6 +121,16 @@ export class GatewayMetrics {
         this.#collect(
           gauge,
           gauges.quarantined().map(({ pool, projects }) => ({ pool, value: projects })),
+        ),
+    });
+    metrics.gauge({
+      name: 'agent_pool_circuit_breaker_state',
+      help: 'Quarantine of projects that end their runtimes: 0 closed, 1 open for a project, 2 half-open for one.',
+      labels: POOL,
+      collect: (gauge) =>
+        this.#collect(
+          gauge,
+          gauges.breakers().map(({ pool, state }) => ({ pool, value: BREAKER_NUMBERS[state] })),
         ),
     });
     metrics.gauge({

@@ -2,11 +2,11 @@
 import type { PoolKey } from '../core/identifiers.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
-import type { DistributionMetric } from '../platform/metrics/registry.ts';
 import type { Random } from '../platform/random.ts';
 import type { Store } from '../platform/store/store.ts';
 import { startController } from './engine/controller.ts';
 import { WorkQueue } from './engine/work-queue.ts';
+import type { OperatorMetrics } from './metrics.ts';
 import type { Driver } from './pool/driver.ts';
 import { type PoolLimits, POOL_LIMITS } from './pool/pool-limits.ts';
 import { PoolReconciler, type PoolView } from './pool/reconcile.ts';
@@ -23,8 +23,7 @@ export interface OperatorOptions {
   /** Where the pools are called: shown in their status. */
   readonly endpoint?: string;
   readonly limits?: PoolLimits;
-  /** Seconds of each reconciliation. */
-  readonly durations?: DistributionMetric;
+  readonly metrics?: Pick<OperatorMetrics, 'reconciled' | 'told'>;
 }
 
 export interface Operator {
@@ -45,7 +44,7 @@ const RECONCILE_TIMEOUT_MS = 30_000;
 const BACKOFF = { backoffMinMs: 50, backoffMaxMs: 10_000 };
 
 export async function startOperator(options: OperatorOptions): Promise<Operator> {
-  const { store, driver, source, clock, random, log, durations } = options;
+  const { store, driver, source, clock, random, log, metrics } = options;
   const watchers = new Set<() => void>();
   const queue = new WorkQueue(clock, random, BACKOFF);
   const pools = new PoolReconciler({
@@ -54,6 +53,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     onView: () => {
       for (const watcher of watchers) watcher();
     },
+    onEvent: (pool, { reason }) => metrics?.told(pool, reason),
   });
   const addAll = (): void => {
     for (const key of source.list()) queue.add(key);
@@ -71,8 +71,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     timeoutMs: RECONCILE_TIMEOUT_MS,
     clock,
     log,
-    measure: (durationMs, succeeded) =>
-      durations?.observe({ outcome: succeeded ? 'success' : 'error' }, durationMs / 1_000),
+    measure: (durationMs, succeeded) => metrics?.reconciled(durationMs, succeeded),
   });
   for (const key of await allKeys(options)) queue.add(key);
   const watch = (onChange: () => void): (() => void) => {

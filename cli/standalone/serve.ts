@@ -103,7 +103,8 @@ async function start(
   // All of them, also when one fails: each that was started must be taken down again.
   await Promise.allSettled(starting);
   const [driver, source, edges] = await Promise.all(starting);
-  const operator = await operate({ store, driver, source, log, endpoint: edges.grpc });
+  const { grpc: endpoint, metrics } = edges;
+  const operator = await operate({ store, driver, source, log, endpoint, metrics });
   closers.add('operator', () => operator.stop());
   return { store, edges, operator };
 }

@@ -5,7 +5,7 @@ import { startHttpGateway } from '../../gateway/edges/http/http-gateway.ts';
 import { type Gateway, startGateway } from '../../gateway/main.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
-import { createMetrics } from '../../platform/metrics/registry.ts';
+import { createMetrics, type Metrics } from '../../platform/metrics/registry.ts';
 import { systemRandom } from '../../platform/random.ts';
 import type { Store } from '../../platform/store/store.ts';
 import { packageVersion } from '../version.ts';
@@ -29,6 +29,8 @@ export interface Edges {
   /** `127.0.0.1:9090`. */
   readonly grpc: string;
   readonly pools: Gateway['service']['pools'];
+  /** What is scraped here. */
+  readonly metrics: Metrics;
   /** Tasks in flight have so long to end. */
   stop(): Promise<void>;
 }
@@ -72,6 +74,7 @@ export async function startEdges(options: EdgesOptions): Promise<Edges> {
     http: `http://${hostAndPort(listen.host, http.port)}`,
     grpc: gateway.grpcAddress,
     pools: gateway.service.pools,
+    metrics,
     async stop() {
       await Promise.all([http.stop(DRAIN_MS_MAX), gateway.stop()]);
     },

@@ -6,6 +6,7 @@ import {
   startProcessDriver,
 } from '../../operator/drivers/process/process-driver.ts';
 import { type Operator, startOperator } from '../../operator/main.ts';
+import { OperatorMetrics } from '../../operator/metrics.ts';
 import type { PoolSource } from '../../operator/pool/wanted-pool.ts';
 import {
   type ManifestFilesOptions,
@@ -15,6 +16,7 @@ import { bundleAgentModule } from '../../platform/bundle/bundle-agent-module.ts'
 import { systemClock } from '../../platform/clock.ts';
 import { connectRuntimeControl } from '../../platform/link/grpc-runtime-control.ts';
 import type { Log, LogLevel } from '../../platform/log.ts';
+import type { Metrics } from '../../platform/metrics/registry.ts';
 import { systemRandom } from '../../platform/random.ts';
 import type { Store } from '../../platform/store/store.ts';
 import { join } from 'node:path';
@@ -99,6 +101,8 @@ export function operate(parts: {
   readonly source: PoolSource;
   readonly log: Log;
   readonly endpoint: string;
+  readonly metrics: Metrics;
 }): Promise<Operator> {
-  return startOperator({ ...parts, clock: systemClock, random: systemRandom });
+  const metrics = new OperatorMetrics(parts.metrics);
+  return startOperator({ ...parts, metrics, clock: systemClock, random: systemRandom });
 }

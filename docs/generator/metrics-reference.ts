@@ -59,9 +59,9 @@ export function metricsReference(): string {
 
 /** Names of all metrics, for tests. */
 export function metricNames(): readonly string[] {
-  return [...registeredBy(registerGateway), ...registeredBy(registerRuntime)].map(
-    ({ name }) => name,
-  );
+  return [registerGateway, registerOperator, registerRuntime]
+    .flatMap(registeredBy)
+    .map(({ name }) => name);
 }
 
 function registerGateway(metrics: Metrics): void {

@@ -230,11 +230,16 @@ describe('quarantine', () => {
       'b',
       'c',
     ]);
+    const breaker = async (): Promise<string | undefined> =>
+      /^agent_pool_circuit_breaker_state\{.*\} (\d)$/m.exec(await gateway.metrics.text([]))?.[1];
+    expect(await breaker()).toBe('0');
     await murder(gateway, 'r-1');
     const refused = gateway.start({ requestId: 'r-2' });
     await settle();
     expect(refused.end.error).toMatchObject({ reason: 'CIRCUIT_OPEN', retryAfterMs: 30_000 });
+    expect(await breaker()).toBe('1');
     await gateway.clock.advance(30_000);
+    expect(await breaker()).toBe('2');
     const probe = gateway.start({ requestId: 'r-3' });
     await settle();
     holder(gateway).task.start().finish();

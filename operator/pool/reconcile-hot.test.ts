@@ -137,6 +137,7 @@ describe('HOT projects', () => {
     expect(world.running('dedicated')).not.toContain(old);
     expect(world.events().filter((reason) => reason === 'Promoted')).toHaveLength(1);
     expect(world.view().events.find((one) => one.reason === 'Promoted')?.count).toBe(1);
+    expect(world.told.filter((reason) => reason === 'Promoted')).toHaveLength(1);
   });
 
   it('a bind whose answer got lost costs the runtime, not the project', async () => {

@@ -37,6 +37,7 @@ export interface PoolReconcilerOptions extends Hands {
   readonly endpoint?: string;
   /** A view changed. */
   readonly onView: () => void;
+  readonly onEvent?: (pool: PoolRef, event: NewEvent) => void;
 }
 
 export class PoolReconciler {
@@ -227,8 +228,11 @@ export class PoolReconciler {
   #note(run: PoolRun, events: readonly NewEvent[]): void {
     if (events.length === 0) return;
     run.events = addEvents(run.events, events, this.#options.clock.wallMs());
-    for (const { reason, message } of events)
+    for (const event of events) {
+      const { reason, message } = event;
+      this.#options.onEvent?.(run.ref, event);
       this.#options.log.info('pool event', this.#keysOf(run, { reason, message }));
+    }
   }
 
   #mourn(run: PoolRun, deaths: readonly Death[]): void {

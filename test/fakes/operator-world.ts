@@ -1,5 +1,6 @@
 /** The whole operator over fakes: memory store, fake driver, fake clock; time passes only when the test says so. */
 import type { AgentPoolSpecInput, AgentPoolStatus } from '../../api/agent-pool.ts';
+import type { EventReason } from '../../api/reasons.ts';
 import type { PoolKey } from '../../core/identifiers.ts';
 import { type Operator, startOperator } from '../../operator/main.ts';
 import type { PoolView } from '../../operator/pool/reconcile.ts';
@@ -19,6 +20,8 @@ export class OperatorWorld {
   readonly store = new MemoryStore(this.clock);
   readonly driver = new FakeDriver(this.clock, this.store);
   readonly source = new FakePoolSource();
+  /** Reasons of events, as they were told. */
+  readonly told: EventReason[] = [];
   readonly #random: Random;
   #operator: Operator | undefined;
   #passes = 0;
@@ -38,7 +41,10 @@ export class OperatorWorld {
       random: this.#random,
       log: silentLog,
       endpoint: '127.0.0.1:9090',
-      durations: { observe: () => this.#countPass() },
+      metrics: {
+        reconciled: () => this.#countPass(),
+        told: (_pool, reason) => this.told.push(reason),
+      },
     });
   }
 
