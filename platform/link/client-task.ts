@@ -3,13 +3,14 @@ import { AppError } from '../../core/errors.ts';
 import type { PayloadArm } from '../store/store.ts';
 import { BodyAssembly } from './body-assembly.ts';
 import { appErrorOfFrame, cancelError } from './error-frame.ts';
-import type {
-  ChunkKind,
-  FromRuntime,
-  ResultHeader,
-  TaskHeader,
-  TaskNumber,
-  ToRuntime,
+import {
+  CHUNK_OVERHEAD_BYTES,
+  type ChunkKind,
+  type FromRuntime,
+  type ResultHeader,
+  type TaskHeader,
+  type TaskNumber,
+  type ToRuntime,
 } from './frames.ts';
 import { BODY_BYTES_MAX } from './link-limits.ts';
 import type { Lane, Outbox } from './outbox.ts';
@@ -62,6 +63,7 @@ export class ClientTask implements RunningTask {
     const queuedAtMs = this.#host.nowMs();
     this.#lane.push({
       body,
+      overheadBytes: 0,
       first: (slice, more) => ({
         type: 'task',
         task,
@@ -88,7 +90,7 @@ export class ClientTask implements RunningTask {
   }
 
   consumed(bytes: number): void {
-    this.#window.consumed(bytes);
+    this.#window.consumed(bytes + CHUNK_OVERHEAD_BYTES);
     this.#giveBack();
   }
 
@@ -136,7 +138,7 @@ export class ClientTask implements RunningTask {
   }
 
   #begin(what: Incoming, body: Uint8Array, more: boolean): void {
-    this.#window.received(body.length);
+    this.#window.received(body.length + (what.type === 'chunk' ? CHUNK_OVERHEAD_BYTES : 0));
     if (!more) {
       this.#complete(what, body);
       return;

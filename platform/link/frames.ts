@@ -14,6 +14,8 @@ export const PROTOCOL_MAX = 1;
 export const FRAME_BYTES_MAX = 32 * 1024;
 /** Credit that each side starts with, per task and direction. */
 export const WINDOW_BYTES = 256 * 1024;
+/** What each chunk takes of the window beside its bytes: a million chunks of one byte take memory too, wherever they wait. */
+export const CHUNK_OVERHEAD_BYTES = 256;
 
 export const PRIORITIES = ['CRITICAL', 'HIGH', 'NORMAL', 'LOW'] as const;
 export type Priority = (typeof PRIORITIES)[number];

@@ -7,6 +7,8 @@ import { FRAME_BYTES_MAX, WINDOW_BYTES } from './frames.ts';
 /** A body and the frames it travels in; an empty body is one frame that needs no window. */
 export interface Parcel<Frame> {
   readonly body: Uint8Array;
+  /** What it takes of the window beside its bytes. */
+  readonly overheadBytes: number;
   /** Made when it is sent. `more`: another slice follows. */
   first(slice: Uint8Array, more: boolean): Frame;
   rest(slice: Uint8Array, more: boolean): Frame;
@@ -21,7 +23,7 @@ export interface LaneWatcher {
 
 /** One task's frames, in order. Made by `Outbox.lane`. */
 export class Lane<Frame> {
-  /** Body bytes that wait here. */
+  /** Bytes that wait here, with what they take beside. */
   queuedBytes = 0;
   /** Something of this lane has been sent. */
   hasSent = false;
@@ -39,7 +41,7 @@ export class Lane<Frame> {
 
   push(parcel: Parcel<Frame>): void {
     this.#parcels.push(parcel);
-    this.queuedBytes += parcel.body.length;
+    this.queuedBytes += parcel.body.length + parcel.overheadBytes;
     this.#outbox.wake(this);
   }
 
@@ -65,7 +67,8 @@ export class Lane<Frame> {
   isSendable(): boolean {
     const parcel = this.#parcels[0];
     if (parcel === undefined) return false;
-    const isShut = this.#window <= 0 && this.#offset < parcel.body.length;
+    const needsWindow = this.#offset < parcel.body.length || parcel.overheadBytes > 0;
+    const isShut = needsWindow && this.#window <= 0;
     this.#setBlocked(isShut);
     return !isShut;
   }
@@ -75,10 +78,11 @@ export class Lane<Frame> {
     const parcel = this.#parcels[0];
     if (parcel === undefined) throw new Error('the lane has nothing to send');
     const start = this.#offset;
-    const end = Math.min(parcel.body.length, start + Math.min(FRAME_BYTES_MAX, this.#window));
+    const open = Math.max(0, Math.min(FRAME_BYTES_MAX, this.#window));
+    const end = Math.min(parcel.body.length, start + open);
     const more = end < parcel.body.length;
     const slice = more || start > 0 ? parcel.body.subarray(start, end) : parcel.body;
-    this.#account(end - start, more ? end : 0);
+    this.#account(end - start + (start === 0 ? parcel.overheadBytes : 0), more ? end : 0);
     return start === 0 ? parcel.first(slice, more) : parcel.rest(slice, more);
   }
 

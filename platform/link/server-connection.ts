@@ -178,7 +178,7 @@ export class ServerConnection {
     const frame: FromRuntime = { type: 'failed', task, error: errorFrameOf(error) };
     this.#outbox
       .lane({ blocked: () => undefined, emptied: () => undefined })
-      .push({ body: new Uint8Array(), first: () => frame, rest: () => frame });
+      .push({ body: new Uint8Array(), overheadBytes: 0, first: () => frame, rest: () => frame });
   }
 
   #call({ call, request }: FrameOf<'call'>): void {

@@ -6,7 +6,13 @@ import { AppError } from '../../core/errors.ts';
 import type { Timer } from '../clock.ts';
 import type { Owner, Payload } from '../store/store.ts';
 import { errorFrameOf } from './error-frame.ts';
-import type { FromRuntime, ResultHeader, TaskHeader, TaskNumber } from './frames.ts';
+import {
+  CHUNK_OVERHEAD_BYTES,
+  type FromRuntime,
+  type ResultHeader,
+  type TaskHeader,
+  type TaskNumber,
+} from './frames.ts';
 import { QUEUED_BYTES_MAX } from './link-limits.ts';
 import type { Lane, Outbox, Parcel } from './outbox.ts';
 import type { IncomingTask } from './task-link.ts';
@@ -98,6 +104,7 @@ export class ServerTask implements IncomingTask {
     const task = this.number;
     this.#push({
       body,
+      overheadBytes: CHUNK_OVERHEAD_BYTES,
       first: (slice, more) => ({ type: 'chunk', task, arm, kind, body: slice, more }),
     });
     this.#isHeldUp = this.#lane.room <= 0;
@@ -113,6 +120,7 @@ export class ServerTask implements IncomingTask {
     const task = this.number;
     this.#push({
       body,
+      overheadBytes: 0,
       first: (slice, more) => ({ type: 'result', task, header, body: slice, more }),
     });
   }
@@ -153,7 +161,7 @@ export class ServerTask implements IncomingTask {
     this.#release();
   }
 
-  #push(parcel: Pick<Parcel<FromRuntime>, 'body' | 'first'>): void {
+  #push(parcel: Omit<Parcel<FromRuntime>, 'rest'>): void {
     const task = this.number;
     this.#lane.push({
       ...parcel,
@@ -162,7 +170,7 @@ export class ServerTask implements IncomingTask {
   }
 
   #pushEmpty(frame: FromRuntime): void {
-    this.#push({ body: NO_BYTES, first: () => frame });
+    this.#push({ body: NO_BYTES, overheadBytes: 0, first: () => frame });
   }
 
   /** True for the one end that counts and can still be told. */

@@ -56,6 +56,7 @@ export interface RunningTask {
   /** First task on this connection: the answer's `connection_reused` is false. */
   readonly firstOnConnection: boolean;
   cancel(reason: 'CANCELLED' | 'DEADLINE' | 'SLOW_CONSUMER'): void;
+  /** Once per chunk, with the length of its body. */
   consumed(bytes: number): void;
 }
 

@@ -255,6 +255,24 @@ export function linkConformance(name: string, open: OpenLinkWorld): void {
       expect(world.server.unfinished).toBe(0);
     });
 
+    it('holds up the producer of small chunks too: each takes memory beside its bytes', async () => {
+      const { handler, link } = await ready();
+      const slow = record(link, bytesOf(''), {}, recorderThatHoldsUp());
+      const task = await handler.next();
+      let sent = 1;
+      while (task.chunk({ arm: 'text', kind: 'TEXT', body: pattern(1) })) sent += 1;
+      expect(sent).toBeLessThan(2_000);
+      await link.call({ method: 'metrics' }, 5_000);
+      expect(slow.chunks.length).toBeLessThanOrEqual(sent);
+      const room = new Promise<void>((resolve) => task.onWindow(resolve));
+      slow.consumes = true;
+      for (const chunk of slow.chunks) slow.task?.consumed(chunk.length);
+      await room;
+      task.finish(RESULT_HEADER, bytesOf('end'));
+      expect(await slow.done).toMatchObject({ type: 'finished' });
+      expect(slow.chunks.length).toBe(sent);
+    });
+
     it('tells a producer when there is room again', async () => {
       const { handler, link } = await ready();
       const slow = record(link, bytesOf(''), {}, recorderThatHoldsUp());
