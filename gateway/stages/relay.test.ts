@@ -95,11 +95,11 @@ describe('a lost runtime', () => {
   });
 
   it('counts losses of tasks that never ran only up to a bound', async () => {
-    const gateway = await testGateway({}, ['a', 'b', 'c', 'd']);
+    const gateway = await testGateway({}, ['a', 'b', 'c', 'd', 'e', 'f']);
     const task = gateway.start();
     let deaths = 0;
     for (; reasonOf(task) === 'running'; deaths += 1) await kill(gateway, holder(gateway));
-    expect([deaths, reasonOf(task)]).toEqual([3, 'RUNTIME_LOST']);
+    expect([deaths, reasonOf(task)]).toEqual([5, 'RUNTIME_LOST']);
   });
 
   it('is waited for where it was the only one', async () => {
@@ -304,6 +304,29 @@ describe('quarantine', () => {
     const again = gateway.start({ requestId: 'again', project: 'offender' });
     await settle();
     expect(reasonOf(again)).toBe('CIRCUIT_OPEN');
+  });
+
+  it('lets nobody pay who came to run later than the others, and so was beside each try of the offender', async () => {
+    const gateway = await testGateway({}, ['a']);
+    const ids = ['offender', 'beside', 'late'];
+    const [offender, ...bystanders] = ids.map((id) =>
+      gateway.start({ requestId: id, project: id }),
+    );
+    const die = async (at: string, next: string, running: readonly string[]): Promise<void> => {
+      for (const task of gateway.link(at).unfinished)
+        if (running.includes(task.header.requestId)) task.start();
+      await kill(gateway, gateway.link(at));
+      await gateway.putRuntime(next);
+    };
+    await die('a', 'b', ['offender', 'beside']);
+    await die('b', 'c', ids);
+    await die('c', 'd', ids);
+    expect(reasonOf(offender!)).toBe('RUNTIME_LOST');
+    for (let n = 0; n < 2; n += 1) {
+      gateway.link('d').task.start().finish();
+      await settle();
+    }
+    expect(bystanders.map(reasonOf)).toEqual(['answered', 'answered']);
   });
 
   it('holds no death against a project that was ordered', async () => {

@@ -9,7 +9,7 @@ import type { StageContext } from './stage-context.ts';
 
 const LOST_RETRY_MS = 1_000;
 /** Runtimes that may be lost under a task, whatever the reason for trying it again. */
-const LOSSES_MAX = 3;
+const LOSSES_MAX = 5;
 
 export function relay(context: StageContext): Stage {
   const { admission, clock, router } = context;
@@ -98,12 +98,12 @@ function isOneOfSeveralSuspects({ clock, quarantine }: StageContext, call: Call)
 
 /** Once after the agent has run, twice for one of several suspects, while nothing was sent to the caller. Counts the loss. */
 function mayRepeat(call: Call, ran: boolean, isSuspect: boolean): boolean {
-  const hadRun = call.hasRun;
-  call.hasRun ||= ran;
+  if (ran) call.lossesInRun += 1;
   call.losses += 1;
   if (call.signal.aborted) throw AppError.from(call.signal.reason);
   if (call.request.retry === 'NEVER' || call.hasSentChunk) return false;
-  return (isSuspect || !(hadRun && ran)) && call.losses < LOSSES_MAX;
+  const isOverdone = ran && call.lossesInRun > (isSuspect ? 2 : 1);
+  return !isOverdone && call.losses < LOSSES_MAX;
 }
 
 function grantOf(call: Call): Grant {

@@ -88,8 +88,8 @@ export class Call {
   /** It had a grant before: it is never turned away for a full queue. */
   wasAdmitted = false;
   hasStarted = false;
-  /** The agent was running when a runtime was lost. */
-  hasRun = false;
+  /** Those of them that were lost while the agent was running there. */
+  lossesInRun = 0;
   hasSentChunk = false;
   /** Nobody listens any more, but the task runs on (on_disconnect CONTINUE). */
   isDetached = false;
