@@ -12,6 +12,7 @@ const shared = {
       },
     ],
   },
+  setupFilesAfterEnv: ['<rootDir>/test/property-seed.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.agentpool/'],
 };
 const SLOW = ['e2e', 'kill', 'simulation'].map((folder) => `<rootDir>/test/${folder}/`);

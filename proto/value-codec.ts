@@ -63,7 +63,8 @@ function writeValue(writer: Writer, json: unknown, depth: number): void {
       writer.uint32(tag(STRING, LENGTH_DELIMITED)).string(json);
       return;
     case 'number':
-      if (Number.isFinite(json)) writer.uint32(tag(NUMBER, 1)).double(json);
+      // JSON has one zero: adding it takes the sign off.
+      if (Number.isFinite(json)) writer.uint32(tag(NUMBER, 1)).double(json + 0);
       else writeNull(writer);
       return;
     case 'boolean':

@@ -32,7 +32,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'agent-runtime/host/committer.ts',
     find: "return answer === 'unknown' ? this.#resolve(commit) : answer;",
     replace:
-      "if (answer !== 'unknown') return answer; const now = await this.#ports.store.readProject(commit.claim.key); return this.#send({ ...commit, claim: { ...commit.claim, seq: now.seq } });",
+      "if (answer !== 'unknown') return answer; const now = await this.#ports.store.readProject(commit.claim.key).catch(() => undefined); return this.#send({ ...commit, claim: { ...commit.claim, seq: now?.seq ?? commit.claim.seq } });",
   },
   {
     name: 'no-self-fencing',
