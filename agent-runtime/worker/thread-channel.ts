@@ -5,6 +5,7 @@ import { compactPayload } from './compact-payload.ts';
 import { MessageBatch } from './message-batch.ts';
 import type {
   FromWorker,
+  SessionNumber,
   StartWorker,
   ToWorker,
   WorkerChannel,
@@ -36,6 +37,8 @@ class ThreadChannel implements WorkerChannel {
   readonly #outgoing = new MessageBatch<ToWorker>((messages) => {
     if (!this.#exited) this.#worker?.postMessage(messages);
   });
+  /** Sessions with a task that ended here: the next one is trusted not to end the process at once. */
+  readonly #proven = new Set<SessionNumber>();
   #listener: WorkerListener | undefined;
   #cause: ExitCause | undefined;
   #exited = false;
@@ -46,7 +49,10 @@ class ThreadChannel implements WorkerChannel {
   }
 
   post(message: ToWorker): void {
-    if (!this.#exited) this.#outgoing.add(compactPayload(message));
+    if (this.#exited) return;
+    // A task may end the whole process as it begins: that it has started must be known outside by then.
+    if (message.type === 'run' && !this.#proven.has(message.session)) this.#outgoing.hold();
+    this.#outgoing.add(compactPayload(message));
   }
 
   listen(listener: WorkerListener): void {
@@ -110,6 +116,8 @@ class ThreadChannel implements WorkerChannel {
   }
 
   #message(message: FromWorker): void {
+    if (message.type === 'finished') this.#proven.add(message.session);
+    if (message.type === 'closed') this.#proven.delete(message.session);
     if (message.type === 'broken') this.#cause ??= { type: 'error', message: message.message };
     this.#listener?.message(message);
   }
