@@ -13,6 +13,7 @@ import { describeThrown } from './agent-failure.ts';
 import { compactPayload } from './compact-payload.ts';
 import { MessageBatch } from './message-batch.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './protocol.ts';
+import { encodeValue } from '../../proto/value-codec.ts';
 import { createStackMap } from './stack-map.ts';
 import { broken, createWorkerHost, type Usage, type WorkerHost } from './worker-host.ts';
 
@@ -21,6 +22,7 @@ if (parentPort === null)
 const port = parentPort;
 const { modulePath, limits } = workerData as WorkerStart;
 const mapStack = createStackMap(modulePath);
+const IDLE_LOAD_MS = 200;
 let host: WorkerHost | undefined;
 
 const outgoing = new MessageBatch<FromWorker>((messages) => {
@@ -78,6 +80,8 @@ try {
   port.on('message', (messages: readonly ToWorker[]) => {
     for (const message of messages) receive(message);
   });
+  // A prewarmed worker has time for what the first protobuf value would wait for; one that a task waits for has not.
+  systemClock.after(IDLE_LOAD_MS, () => encodeValue(null));
 } catch (error) {
   post(broken(error, mapStack));
 }

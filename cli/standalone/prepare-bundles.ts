@@ -12,6 +12,8 @@ export interface RuntimeProgram {
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const RUNTIME = { runtime: 'agent-runtime/main.ts' };
 const WORKER = { worker: 'agent-runtime/worker/entry.ts' };
+/** A worker is started for a task that waits, and most tasks never need it. */
+const WORKER_ALIAS = { 'protobufjs/minimal.js': './proto/protobuf-on-demand.cjs' };
 
 export async function prepareBundles(dataFolder: string): Promise<RuntimeProgram> {
   const packages = join(ROOT, 'node_modules');
@@ -22,11 +24,10 @@ export async function prepareBundles(dataFolder: string): Promise<RuntimeProgram
   const cacheFolder = isWritable
     ? join(packages, '.cache', 'agentpool')
     : join(dataFolder, 'program');
-  const bundle = (folder: string, entries: Readonly<Record<string, string>>, minify: boolean) =>
-    bundleRuntime({ root: ROOT, entries, minify, cacheFolder: join(cacheFolder, folder) });
+  const folder = (name: string) => ({ root: ROOT, cacheFolder: join(cacheFolder, name) });
   const [{ runtime }, { worker }] = await Promise.all([
-    bundle('runtime', RUNTIME, false),
-    bundle('worker', WORKER, true),
+    bundleRuntime({ ...folder('runtime'), entries: RUNTIME, minify: false }),
+    bundleRuntime({ ...folder('worker'), entries: WORKER, minify: true, alias: WORKER_ALIAS }),
   ]);
   if (runtime === undefined || worker === undefined) throw new Error('a bundle is missing');
   return { path: runtime, workerPath: worker };

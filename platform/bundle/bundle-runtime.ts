@@ -15,6 +15,8 @@ export interface RuntimeBundleRequest {
   readonly entries: Readonly<Record<string, string>>;
   /** Smaller in memory: for workers, of which there are many. Else names stay, for stack traces. */
   readonly minify: boolean;
+  /** Import → what is bundled instead, relative to the root. */
+  readonly alias?: Readonly<Record<string, string>>;
   /** Absolute folder that keeps the bundles between starts. */
   readonly cacheFolder: string;
 }
@@ -62,6 +64,7 @@ export async function bundleRuntime(request: RuntimeBundleRequest): Promise<Runt
         request.root,
         request.entries,
         request.minify,
+        request.alias,
         OPTIONS,
         esbuildVersion,
         process.version,
@@ -90,6 +93,7 @@ async function makeBundles(request: RuntimeBundleRequest, key: string): Promise<
     ...OPTIONS,
     external: [...OPTIONS.external],
     minify: request.minify,
+    alias: { ...request.alias },
     write: false,
     metafile: true,
   });
