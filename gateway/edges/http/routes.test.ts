@@ -162,6 +162,13 @@ describe('a route asks the service and shapes its answer', () => {
       { ...INSTANCE, state: 'PAUSED', created: undefined },
       ['pauseInstance', 'default~pool~t~p', false],
     ],
+    [
+      `POST ${ONE}/pause`,
+      { force: true },
+      200,
+      { ...INSTANCE, state: 'PAUSED', created: undefined },
+      ['pauseInstance', 'default~pool~t~p', true],
+    ],
     [`POST ${ONE}/resume`, undefined, 200, INSTANCE, ['resumeInstance', 'default~pool~t~p']],
     [
       'GET /api/v1/projects?tenant=t&page_size=5',

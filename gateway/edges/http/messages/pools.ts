@@ -128,6 +128,8 @@ export const forceQuery = z.strictObject({
     .default(false),
 });
 
+export const pauseRequest = forceQuery.meta({ id: 'PauseInstanceRequest' });
+
 export const createInstanceRequest = z
   .strictObject({
     pool,

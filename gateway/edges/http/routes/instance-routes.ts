@@ -4,6 +4,7 @@ import { timestampOrNone } from '../messages/shared-fields.ts';
 import {
   createInstanceRequest,
   forceQuery,
+  pauseRequest,
   instance,
   instanceList,
   type InstanceMessage,
@@ -114,6 +115,8 @@ function pausingRoutes(instances: Pick<Instances, 'pause' | 'resume'>): readonly
         'Lasts until it is resumed: through eviction, moves and restarts. Running tasks are awaited.',
       pathSchema: instancePath,
       querySchema: forceQuery,
+      bodySchema: pauseRequest,
+      isBodyOptional: true,
       answers: {
         200: jsonAnswer(
           'The instance; without a live one, what is known of the project.',
@@ -121,8 +124,10 @@ function pausingRoutes(instances: Pick<Instances, 'pause' | 'resume'>): readonly
         ),
       },
       reasons: ['UNKNOWN_INSTANCE', 'STATE_CONFLICT', 'OWNER_UNREACHABLE', 'DEADLINE'],
-      handle: async ({ path, query }, { principal }) =>
-        json(200, instanceMessage(await instances.pause(principal, path.id, query.force))),
+      handle: async ({ path, query, body }, { principal }) => {
+        const force = query.force || body.force;
+        return json(200, instanceMessage(await instances.pause(principal, path.id, force)));
+      },
     }),
     defineRoute({
       method: 'POST',
