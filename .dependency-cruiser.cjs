@@ -79,7 +79,8 @@ module.exports = {
     },
     {
       name: 'cli-is-the-top',
-      comment: 'nothing below imports cli (bench and docs, which describe it, do): move it into the layer that owns it',
+      comment:
+        'nothing below imports cli (bench and docs, which describe it, do): move it into the layer that owns it',
       severity: 'error',
       from: { pathNot: '^(cli|bench|docs)/' },
       to: { path: '^cli/' },

@@ -25,7 +25,8 @@ export const CONDITION_REASONS = {
   AllReady: fine('All runtimes of the current revision serve.'),
   RuntimesStarting: {
     meaning: 'Runtimes are being started and are not ready yet.',
-    whatToDo: 'Wait some seconds; if it stays, start the server with --log-level info: runtimes log on its standard error.',
+    whatToDo:
+      'Wait some seconds; if it stays, start the server with --log-level info: runtimes log on its standard error.',
   },
   NoReadyRuntime: {
     meaning: 'No shared runtime serves, tasks of WARM and COLD projects wait or fail.',

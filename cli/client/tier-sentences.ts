@@ -10,7 +10,8 @@ export function tierSentences(tier: unknown, nowMs: number): string {
   const expires = at(tier, 'expires');
   if (typeof expires === 'string')
     lines.push(`The override ends in ${formatAge(nowMs, Date.parse(expires))}.`);
-  if (at(tier, 'current') === undefined) lines.push('It is not live now: the next task activates it.');
+  if (at(tier, 'current') === undefined)
+    lines.push('It is not live now: the next task activates it.');
   else if (current === desired) lines.push(`It is live in ${current}.`);
   else lines.push(`It is still live in ${current}, and moves when no task of it runs.`);
   return lines.join('\n');

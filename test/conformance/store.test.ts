@@ -34,8 +34,19 @@ async function served(inner: StoreFixture): Promise<StoreFixture> {
   const folder = mkdtempSync(join(tmpdir(), 'agentpool-socket-'));
   const path = join(folder, 's');
   const access = (token: string): string | undefined => (token === 'secret' ? '*' : undefined);
-  const server = await StoreServer.listen(path, { store: inner.store, access, clock, log: silentLog });
-  const store = await StoreClient.connect({ path, token: 'secret', clock, random: systemRandom, log: silentLog });
+  const server = await StoreServer.listen(path, {
+    store: inner.store,
+    access,
+    clock,
+    log: silentLog,
+  });
+  const store = await StoreClient.connect({
+    path,
+    token: 'secret',
+    clock,
+    random: systemRandom,
+    log: silentLog,
+  });
   const close = async (): Promise<void> => {
     await store.close();
     await server.close();

@@ -1,6 +1,6 @@
 /** A runtime program of a few lines for tests of the process driver: what it does is said by the name of its module. */
 import { createInterface } from 'node:readline';
-import { type handleUnaryCall, Server, ServerCredentials } from '@grpc/grpc-js';
+import { type handleUnaryCall, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { agentRuntimeService } from '../../proto/internal-service.ts';
 
 interface Launch {
@@ -54,7 +54,7 @@ function serve({ listen, incarnation, key }: Launch): void {
   let pings = 0;
   const ping: handleUnaryCall<object, object> = (call, reply) => {
     if (call.metadata.get('agentpool-key')[0] !== key) {
-      reply({ code: 16, details: 'wrong key' });
+      reply({ code: status.UNAUTHENTICATED, details: 'wrong key' });
       return;
     }
     if (++pings === 2) process.stdout.write('{"pinged":true}\n');

@@ -185,7 +185,7 @@ class KillRun {
         });
         return;
       } catch (error) {
-        errors.push(String((error as Error).message));
+        errors.push((error as Error).message);
         if (sends >= SENDS_MAX) throw new Error(`${requestId} never succeeded`, { cause: error });
         await new Promise((resolve) => setTimeout(resolve, RESEND_MS));
       }
