@@ -20,7 +20,7 @@ export interface ConversationWindow {
 }
 
 export interface Conversation extends ConversationSummary {
-  /** Oldest first. */
+  /** Oldest first; their indices begin at 1, so that `before` the first asks for none and 0 can stand for the newest. */
   readonly turns: readonly Turn[];
 }
 
@@ -68,10 +68,10 @@ export class Conversations {
       store.readTurns(
         target.key,
         names.conversationId,
-        window.before === 0 ? { limit } : { limit, before: window.before },
+        window.before === 0 ? { limit } : { limit, before: window.before - 1 },
       ),
     ]);
-    return { ...summary, turns };
+    return { ...summary, turns: turns.map((turn) => ({ ...turn, index: turn.index + 1 })) };
   }
 
   /** Erases it with its state; a task of it that runs meanwhile begins it anew. */

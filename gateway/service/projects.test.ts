@@ -273,9 +273,10 @@ describe('conversations', () => {
         .map(summary);
     gateway.memory.readConversation = async (_key, id) =>
       'abc'.includes(id) ? summary(id) : undefined;
-    gateway.memory.readTurns = async (_key, _id, { limit, before }) => [
-      { index: (before ?? 10) - 1, role: 'user', json: `"${limit}"`, timeMs: 1, requestId: 'r' },
-    ];
+    gateway.memory.readTurns = async (_key, _id, { limit, before = 10 }) =>
+      before === 0
+        ? []
+        : [{ index: before - 1, role: 'user', json: `"${limit}"`, timeMs: 1, requestId: 'r' }];
     return gateway;
   }
 
@@ -297,10 +298,11 @@ describe('conversations', () => {
   });
 
   it.each([
-    ['the newest hundred turns', { turns: 0, before: 0 }, [9, '"100"']],
-    ['as many as asked', { turns: 5, before: 0 }, [9, '"5"']],
+    ['the newest hundred turns', { turns: 0, before: 0 }, [10, '"100"']],
+    ['as many as asked', { turns: 5, before: 0 }, [10, '"5"']],
     ['those before an index', { turns: 5, before: 4 }, [3, '"5"']],
-    ['a thousand at most', { turns: 9_999, before: 0 }, [9, '"1000"']],
+    ['none before the first', { turns: 5, before: 1 }, [undefined, undefined]],
+    ['a thousand at most', { turns: 9_999, before: 0 }, [10, '"1000"']],
   ])('are read with %s', async (_name, window, expected) => {
     const gateway = await talking();
     const { turns } = await gateway.service.conversations.get(
