@@ -477,6 +477,19 @@ describe('tier, pause, delete, why', () => {
   });
 });
 
+describe('config', () => {
+  it('without a manifest tells what a pool has by environment and default', async () => {
+    const { stdout, stderr } = await agentpool('config -o json', {
+      environment: { AGENT_POOL_MAX_INSTANCES: '7', AGENT_POOL_WARMUP_COUNT: '3' },
+    });
+    expect(stderr).toMatch(/^Warning: AGENT_POOL_WARMUP_COUNT is set, but has no effect/);
+    const [{ fields }] = JSON.parse(stdout) as [{ fields: unknown }];
+    const source = 'environment AGENT_POOL_MAX_INSTANCES';
+    expect(fields).toContainEqual({ field: 'spec.maxInstances', value: 7, source });
+    expect(fields).toContainEqual({ field: 'spec.replicas', value: 1, source: 'default' });
+  });
+});
+
 describe('completion', () => {
   it.each(['bash', 'zsh', 'fish'])('for %s offers commands and options', async (shell) => {
     const { stdout } = await agentpool(`completion ${shell}`);

@@ -113,11 +113,14 @@ function addConfig(program: Command, terminal: Terminal): void {
     .description(
       'the value of every field of a manifest, and whether manifest, environment or default gave it',
     )
-    .argument('<file>', 'AgentPool manifest')
+    .argument(
+      '[file]',
+      'AgentPool manifest; without one: what a pool has where its manifest says nothing',
+    )
     .addOption(
       new Option('-o, --output <format>', 'how to print').choices(FORMATS).default('table'),
     );
-  command.action(async (file: string) => {
+  command.action(async (file?: string) => {
     const { config } = await import('./commands/config.ts');
     await config(terminal, command.opts(), file);
   });

@@ -1,4 +1,5 @@
 /** `agentpool config`: the value of every field of a manifest and where it comes from. Needs no server. */
+import { API_VERSION, KIND } from '../../api/agent-pool.ts';
 import { parseManifests, formatProblem, type ParsedPool } from '../../api/parse-manifest.ts';
 import { readEnvironment } from '../../platform/config/environment.ts';
 import {
@@ -13,14 +14,21 @@ import { environmentOrFail } from '../standalone/environment-or-fail.ts';
 import { readManifestFile } from '../standalone/manifest-files.ts';
 import type { Terminal } from '../terminal.ts';
 
+const NO_MANIFEST = JSON.stringify({
+  apiVersion: API_VERSION,
+  kind: KIND,
+  metadata: { name: 'any-pool' },
+});
+
 export async function config(
   terminal: Terminal,
   { output }: { readonly output: Format },
-  file: string,
+  file?: string,
 ): Promise<void> {
   const environment = environmentOrFail(readEnvironment(terminal.environment));
   for (const warning of environment.warnings) terminal.error(`Warning: ${warning}`);
-  const parsed = parseManifests(await readManifestFile(file), file, environment.specDefaults);
+  const text = file === undefined ? NO_MANIFEST : await readManifestFile(file);
+  const parsed = parseManifests(text, file ?? 'no manifest', environment.specDefaults);
   if (!parsed.ok) throw new CliError(parsed.problems.map(formatProblem).join('\n'));
   const explained = parsed.pools.map((entry) => ({
     name: nameOf(entry),
