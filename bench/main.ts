@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { REPOSITORY } from '../test/e2e/server.ts';
 import { describeMachine } from './measure/machine.ts';
+import { quiet } from './measure/quiet.ts';
 import type { BenchProgram } from './program.ts';
 import { cold } from './programs/cold.ts';
 import { commit } from './programs/commit.ts';
@@ -17,7 +18,7 @@ import { start } from './programs/start.ts';
 import { store } from './programs/store.ts';
 import { warm } from './programs/warm.ts';
 import { PROFILE_FOLDER } from './served/served-pool.ts';
-import { printMachine, printReport, writeResult } from './report.ts';
+import { printMachine, printOthers, printReport, writeResult } from './report.ts';
 
 const PROGRAMS: readonly BenchProgram[] = [
   gatewayOverhead,
@@ -41,10 +42,12 @@ const { positionals, values } = parseArgs({
     results: { type: 'string', default: join(REPOSITORY, 'bench', 'results') },
     list: { type: 'boolean', default: false },
     profile: { type: 'string' },
+    quiet: { type: 'boolean', default: false },
   },
 });
 
 if (values.profile !== undefined) process.env[PROFILE_FOLDER] = resolve(values.profile);
+quiet.isWanted = values.quiet;
 if (values.list) {
   for (const { id, name, about } of PROGRAMS)
     console.log(`${id.padEnd(4)} ${name.padEnd(18)} ${about}`);
@@ -68,7 +71,9 @@ async function runAll(programs: readonly BenchProgram[]): Promise<void> {
     const machine = await describeMachine();
     printMachine(machine);
     const report = await program.run(size);
+    const others = quiet.takeShares();
     printReport(program, report);
-    console.log(`→ ${writeResult(values.results, { program, machine, report, size })}\n`);
+    printOthers(others);
+    console.log(`→ ${writeResult(values.results, { program, machine, report, size, others })}\n`);
   }
 }

@@ -19,11 +19,28 @@ export function printMachine(machine: Machine): void {
   } = machine;
   const state = hasUncommittedChanges ? ' with uncommitted changes' : '';
   console.log(
-    `${cores} × ${cpu}, ${memoryGb} GB, Linux ${kernel}, Node ${node}, commit ${commit}${state}, load ${loadAverage}, others use ${(busyShare * 100).toFixed(0)} % of the cores`,
+    `${cores} × ${cpu}, ${memoryGb} GB, Linux ${kernel}, Node ${node}, commit ${commit}${state}, load ${loadAverage}, others use ${percent(busyShare)} of the cores`,
   );
-  if (machine.isBusy)
-    console.log('WARNING: the machine is busy. Ratios suffer, single times are of no use.');
 }
+
+/** What others may use until figures are marked. */
+const BUSY_SHARE = 0.1;
+
+/** What others did meanwhile; a warning where that was much. */
+export function printOthers({ average, most }: OthersShare): void {
+  console.log(
+    `Others used ${percent(average)} of the cores while this was measured, ${percent(most)} at most.`,
+  );
+  if (average > BUSY_SHARE)
+    console.log('WARNING: the machine was busy. Ratios suffer, single times are of no use.');
+}
+
+export interface OthersShare {
+  readonly average: number;
+  readonly most: number;
+}
+
+const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;
 
 export function printReport({ name, id, about }: BenchProgram, report: Report): void {
   console.log(`\n== ${[id, name].join(' ').trim()}: ${about}`);
@@ -56,11 +73,13 @@ export function writeResult(
     machine,
     report,
     size,
+    others,
   }: {
     readonly program: BenchProgram;
     readonly machine: Machine;
     readonly report: Report;
     readonly size: string;
+    readonly others: OthersShare;
   },
 ): string {
   mkdirSync(folder, { recursive: true });
@@ -68,7 +87,7 @@ export function writeResult(
   const path = join(folder, `${name}.json`);
   writeFileSync(
     path,
-    `${JSON.stringify({ name, id, about, size, machine, ...report }, null, 2)}\n`,
+    `${JSON.stringify({ name, id, about, size, machine, others, ...report }, null, 2)}\n`,
   );
   return path;
 }

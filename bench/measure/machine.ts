@@ -16,12 +16,9 @@ export interface Machine {
   readonly loadAverage: number;
   /** Share of the cores that others used in the second before. */
   readonly busyShare: number;
-  readonly isBusy: boolean;
   readonly startedAt: string;
 }
 
-/** What others may use until figures are marked. */
-const BUSY_SHARE = 0.1;
 const LOOK_MS = 1_000;
 
 export async function describeMachine(): Promise<Machine> {
@@ -39,7 +36,6 @@ export async function describeMachine(): Promise<Machine> {
     hasUncommittedChanges: git('status', '--porcelain', '--untracked-files=no') !== '',
     loadAverage: Number(load.toFixed(2)),
     busyShare: Number(busyShare.toFixed(2)),
-    isBusy: busyShare > BUSY_SHARE,
     startedAt: new Date().toISOString(),
   };
 }

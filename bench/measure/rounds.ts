@@ -1,4 +1,5 @@
 /** Measures several ways side by side: every round runs each of them, in turning order, so that a noisy minute hits all alike. */
+import { quiet } from './quiet.ts';
 import { type Figures, median, medianFigures } from './figures.ts';
 
 export type Ways<Name extends string> = Readonly<Record<Name, () => Promise<Figures>>>;
@@ -26,7 +27,7 @@ export async function inRounds<Name extends string>(
   >;
   for (let round = 0; round < rounds; round += 1) {
     const order = round % 2 === 0 ? names : names.toReversed();
-    for (const name of order) taken[name].push(await ways[name]());
+    for (const name of order) taken[name].push(await quiet.run(ways[name]));
   }
   const figures = Object.fromEntries(
     names.map((name) => [name, medianFigures(taken[name])]),

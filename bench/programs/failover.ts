@@ -3,6 +3,7 @@ import { BenchClient } from '../client/bench-client.ts';
 import type { Acknowledged, TrafficResult } from '../client/traffic.ts';
 import { wallMs } from '../client/traffic.ts';
 import { cells, type Figures, figuresOf, percentile } from '../measure/figures.ts';
+import { quiet } from '../measure/quiet.ts';
 import { atMost, type BenchProgram, type Goal, type Size } from '../program.ts';
 import { benchManifest, projectNames } from '../served/bench-agents.ts';
 import { ServedPool } from '../served/served-pool.ts';
@@ -37,7 +38,7 @@ export const failover: BenchProgram = {
       const rounds = size === 'full' && one.isolation === 'WorkerThread' ? 3 : 1;
       const measured: Measured[] = [];
       for (let round = 0; round < rounds; round += 1)
-        measured.push(await measure(one, manifest, size));
+        measured.push(await quiet.run(() => measure(one, manifest, size)));
       const figures = figuresOf(measured.flatMap(({ nextMs }) => nextMs));
       rows.push(rowOf(one, figures, measured));
       goals.push(...goalsOf(one, figures, measured));

@@ -1,6 +1,7 @@
 /** P7: what a hundred projects cost while nobody calls. */
 import { BenchClient } from '../client/bench-client.ts';
 import { cpuSecondsOf } from '../measure/process-cost.ts';
+import { quiet } from '../measure/quiet.ts';
 import { atMost, type BenchProgram } from '../program.ts';
 import { benchManifest, projectNames } from '../served/bench-agents.ts';
 import { ServedPool } from '../served/served-pool.ts';
@@ -21,15 +22,7 @@ export const idle: BenchProgram = {
       await client.run('each', { ...job, projects: projectNames(count) });
       await sleep(settleMs);
       const live = await served.liveCount();
-      const rows = [
-        { process: 'gateway, operator, store', pids: [served.server.pid] },
-        { process: 'runtimes', pids: served.runtimePids() },
-      ].map(({ process, pids }) => ({ process, pids, beforeSeconds: cpuSecondsOf(pids) }));
-      await sleep(forMs);
-      const used = rows.map(({ process, pids, beforeSeconds }) => ({
-        process,
-        percent: ((cpuSecondsOf(pids) - beforeSeconds) * 100_000) / forMs,
-      }));
+      const used = await quiet.run(() => cpuPercent(served, forMs));
       const percent = used.reduce((sum, one) => sum + one.percent, 0);
       return {
         manifests: [MANIFEST],
@@ -51,4 +44,21 @@ export const idle: BenchProgram = {
 
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+interface Used {
+  readonly process: string;
+  readonly percent: number;
+}
+
+async function cpuPercent(served: ServedPool, forMs: number): Promise<readonly Used[]> {
+  const groups = [
+    { process: 'gateway, operator, store', pids: [served.server.pid] },
+    { process: 'runtimes', pids: served.runtimePids() },
+  ].map((group) => ({ ...group, beforeSeconds: cpuSecondsOf(group.pids) }));
+  await sleep(forMs);
+  return groups.map(({ process, pids, beforeSeconds }) => ({
+    process,
+    percent: ((cpuSecondsOf(pids) - beforeSeconds) * 100_000) / forMs,
+  }));
 }

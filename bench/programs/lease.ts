@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { createPool } from 'generic-pool';
 import { BenchClient } from '../client/bench-client.ts';
 import { cells, figuresOf, median } from '../measure/figures.ts';
+import { quiet } from '../measure/quiet.ts';
 import { atMost, type BenchProgram } from '../program.ts';
 import { benchManifest } from '../served/bench-agents.ts';
 import { ServedPool } from '../served/served-pool.ts';
@@ -16,7 +17,7 @@ export const lease: BenchProgram = {
   about:
     'Acquire and Release of a live WARM instance through the gateway (two commits in the embedded store), in turns with two unary calls to a bare grpc-js echo server; generic-pool in the same process for scale',
   async run(size) {
-    const [rounds, count] = size === 'full' ? [5, 500] : [1, 5];
+    const [rounds, count] = size === 'full' ? [20, 100] : [1, 5];
     const served = await ServedPool.start(MANIFEST);
     const echo = fork(fileURLToPath(new URL('../baseline/echo-server.ts', import.meta.url)));
     const echoAddress = await new Promise<string>((resolve) => echo.once('message', resolve));
@@ -28,7 +29,7 @@ export const lease: BenchProgram = {
       const job = { address: served.grpc, echoAddress, project: 'one' };
       await client.run('leases', { ...job, count: Math.min(count, 200) });
       for (let round = 0; round < rounds; round += 1) {
-        const times = await client.run('leases', { ...job, count });
+        const times = await quiet.run(() => client.run('leases', { ...job, count }));
         leases.push(...times.leases);
         echoes.push(...times.echoes);
         ratios.push(median([...times.leases]) / median([...times.echoes]));

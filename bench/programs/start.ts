@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { REPOSITORY } from '../../test/e2e/server.ts';
 import { cells, figuresOf } from '../measure/figures.ts';
+import { quiet } from '../measure/quiet.ts';
 import { atMost, type BenchProgram } from '../program.ts';
 import { benchManifest } from '../served/bench-agents.ts';
 import { ServedPool } from '../served/served-pool.ts';
@@ -21,10 +22,13 @@ export const start: BenchProgram = {
     const later: number[] = [];
     for (let done = 0; done < count; done += 1) {
       if (size === 'full' && done < 3) {
-        rmSync(CACHE, { recursive: true, force: true });
-        first.push(await timeStart());
+        const time = await quiet.run(() => {
+          rmSync(CACHE, { recursive: true, force: true });
+          return timeStart();
+        });
+        first.push(time);
       }
-      later.push(await timeStart());
+      later.push(await quiet.run(timeStart));
     }
     const figures = { first: figuresOf(first), later: figuresOf(later) };
     return {

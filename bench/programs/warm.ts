@@ -1,6 +1,7 @@
 /** P3: how long the first task of a hibernated project takes, while blanks are left, beside a task on a live instance. */
 import { BenchClient } from '../client/bench-client.ts';
 import { cells, figuresOf } from '../measure/figures.ts';
+import { quiet } from '../measure/quiet.ts';
 import { atMost, type BenchProgram } from '../program.ts';
 import { benchManifest, projectNames } from '../served/bench-agents.ts';
 import { ServedPool } from '../served/served-pool.ts';
@@ -14,7 +15,7 @@ export const warm: BenchProgram = {
   id: 'P3',
   about: `the first task of a hibernated WARM project (empty initialize, state in the store), ${1000 / EVERY_MS} arrivals a second, below the rate at which blank workers are refilled; 100 ms later a task on the same, now live instance`,
   async run(size) {
-    const [rounds, count] = size === 'full' ? [5, 60] : [1, 3];
+    const [rounds, count] = size === 'full' ? [10, 30] : [1, 3];
     const projects = projectNames(count);
     const served = await ServedPool.start(MANIFEST);
     const client = new BenchClient();
@@ -25,8 +26,10 @@ export const warm: BenchProgram = {
       const job = { address: served.grpc, agent: 'counter', input: null, projects };
       await client.run('each', { ...job, atOnce: 1 });
       for (let round = 0; round < rounds; round += 1) {
-        await served.untilLive('every project is hibernated', (live) => live === 0);
-        const times = await client.run('arrivals', { ...job, everyMs: EVERY_MS });
+        const times = await quiet.run(async () => {
+          await served.untilLive('every project is hibernated', (live) => live === 0);
+          return client.run('arrivals', { ...job, everyMs: EVERY_MS });
+        });
         first.push(...times.first);
         again.push(...times.again);
         activateMs.push(...times.activateMs);
