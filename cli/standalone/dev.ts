@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { readEnvironment } from '../../platform/config/environment.ts';
 import type { Terminal } from '../terminal.ts';
+import { devLine } from './dev-lines.ts';
 import { environmentOrFail } from './environment-or-fail.ts';
 import { checkListenAddresses } from './listen-addresses.ts';
 import { makePool } from './made-pool.ts';
@@ -17,12 +18,14 @@ export async function dev(
   const environment = environmentOrFail(readEnvironment(terminal.environment));
   const made = await makePool(module, environment.specDefaults);
   const watchModules = options.watch === true;
+  const logLevel = options.logLevel ?? environment.logLevel;
   await serve({
     terminal,
     environment,
     listen: options,
     dataFolder: resolve(options.data),
-    logLevel: options.logLevel ?? environment.logLevel ?? DEFAULT_LOG_LEVEL,
+    logLevel: logLevel ?? DEFAULT_LOG_LEVEL,
+    ...(logLevel === undefined ? { runtimeLines: { level: 'info', text: devLine } } : {}),
     storage: storageOf([made.pool]),
     wanted: { files: [], made: [made], watchModules },
     withStacks: true,

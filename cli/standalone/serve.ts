@@ -17,7 +17,13 @@ import { PoolNews } from './pool-news.ts';
 import { type ReadyPool, readyText } from './ready-text.ts';
 import type { Edges, EdgesOptions } from './start-edges.ts';
 import { startError } from './start-error.ts';
-import { openSource, operate, startDriver, type WantedFiles } from './start-operator.ts';
+import {
+  openSource,
+  operate,
+  type RuntimeLines,
+  startDriver,
+  type WantedFiles,
+} from './start-operator.ts';
 import { DRAIN_MS_MAX, listenForStop } from './stop-signals.ts';
 
 export interface ServeOptions {
@@ -27,6 +33,8 @@ export interface ServeOptions {
   /** Absolute. */
   readonly dataFolder: string;
   readonly logLevel: LogLevel;
+  /** Left out: all that `logLevel` lets through, as it is. */
+  readonly runtimeLines?: RuntimeLines;
   readonly storage: Store['kind'];
   readonly wanted: Omit<WantedFiles, 'defaults'>;
   /** For the author of the agents: what they throw when they are loaded is shown with its stack. */
@@ -79,6 +87,7 @@ async function start(
   grace: { readonly ms: number },
 ): Promise<Serving> {
   const { terminal, listen, logLevel, storage, environment, wanted } = options;
+  const runtimeLines = options.runtimeLines ?? { level: logLevel, text: (line: string) => line };
   const log = createLog(logLevel, 'standalone');
   const access = await accessFor(listen.tokens, log);
   closers.add('access', () => access.close());
@@ -87,7 +96,7 @@ async function start(
   const { store } = folder;
   const shared = { folder, terminal, log };
   const starting = [
-    startDriver({ ...shared, logLevel }).then((driver) => {
+    startDriver({ ...shared, runtimeLines }).then((driver) => {
       closers.add('driver', () => driver.stop(grace.ms));
       return driver;
     }),

@@ -61,15 +61,22 @@ export async function openSource(options: SourceOptions): Promise<PoolSource> {
   });
 }
 
+/** What is shown of the runtimes' logs. */
+export interface RuntimeLines {
+  readonly level: LogLevel;
+  /** Undefined: not shown. */
+  readonly text: (line: string) => string | undefined;
+}
+
 export interface DriverOptions {
   readonly folder: DataFolder;
-  readonly logLevel: LogLevel;
+  readonly runtimeLines: RuntimeLines;
   readonly terminal: Terminal;
   readonly log: Log;
 }
 
 export async function startDriver(options: DriverOptions): Promise<ProcessDriver> {
-  const { folder, logLevel, terminal, log } = options;
+  const { folder, runtimeLines, terminal, log } = options;
   const { secrets, storePath } = folder;
   const program = await prepareBundles(folder.path);
   return startProcessDriver({
@@ -85,9 +92,10 @@ export async function startDriver(options: DriverOptions): Promise<ProcessDriver
     }),
     connect: (target) => connectRuntimeControl(target, systemClock),
     environment: terminal.environment,
-    logLevel,
+    logLevel: runtimeLines.level,
     onLine: (line) => {
-      terminal.error(line);
+      const text = runtimeLines.text(line);
+      if (text !== undefined) terminal.error(text);
     },
     liveness: LIVENESS_LIMITS,
     clock: systemClock,

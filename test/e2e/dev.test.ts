@@ -10,6 +10,7 @@ let place: Workspace;
 const agent = (step: number): string => `export default {
   name: 'greeter',
   async process(task: { input: string }, context: { state: { update(key: string, change: (n?: number) => number): Promise<number> } }) {
+    if (task.input === 'fail') throw new Error('no luck');
     const visits = await context.state.update('visits', (n = 0) => n + ${step});
     return [process.env['GREETING'], task.input, visits].join(' ');
   },
@@ -31,6 +32,10 @@ it('serves a module without a manifest: .env, state kept over reloads, errors wi
   expect(server.stdout()).toContain('default/greeter  agents: greeter');
   const ask = async (): Promise<unknown> => (await execute(server, { input: 'Ada' })).output;
   expect(await ask()).toBe('Hello Ada 1');
+  await expect(execute(server, { input: 'fail' })).rejects.toThrow('no luck');
+  await until('the failure is told with its stack', () =>
+    /greeter failed: Error: no luck\n +at .*greeter\.ts:4/.test(server.stderr()),
+  );
 
   place.write('greeter.ts', agent(100));
   await until('the change serves', async () => Number(String(await ask()).split(' ')[2]) >= 100);
