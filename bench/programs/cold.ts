@@ -1,6 +1,7 @@
 /** P4: the first task of a project in tier COLD, which starts a worker of its own, beside a new process per request. */
 import { runInNewProcess } from '../baseline/process-per-request.ts';
 import { BenchClient } from '../client/bench-client.ts';
+import { warmUp } from '../client/warm-up.ts';
 import { cells, figuresOf } from '../measure/figures.ts';
 import { quiet } from '../measure/quiet.ts';
 import { atMost, type BenchProgram } from '../program.ts';
@@ -23,8 +24,9 @@ export const cold: BenchProgram = {
     const cold: number[] = [];
     const processes: number[] = [];
     try {
+      await warmUp(client, served.grpc, size);
       const job = { address: served.grpc, agent: 'counter', input: null, atOnce: 1 };
-      await client.run('each', { ...job, projects: projectNames(3, 'first') });
+      await client.run('each', { ...job, projects: projectNames(count, 'first') });
       let attempts = 0;
       for (let round = 0; round < rounds; round += 1) {
         const times = await quiet.run(async () => {

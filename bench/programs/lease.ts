@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { createPool } from 'generic-pool';
 import { BenchClient } from '../client/bench-client.ts';
+import { warmUp } from '../client/warm-up.ts';
 import { cells, figuresOf, median } from '../measure/figures.ts';
 import { quiet } from '../measure/quiet.ts';
 import { atMost, type BenchProgram } from '../program.ts';
@@ -26,8 +27,9 @@ export const lease: BenchProgram = {
     const echoes: number[] = [];
     const ratios: number[] = [];
     try {
+      await warmUp(client, served.grpc, size);
       const job = { address: served.grpc, echoAddress, project: 'one' };
-      await client.run('leases', { ...job, count: Math.min(count, 200) });
+      await client.run('leases', { ...job, count: 10 * count });
       for (let round = 0; round < rounds; round += 1) {
         const times = await quiet.run(() => client.run('leases', { ...job, count }));
         leases.push(...times.leases);

@@ -1,5 +1,6 @@
 /** P3: how long the first task of a hibernated project takes, while blanks are left, beside a task on a live instance. */
 import { BenchClient } from '../client/bench-client.ts';
+import { warmUp } from '../client/warm-up.ts';
 import { cells, figuresOf } from '../measure/figures.ts';
 import { quiet } from '../measure/quiet.ts';
 import { atMost, type BenchProgram } from '../program.ts';
@@ -23,8 +24,12 @@ export const warm: BenchProgram = {
     const again: number[] = [];
     const activateMs: number[] = [];
     try {
+      await warmUp(client, served.grpc, size);
       const job = { address: served.grpc, agent: 'counter', input: null, projects };
-      await client.run('each', { ...job, atOnce: 1 });
+      for (let done = 0; done < rounds / 2; done += 1) {
+        await client.run('each', { ...job, atOnce: 1 });
+        await served.untilLive('every project is hibernated', (live) => live === 0);
+      }
       for (let round = 0; round < rounds; round += 1) {
         const times = await quiet.run(async () => {
           await served.untilLive('every project is hibernated', (live) => live === 0);
