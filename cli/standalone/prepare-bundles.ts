@@ -1,22 +1,21 @@
 /** The runtime program and its worker as bundles: kept between starts, beside the installed packages where that folder can be written. */
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { bundleRuntime } from '../../platform/bundle/bundle-runtime.ts';
+import { PRODUCT_ROOT } from '../../platform/bundle/product-files.ts';
 
 export interface RuntimeProgram {
   readonly path: string;
   readonly workerPath: string;
 }
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const RUNTIME = { runtime: 'agent-runtime/main.ts' };
 const WORKER = { worker: 'agent-runtime/worker/entry.ts' };
 /** A worker is started for a task that waits, and most tasks never need it. */
 const WORKER_ALIAS = { 'protobufjs/minimal.js': './proto/protobuf-on-demand.cjs' };
 
 export async function prepareBundles(dataFolder: string): Promise<RuntimeProgram> {
-  const packages = join(ROOT, 'node_modules');
+  const packages = join(PRODUCT_ROOT, 'node_modules');
   const isWritable = await access(packages, constants.W_OK).then(
     () => true,
     () => false,
@@ -24,7 +23,7 @@ export async function prepareBundles(dataFolder: string): Promise<RuntimeProgram
   const cacheFolder = isWritable
     ? join(packages, '.cache', 'agentpool')
     : join(dataFolder, 'program');
-  const folder = (name: string) => ({ root: ROOT, cacheFolder: join(cacheFolder, name) });
+  const folder = (name: string) => ({ root: PRODUCT_ROOT, cacheFolder: join(cacheFolder, name) });
   const [{ runtime }, { worker }] = await Promise.all([
     bundleRuntime({ ...folder('runtime'), entries: RUNTIME, minify: false }),
     bundleRuntime({ ...folder('worker'), entries: WORKER, minify: true, alias: WORKER_ALIAS }),

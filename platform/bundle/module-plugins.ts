@@ -2,17 +2,18 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, extname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import type { Loader, OnLoadResult, Plugin } from 'esbuild';
+import { builtFile, PRODUCT_ROOT } from './product-files.ts';
 
-const SDK_FOLDER = fileURLToPath(new URL('../../agent-runtime/agent/', import.meta.url));
+const SDK = builtFile('sdk') ?? join(PRODUCT_ROOT, 'agent-runtime/agent/agent.ts');
 
 /** `agentpool` can be imported by a file in any folder, installed or not. */
 export function sdk(): Plugin {
   return {
     name: 'agentpool-sdk',
     setup: (build) => {
-      build.onResolve({ filter: /^agentpool$/ }, () => ({ path: join(SDK_FOLDER, 'agent.ts') }));
+      build.onResolve({ filter: /^agentpool$/ }, () => ({ path: SDK }));
     },
   };
 }
