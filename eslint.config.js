@@ -135,7 +135,7 @@ export default tseslint.config(
     rules: banned(TIME, CHANCE, CONSOLE, SHAPES),
   },
   { files: ['cli/**/*.ts'], rules: banned(CHANCE, SHAPES) },
-  { files: ['bench/**/*.ts'], rules: banned(SHAPES) },
+  { files: ['bench/**/*.ts', 'build/**/*.ts'], rules: banned(SHAPES) },
   {
     // Agents are their author's code: input and config are `any` to them, and time is the machine's.
     files: ['examples/**/*.ts'],
