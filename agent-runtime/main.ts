@@ -87,6 +87,7 @@ function wire(
     },
     {
       incarnation,
+      name: incarnation,
       revision,
       role,
       modulePath,

@@ -8,6 +8,7 @@ import { startController } from './engine/controller.ts';
 import { WorkQueue } from './engine/work-queue.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { Driver } from './pool/driver.ts';
+import { type NameRuntime, randomNames } from './pool/name-runtime.ts';
 import { type PoolLimits, POOL_LIMITS } from './pool/pool-limits.ts';
 import { PoolReconciler, type PoolView } from './pool/reconcile.ts';
 import { waitForPools } from './pool/wait-for-pools.ts';
@@ -23,6 +24,8 @@ export interface OperatorOptions {
   /** Where the pools are called: shown in their status. */
   readonly endpoint?: string;
   readonly limits?: PoolLimits;
+  /** Left out: random names. */
+  readonly nameRuntime?: NameRuntime;
   readonly metrics?: Pick<OperatorMetrics, 'reconciled' | 'told'>;
 }
 
@@ -50,6 +53,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   const pools = new PoolReconciler({
     ...options,
     limits: options.limits ?? POOL_LIMITS,
+    nameRuntime: options.nameRuntime ?? randomNames(random),
     onView: () => {
       for (const watcher of watchers) watcher();
     },

@@ -24,6 +24,8 @@ export interface HostPorts {
 export interface HostIdentity {
   /** Unique for each start. */
   readonly incarnation: string;
+  /** The driver's name of this runtime: the same after a restart in place. */
+  readonly name: string;
   readonly pool: PoolKey;
   /** gRPC target under which gateways and peers reach it. */
   readonly address: string;

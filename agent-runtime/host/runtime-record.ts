@@ -21,10 +21,11 @@ export interface RecordSituation {
 
 export function runtimeRecord(situation: RecordSituation): RuntimeRecord {
   const { identity, binding, agents, maxConcurrentTasks, instances, serving, draining } = situation;
-  const { incarnation, pool, address, role, revision } = identity;
+  const { incarnation, name, pool, address, role, revision } = identity;
   const { project } = binding;
   return {
     incarnation,
+    name,
     pool,
     address,
     role,

@@ -65,6 +65,7 @@ async function serveDirectly(options: DirectRuntimeOptions): Promise<string> {
     },
     {
       incarnation: 'direct',
+      name: 'direct',
       revision: 'bench',
       role: 'dedicated',
       modulePath: options.modulePath,

@@ -22,6 +22,7 @@ export class StoreLoad {
     await store.heartbeat(
       {
         incarnation: INCARNATION,
+        name: INCARNATION,
         pool: POOL,
         address: 'unix:/nowhere',
         role: 'shared',

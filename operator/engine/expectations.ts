@@ -45,6 +45,11 @@ export class Expectations {
     return this.#deleted.has(name);
   }
 
+  /** All that the last list showed, and all that is waited for. */
+  get names(): ReadonlySet<string> {
+    return new Set([...this.#listed, ...this.#created.keys(), ...this.#deleted.keys()]);
+  }
+
   /** When the next wait for something that the last list does not show, or still shows, ends. */
   get nextTimeoutMs(): number | undefined {
     const open = [

@@ -3,7 +3,8 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Store } from '../../platform/store/store.ts';
-import type { Driver, RuntimeName } from './driver.ts';
+import type { Driver } from './driver.ts';
+import type { NameRuntime } from './name-runtime.ts';
 import type { Action, CreateAction, Plan } from './plan.ts';
 import type { PoolRun } from './pool-run.ts';
 
@@ -12,6 +13,7 @@ export interface Hands {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
+  readonly nameRuntime: NameRuntime;
   readonly log: Log;
 }
 
@@ -53,7 +55,7 @@ async function act(action: Action, run: PoolRun, hands: Hands, signal: AbortSign
       return;
     case 'remove':
       // First the store: whoever needs the dead runtime's projects can claim them at once.
-      await Promise.allSettled([store.deregister(action.incarnation)]);
+      await Promise.allSettled(action.incarnations.map((one) => store.deregister(one)));
       await driver.remove(action.name);
       run.orders.remove(action.name, clock.nowMs());
       return;
@@ -63,14 +65,14 @@ async function act(action: Action, run: PoolRun, hands: Hands, signal: AbortSign
 async function create(
   action: CreateAction,
   run: PoolRun,
-  { driver, clock, random, log }: Hands,
+  { driver, clock, nameRuntime, log }: Hands,
   signal: AbortSignal,
 ): Promise<void> {
   const template = run.templates.get(action.revision);
   if (template === undefined) return;
-  const { role, resources } = action;
-  const name = newName(run.ref.name, random);
-  log.info('runtime is created', { runtime: name, detail: { role, revision: action.revision } });
+  const { role, resources, revision } = action;
+  const name = nameRuntime({ pool: run.ref, role, revision, taken: run.orders.names });
+  log.info('runtime is created', { runtime: name, detail: { role, revision } });
   run.orders.create(name, action, clock.nowMs());
   try {
     await driver.create({ name, pool: run.key, role, template, resources }, signal);
@@ -96,16 +98,4 @@ async function bind(
     run.orders.remove(name, clock.nowMs());
     throw error;
   }
-}
-
-const SUFFIX_CHARACTERS = 10;
-const NAME_CHARACTERS_MAX = 63;
-
-/** `<pool>-<random>`: a DNS label, so that it can name a pod. */
-function newName(pool: string, random: Random): RuntimeName {
-  const suffix = (random.id() + random.id())
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]/g, '')
-    .slice(0, SUFFIX_CHARACTERS);
-  return `${pool.slice(0, NAME_CHARACTERS_MAX - SUFFIX_CHARACTERS - 1)}-${suffix}`;
 }

@@ -41,7 +41,7 @@ function removal(
   nowMs: number,
 ): Action[] {
   const remove = (why: RemoveReason): Action[] => [
-    { do: 'remove', name: one.name, incarnation: one.incarnation, why },
+    { do: 'remove', name: one.name, incarnations: one.incarnations, why },
   ];
   switch (one.state.at) {
     case 'exited':

@@ -58,8 +58,6 @@ export type RuntimePhase =
 /** One runtime as the driver sees it now; exited ones stay until they are removed. */
 export interface DrivenRuntime {
   readonly name: RuntimeName;
-  /** What it calls itself in the store. A driver that restarts a runtime in place changes this, never the name. */
-  readonly incarnation: string;
   readonly pool: PoolKey;
   readonly role: Role;
   readonly revision: string;

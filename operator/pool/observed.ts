@@ -17,7 +17,8 @@ export type RuntimeState =
 
 export interface SeenRuntime {
   readonly name: RuntimeName;
-  readonly incarnation: string;
+  /** What it calls itself in the store; two for a moment after a restart in place, none before it has said anything. */
+  readonly incarnations: readonly string[];
   readonly role: Role;
   readonly revision: string;
   readonly resources: ResourceClass;

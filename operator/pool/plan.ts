@@ -38,7 +38,7 @@ export type Action =
   | {
       readonly do: 'remove';
       readonly name: RuntimeName;
-      readonly incarnation: string;
+      readonly incarnations: readonly string[];
       readonly why: RemoveReason;
     };
 

@@ -103,6 +103,11 @@ export class Orders implements OwnOrders {
     for (const name of this.#drained) if (!isKnown(name)) this.#drained.delete(name);
   }
 
+  /** Of runtimes that were listed last, or that a list may still have to show or to forget. */
+  get names(): ReadonlySet<RuntimeName> {
+    return this.#expectations.names;
+  }
+
   get nextTimeoutMs(): number | undefined {
     return this.#expectations.nextTimeoutMs;
   }

@@ -34,16 +34,16 @@ export interface Facts {
 }
 
 export function seeRuntimes(facts: Facts): readonly SeenRuntime[] {
-  const members = new Map(facts.members.map((member) => [member.incarnation, member]));
+  const members = Map.groupBy(facts.members, (member) => member.name);
   const listed = facts.driven
     .filter(({ name }) => !facts.orders.isRemoved(name))
-    .map((driven) => seeOne(driven, members.get(driven.incarnation), facts));
+    .map((driven) => seeOne(driven, members.get(driven.name) ?? [], facts));
   const names = new Set(facts.driven.map(({ name }) => name));
   const expected = facts.orders.created
     .filter(({ name }) => !names.has(name))
     .map((one): SeenRuntime => ({
       ...one,
-      incarnation: one.name,
+      incarnations: [],
       state: { at: facts.orders.isDrained(one.name) ? 'ending' : 'expected' },
       isServing: false,
       instances: 0,
@@ -53,25 +53,32 @@ export function seeRuntimes(facts: Facts): readonly SeenRuntime[] {
 
 function seeOne(
   driven: DrivenRuntime,
-  member: RuntimeRecord | undefined,
+  members: readonly RuntimeRecord[],
   facts: Facts,
 ): SeenRuntime {
-  const { name, incarnation, role, revision, resources, createdMs } = driven;
+  const { name, role, revision, resources, createdMs } = driven;
+  // After a restart in place the lease of the one before may live on for a while: it is the one that is not ready any more.
+  const member = members.find(({ ready }) => ready) ?? members.at(-1);
   const binding = driven.binding ?? facts.orders.bindingOf(name);
   const instances = member?.instances ?? 0;
   const owner = binding && facts.projects.get(binding.project)?.owner;
   return {
     name,
-    incarnation,
+    incarnations: members.map(({ incarnation }) => incarnation),
     role,
     revision,
     resources,
     createdMs,
     state: stateOf(driven, member, binding, facts),
     ...(binding === undefined ? {} : { binding }),
-    isServing: binding === undefined ? instances > 0 : owner?.incarnation === incarnation,
+    isServing: binding === undefined ? instances > 0 : isIncarnationOf(name, owner?.incarnation),
     instances,
   };
+}
+
+/** `<name>`, or `<name>.<random>` where runtimes restart in place; names have no dots. */
+function isIncarnationOf(name: RuntimeName, incarnation: string | undefined): boolean {
+  return incarnation !== undefined && incarnation.split('.', 1)[0] === name;
 }
 
 function stateOf(

@@ -26,6 +26,8 @@ export interface AgentInfo {
 export interface RuntimeRecord {
   /** Unique for each start of a runtime process. */
   readonly incarnation: string;
+  /** The driver's name of the runtime: stays the same when it is restarted in place. */
+  readonly name: string;
   readonly pool: PoolKey;
   /** gRPC target: `unix:/path` or `host:port`. */
   readonly address: string;

@@ -121,6 +121,7 @@ export function runtimeRecord(
 ): RuntimeRecord {
   return {
     incarnation,
+    name: incarnation,
     pool: 'default~main',
     address: `unix:/run/${incarnation}`,
     role: 'shared',

@@ -90,6 +90,7 @@ export class HostWorld {
       },
       {
         incarnation,
+        name: incarnation,
         pool: POOL,
         address: `unix:/${incarnation}`,
         role,

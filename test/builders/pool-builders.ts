@@ -31,7 +31,7 @@ type Over = Partial<Omit<SeenRuntime, 'state' | 'binding'>>;
 export function shared(name: string, at: Stage, revision = 'new', over: Over = {}): SeenRuntime {
   return {
     name,
-    incarnation: name,
+    incarnations: [name],
     role: 'shared',
     revision,
     resources: {},

@@ -57,6 +57,7 @@ class Rig {
       },
       {
         incarnation: 'r1',
+        name: 'r1',
         pool: POOL,
         address: 'unix:/r1',
         role: 'shared',

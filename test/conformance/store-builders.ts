@@ -23,6 +23,7 @@ export function runtimeRecord(overrides: Partial<RuntimeRecord> = {}): RuntimeRe
   const incarnation = overrides.incarnation ?? unique('runtime-');
   return {
     incarnation,
+    name: incarnation,
     pool: POOL,
     address: `unix:/run/${incarnation}.sock`,
     role: 'shared',

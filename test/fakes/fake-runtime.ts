@@ -51,7 +51,6 @@ export class FakeRuntime {
     const { name, pool, role, template, resources } = this.request;
     return {
       name,
-      incarnation: name,
       pool,
       role,
       revision: template.revision,
@@ -135,6 +134,7 @@ export class FakeRuntime {
       .heartbeat(
         {
           incarnation: name,
+          name,
           pool,
           address: `unix:/fake/${name}`,
           role,

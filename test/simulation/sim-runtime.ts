@@ -63,6 +63,7 @@ export class SimRuntime {
       },
       {
         incarnation,
+        name: incarnation,
         pool: POOL,
         address: this.address,
         role,

@@ -75,7 +75,6 @@ export class RunningRuntime {
     };
     return {
       name,
-      incarnation: name,
       pool,
       role,
       revision: template.revision,
