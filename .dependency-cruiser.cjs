@@ -13,6 +13,7 @@ const HOMES = {
   msgpackr: '^(platform|agent-runtime)/',
   '(fastify|@fastify/[^/]+)': '^gateway/edges/http',
   'prom-client': '^platform/metrics',
+  '@kubernetes/client-node': '^platform/kube/',
   pino: '^platform/log',
   commander: '^cli/',
   'cli-table3': '^(cli|bench)/',
