@@ -1,0 +1,142 @@
+{{- define "agentpool.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
+{{- end }}
+
+{{- define "agentpool.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- else if contains (include "agentpool.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "agentpool.name" .) | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end }}
+
+{{/* dict "root" $ "component" "gateway" */}}
+{{- define "agentpool.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "agentpool.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{- define "agentpool.labels" -}}
+{{ include "agentpool.selectorLabels" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: agentpool
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* dict "root" $ "component" "gateway" "name" "…": name, namespace, labels and annotations of an object */}}
+{{- define "agentpool.metadata" -}}
+name: {{ .name }}
+namespace: {{ .root.Release.Namespace }}
+labels:
+  {{- include "agentpool.labels" . | nindent 2 }}
+{{- with merge (dict) (default (dict) .annotations) .root.Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "agentpool.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ default $.Chart.AppVersion .tag }}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* dict "root" $ "component" "gateway" */}}
+{{- define "agentpool.serviceAccountName" -}}
+{{- $values := index .root.Values .component -}}
+{{- if $values.serviceAccount.name -}}
+{{ $values.serviceAccount.name }}
+{{- else if $values.serviceAccount.create -}}
+{{ include "agentpool.fullname" .root }}-{{ .component }}
+{{- else -}}
+default
+{{- end -}}
+{{- end }}
+
+{{- define "agentpool.storeSecretName" -}}
+{{- default (printf "%s-store" (include "agentpool.fullname" .)) .Values.redis.secretName -}}
+{{- end }}
+
+{{- define "agentpool.usesBundledRedis" -}}
+{{- if not (or .Values.redis.url .Values.redis.secretName) -}}yes{{- end -}}
+{{- end }}
+
+{{- define "agentpool.caSecretName" -}}
+{{- default (printf "%s-link-ca" (include "agentpool.fullname" .)) .Values.internal.caSecretName -}}
+{{- end }}
+
+{{- define "agentpool.operatorLinkSecretName" -}}
+{{- default (printf "%s-operator-link" (include "agentpool.fullname" .)) .Values.internal.operatorSecretName -}}
+{{- end }}
+
+{{- define "agentpool.gatewayLinkSecretName" -}}
+{{- default (printf "%s-gateway-link" (include "agentpool.fullname" .)) .Values.internal.gatewaySecretName -}}
+{{- end }}
+
+{{- define "agentpool.tokensSecretName" -}}
+{{- default (printf "%s-tokens" (include "agentpool.fullname" .)) .Values.auth.tokensSecretName -}}
+{{- end }}
+
+{{- define "agentpool.tlsSecretName" -}}
+{{- default (printf "%s-gateway-tls" (include "agentpool.fullname" .)) .Values.tls.secretName -}}
+{{- end }}
+
+{{- define "agentpool.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: { type: RuntimeDefault }
+{{- end }}
+
+{{- define "agentpool.containerSecurityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end }}
+
+{{/* dict "root" $ "component" "gateway": what every pod of ours says about where it runs */}}
+{{- define "agentpool.placement" -}}
+{{- $values := index .root.Values .component -}}
+{{- with .root.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+topologySpreadConstraints:
+  {{- if $values.topologySpreadConstraints }}
+  {{- toYaml $values.topologySpreadConstraints | nindent 2 }}
+  {{- else }}
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "agentpool.selectorLabels" . | nindent 8 }}
+  {{- end }}
+{{- end }}
