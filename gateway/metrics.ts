@@ -15,6 +15,7 @@ export type RequestStatus = 'success' | 'error' | 'rejected' | 'cancelled';
 /** Since this gateway started. */
 export interface PoolTotals {
   succeeded: number;
+  /** Of the tasks that were taken on: rejected and cancelled ones are not among them. */
   failed: number;
   /** Of the succeeded tasks, those that found a live instance. */
   hits: number;
@@ -189,7 +190,7 @@ export class GatewayMetrics {
   ): void {
     const totals = this.totals(pool);
     if (status === 'success') totals.succeeded += 1;
-    else totals.failed += 1;
+    else if (status === 'error') totals.failed += 1;
     if (hit === true) totals.hits += 1;
   }
 

@@ -88,8 +88,8 @@ function instanceHandlers(edge: GrpcEdge): Pick<Handlers, OfInstances> {
     }),
     GetInstance: unary(async (principal, { id }) => instanceOf(await instances.get(principal, id))),
     CreateInstance: unary(async (principal, request) => {
-      tierOf(request.tier);
-      return instanceOf((await instances.create(principal, request)).instance);
+      const created = await instances.create(principal, request, tierOf(request.tier));
+      return instanceOf(created.instance);
     }),
     DeleteInstance: unary(async (principal, { id, force }) => {
       await instances.delete(principal, id, force);

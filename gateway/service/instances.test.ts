@@ -176,6 +176,17 @@ describe('one instance', () => {
     });
   });
 
+  it('is created in the tier of its project, and in no other', async () => {
+    const gateway = await testGateway();
+    gateway.link('a').onCall = () => ({ ...view(KEY), created: true });
+    const { instances } = gateway.service;
+    expect(await reason(instances.create(OPERATOR, NAMES, 'WARM'))).toBe('answered');
+    await expect(instances.create(OPERATOR, NAMES, 'HOT')).rejects.toMatchObject({
+      reason: 'INVALID_FIELD',
+      field: 'tier',
+    });
+  });
+
   it('waits for a runtime to be activated on, but not for ever', async () => {
     const gateway = await testGateway({ queue: { waitMsMax: 500 } }, []);
     const end = reason(gateway.service.instances.create(OPERATOR, NAMES));

@@ -7,7 +7,7 @@ import { parseInstanceId } from '../../core/identifiers.ts';
 import { hasProject, type Principal } from '../access/principal.ts';
 import { authorize } from '../access/roles.ts';
 import type { PoolView } from '../pool-view.ts';
-import { allowIdentifier } from '../request-fields.ts';
+import { allowIdentifier, invalid } from '../request-fields.ts';
 import type { StageContext } from '../stages/stage-context.ts';
 import { CALL_MS_MAX, type OwnerAnswer, type OwnerCalls } from './owner-calls.ts';
 import { pageInMemory, type PageOf, type PageRequest } from './page.ts';
@@ -110,12 +110,16 @@ export class Instances {
     return this.#ask(target, { method: 'getInstance', project: target.key }, CALL_MS_MAX);
   }
 
-  /** Activates without a task. The tier is the project's: creating an instance overrides nothing. */
+  /** Activates without a task. The tier is the project's: creating an instance overrides nothing, so another `tier` is INVALID_FIELD. */
   async create(
     principal: Principal,
     names: ProjectNames,
+    tier?: Tier,
   ): Promise<{ readonly instance: Instance; readonly created: boolean }> {
     const target = this.#targets.byNames(principal, 'CreateInstance', names);
+    const own = this.#tierOf(target);
+    if (tier !== undefined && tier !== own)
+      throw invalid('tier', `must be the project's, ${own}: creating an instance sets no tier`);
     const timeoutMs = target.pool.spec.health.initializeTimeoutSeconds * 1000 + SLACK_MS;
     const found = await this.#owners.askOrPlace(
       target,
@@ -234,8 +238,13 @@ export class Instances {
     };
   }
 
+  #tierOf({ key, pool, tenant, project }: ProjectTarget): Tier {
+    const { clock, membership } = this.#context;
+    return pool.tierOf(tenant, project, membership.override(key), clock.wallMs()).tier;
+  }
+
   #absent(
-    { key, pool, tenant, project }: ProjectTarget,
+    target: ProjectTarget,
     record: {
       readonly paused: boolean;
       readonly epoch: number;
@@ -243,13 +252,13 @@ export class Instances {
       readonly lastUsedMs: number;
     },
   ): Instance {
-    const { clock, membership } = this.#context;
+    const { key, pool, tenant, project } = target;
     return {
       id: key,
-      pool: membership.nameOf(pool),
+      pool: this.#context.membership.nameOf(pool),
       tenant,
       project,
-      tier: pool.tierOf(tenant, project, membership.override(key), clock.wallMs()).tier,
+      tier: this.#tierOf(target),
       state: record.paused ? 'PAUSED' : 'TERMINATED',
       runtime: '',
       createdMs: 0,

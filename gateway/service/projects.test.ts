@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { AppError } from '../../core/errors.ts';
+import { AppError, type Reason } from '../../core/errors.ts';
 import type { ConversationSummary, Store } from '../../platform/store/store.ts';
 import { createPrincipal } from '../access/principal.ts';
 import { settle } from '../../test/fakes/fake-clock.ts';
@@ -352,13 +352,18 @@ describe('pools', () => {
     expect(gateway.service.pools.list(ADMIN)[0]?.spec.tenants).toHaveLength(2);
   });
 
-  it('have statistics of instances, tasks and links', async () => {
+  it('have statistics of instances, tasks and links; what was refused or cancelled has not failed', async () => {
     const gateway = await testGateway();
+    const ends: Readonly<Record<string, Reason>> = {
+      bad: 'AGENT_ERROR',
+      paused: 'PAUSED',
+      gone: 'CANCELLED',
+    };
     gateway.link('a').onTask = (task) =>
-      task.header.requestId === 'bad'
-        ? task.fail(new AppError('AGENT_ERROR', 'no'))
+      task.header.requestId in ends
+        ? task.fail(new AppError(ends[task.header.requestId] ?? 'INTERNAL', 'no'))
         : task.start().finish('', { hit: task.header.requestId !== '1' });
-    for (const requestId of ['1', '2', '3', 'bad']) gateway.start({ requestId });
+    for (const requestId of ['1', '2', '3', 'bad', 'paused', 'gone']) gateway.start({ requestId });
     await settle();
     gateway.link('a').onCall = () => [{ id: KEY, tier: 'WARM', state: 'READY', epoch: 1 }];
     expect(await gateway.service.pools.stats(OPERATOR, '')).toEqual({
@@ -369,7 +374,7 @@ describe('pools', () => {
       succeeded: 3,
       failed: 1,
       hitRate: 2 / 3,
-      connections: [{ runtime: 'a', state: 'ready', requests: 4, sinceMs: 1_750_000_000_000 }],
+      connections: [{ runtime: 'a', state: 'ready', requests: 6, sinceMs: 1_750_000_000_000 }],
     });
   });
 

@@ -109,6 +109,20 @@ describe('/openapi.json', () => {
     );
   });
 
+  it('shows in each example of an error the status that it stands under', () => {
+    const shown = operations().flatMap(([name, { responses }]) =>
+      Object.entries(responses).flatMap(([status, { content }]) =>
+        Object.values(content?.['application/problem+json']?.examples ?? {}).map((example) => [
+          name,
+          status,
+          String((example as { value: { status: number } }).value.status),
+        ]),
+      ),
+    );
+    expect(shown.length).toBeGreaterThan(100);
+    expect(shown.filter(([, status, told]) => status !== told)).toEqual([]);
+  });
+
   it('describes each parameter, gives an example of each body, and every error of the contract', () => {
     for (const [name, operation] of operations()) {
       expect([name, operation.summary]).toEqual([name, expect.stringMatching(/^[A-Z].{5,}[^.]$/)]);

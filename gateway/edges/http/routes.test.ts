@@ -145,7 +145,14 @@ describe('a route asks the service and shapes its answer', () => {
       { tenant: 't', project: 'p', tier: 'HOT' },
       201,
       INSTANCE,
-      ['createInstance', NAMES],
+      ['createInstance', NAMES, 'HOT'],
+    ],
+    [
+      `POST ${INSTANCES}`,
+      { tenant: 't', project: 'p' },
+      201,
+      INSTANCE,
+      ['createInstance', NAMES, undefined],
     ],
     [`DELETE ${ONE}`, undefined, 204, undefined, ['deleteInstance', 'default~pool~t~p', false]],
     [

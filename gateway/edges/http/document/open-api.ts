@@ -1,9 +1,9 @@
 /** The OpenAPI 3.1 document, made of the same table that serves the requests. */
 import type { z } from 'zod';
-import { AppError, ERROR_TABLE, type Reason } from '../../../../core/errors.ts';
+import { ERROR_TABLE, type Reason } from '../../../../core/errors.ts';
 import { problemMessage } from '../messages/problem-message.ts';
 import type { AnswerDoc, Route } from '../routes/route.ts';
-import { problemAnswer } from '../wire/problem.ts';
+import { HttpError, problemAnswer } from '../wire/problem.ts';
 import { type JsonObject, SchemaComponents } from './schema-components.ts';
 
 export interface OpenApiOptions {
@@ -158,7 +158,9 @@ function problems(route: Route): JsonObject {
   }
   const known = [...byStatus].map(([status, reasons]) => [status, problemObject(reasons)] as const);
   return Object.fromEntries(
-    route.bodySchema === undefined ? known : [...known, [415, problemObject(['INVALID_FIELD'])]],
+    route.bodySchema === undefined
+      ? known
+      : [...known, [415, problemObject(['INVALID_FIELD'], 415)]],
   );
 }
 
@@ -181,11 +183,15 @@ function reasonsOf(route: Route): readonly Reason[] {
   ];
 }
 
-function problemObject(reasons: readonly Reason[]): JsonObject {
+/** @param status where HTTP has one of its own; else the reason's. */
+function problemObject(reasons: readonly Reason[], status?: number): JsonObject {
   const examples = reasons.map((reason) => {
-    const { retryable } = ERROR_TABLE[reason];
+    const { retryable, http } = ERROR_TABLE[reason];
     const { problem } = problemAnswer(
-      new AppError(reason, '…', retryable ? { retryAfterMs: 1_000 } : {}),
+      new HttpError(reason, '…', {
+        status: status ?? http,
+        ...(retryable ? { retryAfterMs: 1_000 } : {}),
+      }),
       'r-1',
     );
     return [reason, { value: problem }];

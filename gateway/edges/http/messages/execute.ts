@@ -17,7 +17,10 @@ const options = z
   .strictObject({
     prefer_warm: z
       .boolean()
-      .meta({ description: 'Use a live instance rather than start one, where there is a choice.' })
+      .meta({
+        description:
+          'Use a live instance rather than start one. A live one is always used, so false changes nothing.',
+      })
       .default(false),
     max_wait_ms: uint32("Longest wait in the queue in milliseconds; 0: the pool's.").default(0),
     timeout_ms: uint32("Longest time for the whole task in milliseconds; 0: the pool's.").default(

@@ -65,7 +65,7 @@ export const poolStats = z
     queue_depth: count('Tasks that wait in this gateway.'),
     requests: z.object({
       succeeded: count('Tasks with a result.'),
-      failed: count('Tasks that ended otherwise.'),
+      failed: count('Tasks that ended in an error; neither those refused nor those cancelled.'),
     }),
     hit_rate: z
       .number()
@@ -137,7 +137,7 @@ export const createInstanceRequest = z
     project,
     tier: tier
       .meta({
-        description: "Has no effect here: the project's tier decides. It is set by PUT …/tier.",
+        description: "Where given, it must be the project's tier. PUT …/tier sets that.",
       })
       .optional(),
   })

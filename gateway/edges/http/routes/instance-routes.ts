@@ -73,12 +73,8 @@ function endingRoutes(instances: Pick<Instances, 'create' | 'delete'>): readonly
       },
       reasons: ['PAUSED', ...START_REASONS],
       handle: async ({ body }, { principal }) => {
-        const { pool, tenant, project } = body;
-        const { instance: found, created } = await instances.create(principal, {
-          pool,
-          tenant,
-          project,
-        });
+        const { tier, ...names } = body;
+        const { instance: found, created } = await instances.create(principal, names, tier);
         return created
           ? json(201, instanceMessage(found), { location: `${PATH}/${found.id}` })
           : json(200, instanceMessage(found));
