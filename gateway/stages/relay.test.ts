@@ -186,17 +186,24 @@ describe('a project that is elsewhere', () => {
     expect(holder(gateway).incarnation).toBe(owner);
   });
 
-  it('is looked for at most three times', async () => {
+  it.each([
+    ['is looked for at most three times where nothing is new', () => 1, 3],
+    [
+      'is followed further while it changes hands, but not for ever',
+      (hops: number) => hops + 1,
+      12,
+    ],
+  ])('%s', async (_name, epochAfter, hopsMax) => {
     const gateway = await testGateway({}, ['a', 'b']);
     const task = gateway.start();
     let hops = 0;
     for (; reasonOf(task) === 'running'; hops += 1) {
       const asked = holder(gateway);
       const other = asked.incarnation === 'a' ? 'b' : 'a';
-      asked.task.elsewhere({ incarnation: other, address: '', epoch: hops + 1 });
+      asked.task.elsewhere({ incarnation: other, address: '', epoch: epochAfter(hops) });
       await settle();
     }
-    expect([hops, reasonOf(task)]).toEqual([3, 'OWNER_UNREACHABLE']);
+    expect([hops, reasonOf(task)]).toEqual([hopsMax, 'OWNER_UNREACHABLE']);
   });
 
   it('may be at a runtime that this gateway has not heard of yet', async () => {

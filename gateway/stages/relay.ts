@@ -8,13 +8,15 @@ import type { Stage } from './stage.ts';
 import type { StageContext } from './stage-context.ts';
 
 const LOST_RETRY_MS = 1_000;
+/** Runtimes that a task follows its project to, also while that changes hands all the time. */
+const MOVES_MAX = 12;
 /** Runtimes that may be lost under a task, whatever the reason for trying it again. */
 const LOSSES_MAX = 5;
 
 export function relay(context: StageContext): Stage {
   const { admission, clock, router } = context;
   return async (call) => {
-    for (let hops = 0; ;) {
+    for (let trail: Trail = { hops: 0, moves: 0, epoch: 0 }; ;) {
       const grant = grantOf(call);
       const onServed = (): void => {
         router.served(call.project, grant.runtime, grant.takeover !== undefined);
@@ -29,7 +31,8 @@ export function relay(context: StageContext): Stage {
         return;
       }
       if (outcome.type === 'failed') fail(context, { call, error: outcome.error });
-      else if (outcome.type === 'elsewhere') hops = follow(context, { call, grant, outcome, hops });
+      else if (outcome.type === 'elsewhere')
+        trail = follow(context, { call, grant, outcome, trail });
       else survive(context, { call, grant, outcome });
       const turn = admission.reacquire(call, poolOf(call));
       if (turn instanceof Promise) await turn;
@@ -61,18 +64,29 @@ function fail(
   metrics.retried(poolOf(call));
 }
 
-/** The task never started there: not a repeat, but not for ever either. */
+/** How a task has followed its project. */
+interface Trail {
+  /** In a row, without news. */
+  readonly hops: number;
+  readonly moves: number;
+  /** The newest that was told. */
+  readonly epoch: number;
+}
+
+/** The task never started there: not a repeat, but not for ever either. A project that changes hands meanwhile is no circle. */
 function follow(
   { router }: StageContext,
-  step: { call: Call; grant: Grant; outcome: OutcomeOf<'elsewhere'>; hops: number },
-): number {
-  const { call, grant, outcome, hops } = step;
+  step: { call: Call; grant: Grant; outcome: OutcomeOf<'elsewhere'>; trail: Trail },
+): Trail {
+  const { call, grant, outcome, trail } = step;
   router.elsewhere(call.project, grant.runtime, outcome.owner, outcome.epoch);
-  if (hops + 1 >= HOPS_MAX)
-    throw new AppError('OWNER_UNREACHABLE', `the project was not found after ${HOPS_MAX} hops`, {
+  const hops = outcome.epoch > trail.epoch ? 1 : trail.hops + 1;
+  const moves = trail.moves + 1;
+  if (hops >= HOPS_MAX || moves >= MOVES_MAX)
+    throw new AppError('OWNER_UNREACHABLE', `the project was not found after ${moves} hops`, {
       retryAfterMs: LOST_RETRY_MS,
     });
-  return hops + 1;
+  return { hops, moves, epoch: Math.max(outcome.epoch, trail.epoch) };
 }
 
 /** Throws unless the task may be sent again. */
