@@ -78,6 +78,7 @@ async function copyAssets(): Promise<void> {
   await cp(join(swagger, 'static/logo.svg'), join(APP, CHUNKS, 'static/logo.svg'));
   await cp(health, join(APP, 'proto'), { recursive: true });
   await cp(join(ROOT, 'LICENSE'), join(APP, 'LICENSE'));
+  await cp(join(ROOT, 'cli/kubectl-agentpool.js'), join(APP, 'cli/kubectl-agentpool.js'));
 }
 
 async function writePackage(): Promise<void> {

@@ -16,6 +16,7 @@ export function addClientCommands(program: Command, terminal: Terminal): void {
   addInstanceCommands(program, terminal);
   addDelete(program, terminal);
   addInsight(program, terminal);
+  addKubectl(program, terminal);
 }
 
 /** Binds what a command line says to the function that does it. */
@@ -217,4 +218,22 @@ function addInsight(program: Command, terminal: Terminal): void {
     .addOption(pool())
     .option('--once', 'print once and end');
   runs(top, terminal, async () => (await import('./commands/top.ts')).top);
+}
+
+function addKubectl(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('kubectl')
+    .description(
+      'any command of the client against the gateway of a Kubernetes cluster; also as "kubectl agentpool …"',
+    )
+    .argument('<command...>', 'like: get pools')
+    .option('--context <name>', 'context of the kubeconfig; default: the current one')
+    .option('--kubeconfig <file>', 'kubeconfig; default: what kubectl takes')
+    .option('--release-namespace <namespace>', 'where the chart is installed; default: found')
+    .passThroughOptions()
+    .allowUnknownOption();
+  command.action(async (args: readonly string[]) => {
+    const { kubectlPlugin } = await import('./kubectl/plugin.ts');
+    await kubectlPlugin(terminal, command.opts(), args);
+  });
 }

@@ -12,6 +12,7 @@ const EXIT_HELP = Object.entries(EXIT_MEANINGS)
 
 export function createProgram(terminal: Terminal): Command {
   const program = new Command('agentpool')
+    .enablePositionalOptions()
     .description(
       'Pools of LLM agents in three tiers: HOT, WARM and COLD behind one endpoint, with no acknowledged answer lost.',
     )
