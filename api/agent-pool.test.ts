@@ -20,6 +20,9 @@ describe('an AgentPool that says nothing', () => {
         config: {},
         maxConcurrentTasks: 1000,
         env: [],
+        envFrom: [],
+        resources: { requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '1Gi' } },
+        podTemplate: {},
       },
       replicas: 1,
       maxInstances: 100,
@@ -31,12 +34,14 @@ describe('an AgentPool that says nothing', () => {
           maxInstances: 10,
           idleSeconds: 0,
           quota: { memoryMb: 2048, maxConcurrentRequests: 50, requestsPerMinute: 1000 },
+          podTemplate: {},
         },
         warm: {
           blankWorkers: 2,
           maxInstancesPerReplica: 60,
           idleSeconds: 300,
           quota: { memoryMb: 512, maxConcurrentRequests: 10, requestsPerMinute: 100 },
+          podTemplate: {},
         },
         cold: {
           idleSeconds: 30,
@@ -84,6 +89,8 @@ describe('an AgentPool that says nothing', () => {
         progressDeadlineSeconds: 600,
         onFailure: 'Pause',
       },
+      disruption: { maxUnavailable: 1 },
+      networkPolicy: 'Managed',
     });
   });
 
@@ -117,15 +124,39 @@ describe('what a pool may say', () => {
     ],
     [{ maxTenants: 1, tenants: [{ name: 'a' }] }, { maxTenants: 1 }],
     [{ checkpoint: { storage: 'memory' } }, { checkpoint: { storage: 'memory' } }],
+    [{ checkpoint: { storage: 'redis' } }, { checkpoint: { storage: 'redis' } }],
+    [
+      { runtime: { env: [{ name: 'A', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } }] } },
+      { runtime: { env: [{ name: 'A', value: '', valueFrom: { secretKeyRef: { key: 'k' } } }] } },
+    ],
+    [
+      { runtime: { envFrom: [{ prefix: 'P_', configMapRef: { name: 'c', optional: true } }] } },
+      { runtime: { envFrom: [{ prefix: 'P_', configMapRef: { name: 'c', optional: true } }] } },
+    ],
+    [
+      { runtime: { resources: { limits: { cpu: 2, 'nvidia.com/gpu': '1' } } } },
+      { runtime: { resources: { limits: { cpu: 2, 'nvidia.com/gpu': '1' } } } },
+    ],
+    [
+      { runtime: { moduleFrom: { configMapRef: { name: 'c', key: 'agents.ts' } } } },
+      { runtime: { agentModule: './agents.ts' } },
+    ],
+    [
+      { tiers: { hot: { podTemplate: { spec: { tolerations: [{ key: null }] } } } } },
+      { tiers: { hot: { podTemplate: { spec: { tolerations: [{ key: null }] } } } } },
+    ],
     [{ updateStrategy: { maxSurge: 0, maxUnavailable: 1 } }, { updateStrategy: { maxSurge: 0 } }],
   ])('%j', (spec, expected) => {
     expect(specOf(spec)).toMatchObject(expected);
   });
 
-  it.each(['storage', 'maxTenants'])('does not invent %s', (field) => {
-    const spec = specOf({});
-    expect({ ...spec, ...spec?.checkpoint }).not.toHaveProperty(field);
-  });
+  it.each(['storage', 'maxTenants', 'image', 'imagePullPolicy', 'moduleFrom'])(
+    'does not invent %s',
+    (field) => {
+      const spec = specOf({});
+      expect({ ...spec, ...spec?.checkpoint, ...spec?.runtime }).not.toHaveProperty(field);
+    },
+  );
 });
 
 describe('the bounds of every number', () => {

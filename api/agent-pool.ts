@@ -3,7 +3,14 @@ import { z } from 'zod';
 import { POOL_PART_PATTERN } from '../core/identifiers.ts';
 import { checkpoint } from './checkpoint.ts';
 import { limits, queue } from './limits.ts';
-import { circuitBreaker, health, link, recovery, updateStrategy } from './operations.ts';
+import {
+  circuitBreaker,
+  disruption,
+  health,
+  link,
+  recovery,
+  updateStrategy,
+} from './operations.ts';
 import { withRules } from './rules.ts';
 import { runtime } from './runtime.ts';
 import { status } from './status.ts';
@@ -74,6 +81,13 @@ const specFields = z.strictObject({
   recovery: recovery.prefault({}).describe('How often a failed instance is started again.'),
   circuitBreaker: circuitBreaker.prefault({}).describe('Quarantine of projects that end runtimes.'),
   updateStrategy: updateStrategy.prefault({}).describe('How a changed pool rolls out.'),
+  disruption: disruption.prefault({}).describe('What the upkeep of nodes may take away.'),
+  networkPolicy: z
+    .enum(['Managed', 'Unmanaged'])
+    .default('Managed')
+    .describe(
+      'Managed: a NetworkPolicy lets only gateways, the operator and runtimes of the pool reach its runtimes, in a cluster. Unmanaged: none is made.',
+    ),
 });
 
 export const agentPoolSpecSchema = withRules(specFields, [

@@ -27,7 +27,7 @@ const retention = z.strictObject({
   ).exactOptional(),
 });
 
-export const STORAGES = ['embedded', 'memory'] as const;
+export const STORAGES = ['embedded', 'memory', 'redis'] as const;
 
 export const checkpoint = z.strictObject({
   mode: z
@@ -44,7 +44,7 @@ export const checkpoint = z.strictObject({
     .enum(STORAGES)
     .exactOptional()
     .describe(
-      'embedded: the data folder. memory: for trials, nothing survives a restart. Left out: embedded.',
+      'embedded: the data folder. memory: for trials, nothing survives a restart. redis: the store of the installation in a cluster. Left out: redis in a cluster, else embedded.',
     ),
   retention: retention.prefault({}).describe('How much is kept, and for how long.'),
 });

@@ -13,6 +13,7 @@ const ALLOWED = new Set([
   'minLength',
   'maxLength',
   'maxItems',
+  'maxProperties',
   'pattern',
   'items',
   'properties',
@@ -23,6 +24,13 @@ const ALLOWED = new Set([
   'x-kubernetes-list-map-keys',
   'x-kubernetes-validations',
 ]);
+
+/** The one form of a choice of types that an API server takes. */
+const INT_OR_STRING = {
+  'x-kubernetes-int-or-string': true,
+  anyOf: [{ type: 'integer' }, { type: 'string' }],
+};
+const BOUNDS_OF_QUANTITY = { minimum: 0, maxLength: 32, pattern: expect.any(String) };
 
 interface Field {
   readonly path: string;
@@ -47,7 +55,11 @@ const below = fields.filter(({ path }) => /^[.](spec|status)/.test(path));
 
 describe('the structural schema', () => {
   it.each(fields.map(({ path, schema }) => [path, schema] as const))('of %j', (_path, schema) => {
-    expect(schema.type).toMatch(/^(object|array|string|integer)$/);
+    if (schema['x-kubernetes-int-or-string'] === true) {
+      expect(schema).toEqual({ ...INT_OR_STRING, ...BOUNDS_OF_QUANTITY });
+      return;
+    }
+    expect(schema.type).toMatch(/^(object|array|string|integer|boolean)$/);
     expect(Object.keys(schema).filter((key) => !ALLOWED.has(key))).toEqual([]);
     expect(schema.additionalProperties).not.toBe(false);
     expect(schema.properties !== undefined && schema.additionalProperties !== undefined).toBe(
@@ -58,7 +70,7 @@ describe('the structural schema', () => {
 
   it('describes every field below spec and status', () => {
     const silent = below.filter(
-      ({ path, schema }) => schema.description === undefined && !path.endsWith('[]'),
+      ({ path, schema }) => schema.description === undefined && !/(\[\]|\{\})$/.test(path),
     );
     expect(silent).toEqual([]);
   });
@@ -84,16 +96,21 @@ describe('the structural schema', () => {
   });
 
   it('has required string keys in every keyed list', () => {
-    const lists = below.filter(({ schema }) => schema.type === 'array');
-    expect(lists.map(({ path }) => path)).toEqual([
+    const lists = below.filter(
+      ({ path, schema }) => schema.type === 'array' && !path.includes('.podTemplate.'),
+    );
+    const [atomic, keyed] = ['atomic', 'map'].map((type) =>
+      lists.filter(({ schema }) => schema['x-kubernetes-list-type'] === type),
+    );
+    expect(atomic?.map(({ path }) => path)).toEqual(['.spec.runtime.envFrom']);
+    expect(keyed?.map(({ path }) => path)).toEqual([
       '.spec.runtime.env',
       '.spec.projects',
       '.spec.tenants',
       '.status.tiers',
       '.status.conditions',
     ]);
-    for (const { schema } of lists) {
-      expect(schema['x-kubernetes-list-type']).toBe('map');
+    for (const { schema } of keyed ?? []) {
       const keys = schema['x-kubernetes-list-map-keys'] ?? [];
       expect(keys.length).toBeGreaterThan(0);
       expect(schema.items?.required).toEqual(expect.arrayContaining(keys));
@@ -103,10 +120,15 @@ describe('the structural schema', () => {
 
   it('leaves free-form configuration open and nothing else', () => {
     const open = fields.filter(
-      ({ schema }) => schema['x-kubernetes-preserve-unknown-fields'] === true,
+      ({ path, schema }) =>
+        schema['x-kubernetes-preserve-unknown-fields'] === true &&
+        !path.includes('.podTemplate.spec.'),
     );
     expect(open.map(({ path }) => path)).toEqual([
       '.spec.runtime.config',
+      '.spec.runtime.podTemplate.spec',
+      '.spec.tiers.hot.podTemplate.spec',
+      '.spec.tiers.warm.podTemplate.spec',
       '.spec.projects[].config',
       '.spec.tenants[].config',
     ]);
@@ -133,7 +155,8 @@ describe('the structural schema', () => {
 
 describe('the rules between fields, as CEL', () => {
   it('stand at the object whose fields they compare', () => {
-    const rules = below.flatMap(({ path, schema }) =>
+    const ours = below.filter(({ path }) => !path.includes('.podTemplate.'));
+    const rules = ours.flatMap(({ path, schema }) =>
       (schema['x-kubernetes-validations'] ?? []).map(({ rule, fieldPath }) => [
         path,
         rule,
@@ -147,6 +170,25 @@ describe('the rules between fields, as CEL', () => {
         '.limits.conversationWindowTurns',
       ],
       ['.spec', '!has(self.maxTenants) || size(self.tenants) <= self.maxTenants', '.maxTenants'],
+      ['.spec', 'has(self.runtime.image) || has(self.runtime.moduleFrom)', '.runtime'],
+      [
+        '.spec',
+        "!has(self.checkpoint.storage) || self.checkpoint.storage == 'redis'",
+        '.checkpoint.storage',
+      ],
+      [
+        '.spec.runtime',
+        "!has(self.moduleFrom) || self.agentModule == './agents.ts'",
+        '.agentModule',
+      ],
+      ['.spec.runtime.env[]', "!self.name.startsWith('AGENTPOOL_')", '.name'],
+      ['.spec.runtime.env[]', "!has(self.valueFrom) || self.value == ''", '.valueFrom'],
+      [
+        '.spec.runtime.env[].valueFrom',
+        '[has(self.configMapKeyRef), has(self.secretKeyRef), has(self.fieldRef), has(self.resourceFieldRef)].exists_one(one, one)',
+        undefined,
+      ],
+      ['.spec.runtime.envFrom[]', 'has(self.configMapRef) != has(self.secretRef)', undefined],
       ['.spec.tiers.hot', 'self.standby <= self.maxInstances', '.standby'],
       ['.spec.projects[].tenant', "self != '.' && self != '..'", undefined],
       ['.spec.projects[].project', "self != '.' && self != '..'", undefined],
@@ -159,8 +201,9 @@ describe('the rules between fields, as CEL', () => {
   it('name fields that exist', () => {
     for (const { schema } of below)
       for (const { rule } of schema['x-kubernetes-validations'] ?? [])
-        for (const [, path = ''] of rule.matchAll(/self[.]([A-Za-z.]+)/g)) {
+        for (const [, path = ''] of rule.matchAll(/self((?:[.][A-Za-z]+(?![A-Za-z(]))+)/g)) {
           const found = path
+            .slice(1)
             .split('.')
             .reduce<JsonSchema | undefined>((inner, key) => inner?.properties?.[key], schema);
           expect([path, found?.type]).toEqual([path, expect.any(String)]);
@@ -205,6 +248,7 @@ describe('the CustomResourceDefinition', () => {
       'Warm',
       'Reason',
       'Age',
+      'Image (wide)',
       'Revision (wide)',
       'Endpoint (wide)',
     ]);

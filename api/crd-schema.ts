@@ -69,14 +69,35 @@ export function crdSchema(): JsonSchema {
         type: 'object',
         properties: name === undefined ? {} : { name: withoutText(name) },
       },
-      spec: structural(spec),
+      spec: inCluster(structural(spec)),
       status: structural(status),
     },
   };
 }
 
+/** What only a cluster asks of a pool: elsewhere the same manifest is fine. */
+const CLUSTER_RULES = [
+  {
+    rule: 'has(self.runtime.image) || has(self.runtime.moduleFrom)',
+    message:
+      'runtime.image is required in a cluster: name an image with your agents, or put the agent module into a ConfigMap (runtime.moduleFrom)',
+    fieldPath: '.runtime',
+  },
+  {
+    rule: "!has(self.checkpoint.storage) || self.checkpoint.storage == 'redis'",
+    message: 'checkpoint.storage must be redis in a cluster, or be left out',
+    fieldPath: '.checkpoint.storage',
+  },
+];
+
+function inCluster(spec: JsonSchema): JsonSchema {
+  const rules = spec['x-kubernetes-validations'] ?? [];
+  return { ...spec, 'x-kubernetes-validations': [...rules, ...CLUSTER_RULES] };
+}
+
 /** Closed objects are closed by pruning there, not by `additionalProperties: false`; descriptions end with the default. */
 function structural(schema: JsonSchema): JsonSchema {
+  if (schema['x-kubernetes-int-or-string'] === true) return intOrString(schema);
   const { additionalProperties, properties, items, description, ...rest } = schema;
   const isOpenMap = additionalProperties !== undefined && additionalProperties !== false;
   return {
@@ -88,6 +109,14 @@ function structural(schema: JsonSchema): JsonSchema {
       ? { additionalProperties: structural(additionalProperties) }
       : {}),
   };
+}
+
+/** The one form of a choice between types that a structural schema may have; bounds and pattern hold for the type they are of. */
+function intOrString(schema: JsonSchema): JsonSchema {
+  const { anyOf = [], ...rest } = schema;
+  const bounds = anyOf.map(({ type: _, maximum: __, ...bound }) => bound);
+  const types = anyOf.flatMap(({ type }) => (type === undefined ? [] : [{ type }]));
+  return Object.assign({}, rest, ...bounds, { anyOf: types }) as JsonSchema;
 }
 
 function describe(description: string, schema: JsonSchema): string {
@@ -153,6 +182,13 @@ function printerColumns(): PrinterColumn[] {
       type: 'date',
       jsonPath: '.metadata.creationTimestamp',
       description: 'Since when it exists.',
+    },
+    {
+      name: 'Image',
+      type: 'string',
+      jsonPath: '.spec.runtime.image',
+      description: 'Image of the runtimes.',
+      priority: 1,
     },
     {
       name: 'Revision',

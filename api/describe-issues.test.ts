@@ -3,7 +3,7 @@ import { formatProblem, parseManifests } from './parse-manifest.ts';
 
 const HEAD = 'apiVersion: agentpool.dev/v1alpha1\nkind: AgentPool\n';
 const SPEC_FIELDS =
-  'runtime, replicas, maxInstances, operatingMode, tiers, projects, tenants, tenantLimits, maxTenants, limits, queue, checkpoint, deletionPolicy, link, health, recovery, circuitBreaker, updateStrategy';
+  'runtime, replicas, maxInstances, operatingMode, tiers, projects, tenants, tenantLimits, maxTenants, limits, queue, checkpoint, deletionPolicy, link, health, recovery, circuitBreaker, updateStrategy, disruption, networkPolicy';
 
 /** Lines 1 to 3 are the head, line 4 is `spec:`; what is given starts in line 5. */
 function withSpec(spec: string): string {
@@ -36,7 +36,7 @@ describe('what a wrong field of the spec is told', () => {
     [
       `tiers:\n  hot:\n    stand_by: 2`,
       [
-        'p.yaml:7: spec.tiers.hot.stand_by: unknown field; did you mean "standby"? known fields here: standby, maxInstances, idleSeconds, quota',
+        'p.yaml:7: spec.tiers.hot.stand_by: unknown field; did you mean "standby"? known fields here: standby, maxInstances, idleSeconds, quota, podTemplate',
       ],
     ],
     [
@@ -244,9 +244,9 @@ describe('what a wrong field of the spec is told', () => {
       ],
     ],
     [
-      'runtime: {image: x}',
+      'runtime: {imag: x}',
       [
-        'p.yaml:5: spec.runtime.image: unknown field; known fields here: agentModule, isolation, config, maxConcurrentTasks, env',
+        'p.yaml:5: spec.runtime.imag: unknown field; did you mean "image"? known fields here: image, imagePullPolicy, agentModule, moduleFrom, isolation, config, maxConcurrentTasks, env, envFrom, resources, podTemplate',
       ],
     ],
     [
@@ -287,8 +287,32 @@ describe('what a wrong field of the spec is told', () => {
       ],
     ],
     [
-      'checkpoint: {storage: redis}',
-      ['p.yaml:5: spec.checkpoint.storage: must be one of embedded, memory, but is "redis"'],
+      'runtime: {resources: {limits: {cpu: 0.5}}}',
+      [
+        'p.yaml:5: spec.runtime.resources.limits.cpu: must be a quantity such as 500m, 2 or "0.5" (in quotes where it has a point), but is 0.5',
+      ],
+    ],
+    [
+      'runtime: {podTemplate: {spec: {hostNetwork: true}}}',
+      [
+        'p.yaml:5: spec.runtime.podTemplate.spec.hostNetwork: hostNetwork is set by the operator (runtimes would share one port); leave it out',
+      ],
+    ],
+    [
+      'runtime: {podTemplate: {spec: {containers: [{name: runtime, image: x}]}}}',
+      [
+        'p.yaml:5: spec.runtime.podTemplate.spec.containers[0].image: image of the container runtime is set by the operator (write runtime.image); leave it out',
+      ],
+    ],
+    [
+      'runtime: {moduleFrom: {configMapRef: {name: c, key: agents.py}}}',
+      [
+        'p.yaml:5: spec.runtime.moduleFrom.configMapRef.key: must be the name of a .ts, .mts, .js or .mjs file, but is "agents.py"',
+      ],
+    ],
+    [
+      'checkpoint: {storage: lmdb}',
+      ['p.yaml:5: spec.checkpoint.storage: must be one of embedded, memory, redis, but is "lmdb"'],
     ],
     [
       'checkpoint: {intervalSeconds: 3}',

@@ -35,6 +35,8 @@ export function expectation(schema: JsonSchema | undefined): string {
       return stringExpectation(schema);
     case 'array':
       return 'a list';
+    case 'boolean':
+      return 'true or false';
     case 'object':
       return `a mapping${fieldsOf(schema)}`;
     case undefined:
@@ -75,7 +77,8 @@ function wrongValue(issue: z.core.$ZodIssue, path: FieldPath, input: unknown): s
   const schema = schemaAt(path);
   if (issue.code === 'custom') return issue.message;
   if (value === undefined || value === null) return missing(schema);
-  if (issue.code === 'invalid_format') return `${issue.message}, but is ${show(value)}`;
+  if (issue.code === 'invalid_format' || issue.code === 'invalid_union')
+    return `${issue.message}, but is ${show(value)}`;
   if (issue.code === 'invalid_key') return `this key must have at most 317 characters`;
   if (issue.code === 'too_big' && Array.isArray(value))
     return `has ${value.length} items, at most ${issue.maximum} are allowed; remove some`;

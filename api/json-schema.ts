@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { agentPoolSchema } from './agent-pool.ts';
 
 export interface JsonSchema {
-  type?: 'object' | 'array' | 'string' | 'integer';
+  type?: 'object' | 'array' | 'string' | 'integer' | 'boolean';
   description?: string;
   default?: unknown;
   enum?: readonly string[];
@@ -13,12 +13,15 @@ export interface JsonSchema {
   maxLength?: number;
   minItems?: number;
   maxItems?: number;
+  maxProperties?: number;
   pattern?: string;
   items?: JsonSchema;
   properties?: Record<string, JsonSchema>;
   required?: string[];
   additionalProperties?: JsonSchema | false;
+  anyOf?: JsonSchema[];
   'x-kubernetes-preserve-unknown-fields'?: true;
+  'x-kubernetes-int-or-string'?: true;
   'x-kubernetes-list-type'?: 'map' | 'atomic';
   'x-kubernetes-list-map-keys'?: string[];
   'x-kubernetes-validations'?: { rule: string; message: string; fieldPath?: string }[];
@@ -34,13 +37,14 @@ export function agentPoolJsonSchema(): JsonSchema {
   return cached;
 }
 
-/** The schema of the field at `path`; undefined where there is no such field, or inside free-form configuration. */
+/** The schema of the field at `path`; undefined where there is no such field, or only a free-form one. */
 export function schemaAt(
   path: FieldPath,
   root: JsonSchema = agentPoolJsonSchema(),
 ): JsonSchema | undefined {
   return path.reduce<JsonSchema | undefined>((schema, key) => {
-    if (schema === undefined || isFreeForm(schema)) return undefined;
+    if (schema === undefined) return undefined;
+    if (isFreeForm(schema)) return schema.properties?.[key];
     return typeof key === 'number' ? schema.items : childOf(schema, key);
   }, root);
 }

@@ -29,6 +29,11 @@ describe('the revision', () => {
     ['other limits', { ...BEFORE, limits: { drainSeconds: 1 } }],
     ['other quotas', { ...BEFORE, tiers: { warm: { quota: { memoryMb: 64 } } } }],
     ['a suspended pool', { ...BEFORE, operatingMode: 'Suspended' }],
+    [
+      'another pull policy',
+      { ...BEFORE, runtime: { ...BEFORE.runtime, imagePullPolicy: 'Never' } },
+    ],
+    ['another network policy', { ...BEFORE, networkPolicy: 'Unmanaged' }],
     ['other credit', { ...BEFORE, runtime: { ...BEFORE.runtime, maxConcurrentTasks: 5 } }],
     [
       'configuration in another order',
@@ -43,10 +48,31 @@ describe('the revision', () => {
     ['another isolation', { isolation: 'Shared' }],
     ['another value in the configuration', { config: { a: 1, b: { c: 1, d: 3 } } }],
     ['another variable', { env: [{ name: 'A', value: '2' }] }],
+    ['another image', { image: 'agents:2' }],
+    ['variables of a ConfigMap', { envFrom: [{ configMapRef: { name: 'c' } }] }],
+    ['other resources', { resources: { limits: { memory: '2Gi' } } }],
+    ['another pod', { podTemplate: { spec: { priorityClassName: 'high' } } }],
     ['variables in another order', { env: [{ name: 'B' }, { name: 'A', value: '1' }] }],
   ])('changes with %s', (_name, runtime) => {
     const after = specOf({ ...BEFORE, runtime: { ...BEFORE.runtime, ...runtime } });
     expect(revisionInput(after, 'x')).not.toBe(revisionInput(specOf(BEFORE), 'x'));
+  });
+
+  it.each(['hot', 'warm'])('changes with another pod of the tier %s', (tier) => {
+    const after = specOf({
+      ...BEFORE,
+      tiers: { [tier]: { podTemplate: { spec: { nodeName: 'n' } } } },
+    });
+    expect(revisionInput(after, 'x')).not.toBe(revisionInput(specOf(BEFORE), 'x'));
+  });
+
+  it('is not made of what is empty: a new field changes no revision', () => {
+    const text = revisionInput(specOf({ runtime: { resources: {} } }), 'x');
+    expect(JSON.parse(text)).toEqual({
+      agentModule: './agents.ts',
+      isolation: 'WorkerThread',
+      moduleDigest: 'x',
+    });
   });
 
   it('changes with the content of the module', () => {

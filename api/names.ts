@@ -20,13 +20,26 @@ export function sharedSelector(poolName: string): string {
 
 /**
  * The text whose hash is the revision: what a runtime cannot change while it runs. Everything else (limits, quotas,
- * tiers, replicas …) applies live. The order of fields in the manifest does not count, that of `env` does.
+ * tiers, replicas …) applies live. The order of fields in the manifest does not count, that of `env` does. What is empty does
+ * not count either, so that a new field of a new version of AgentPool changes no revision.
  *
  * @param moduleDigest digest of the agent module's content: a changed file is a changed revision.
  */
 export function revisionInput(spec: AgentPoolSpec, moduleDigest: string): string {
-  const { agentModule, isolation, config, env } = spec.runtime;
-  return JSON.stringify(sorted({ agentModule, isolation, config, env, moduleDigest }));
+  const { imagePullPolicy: _, maxConcurrentTasks: __, ...runtime } = spec.runtime;
+  const parts = {
+    ...runtime,
+    hotPodTemplate: spec.tiers.hot.podTemplate,
+    warmPodTemplate: spec.tiers.warm.podTemplate,
+    moduleDigest,
+  };
+  return JSON.stringify(sorted(withoutEmpty(parts)));
+}
+
+function withoutEmpty(parts: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const isEmpty = (part: unknown): boolean =>
+    part === undefined || (typeof part === 'object' && Object.keys(part ?? {}).length === 0);
+  return Object.fromEntries(Object.entries(parts).filter(([, part]) => !isEmpty(part)));
 }
 
 function sorted(value: unknown): unknown {

@@ -1,4 +1,4 @@
-/** The parts of the spec about running it: link, health, recovery, circuit breaker and roll-out. */
+/** The parts of the spec about running it: link, health, recovery, circuit breaker, roll-out and disruptions. */
 import { z } from 'zod';
 import { withRules } from './rules.ts';
 import { SECONDS_PER_DAY, wholeNumber } from './whole-number.ts';
@@ -58,6 +58,13 @@ export const circuitBreaker = z.strictObject({
     { min: 1, max: SECONDS_PER_DAY },
     'Seconds that a quarantined project gets CIRCUIT_OPEN before it is tried again.',
   ).default(30),
+});
+
+export const disruption = z.strictObject({
+  maxUnavailable: wholeNumber(
+    { min: 0, max: 1_000 },
+    'Ready runtimes of each role that the draining of nodes may take away at once, in a cluster.',
+  ).default(1),
 });
 
 export const updateStrategy = withRules(

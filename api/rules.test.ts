@@ -18,6 +18,13 @@ interface RuleCase {
 
 const small = fc.integer({ min: 1, max: 4 });
 
+/** Any of these fields, each as often there as not. */
+function someOf(fields: Readonly<Record<string, unknown>>): fc.Arbitrary<unknown> {
+  return fc
+    .subarray(Object.entries(fields))
+    .map((entries) => Object.fromEntries(entries) as Record<string, unknown>);
+}
+
 const CASES: readonly RuleCase[] = [
   {
     at: ['spec', 'tiers', 'hot'],
@@ -55,6 +62,90 @@ const CASES: readonly RuleCase[] = [
     },
     spec: (spec) => spec,
   },
+  {
+    at: ['spec', 'runtime'],
+    self: fc.record(
+      {
+        agentModule: fc.constantFrom('./agents.ts', './other.ts'),
+        moduleFrom: fc.constant({ configMapRef: { name: 'c', key: 'agents.ts' } }),
+      },
+      { requiredKeys: ['agentModule'] },
+    ),
+    spec: (runtime) => ({ runtime }),
+  },
+  {
+    at: ['spec', 'runtime', 'env', 0],
+    self: fc.record(
+      {
+        name: fc.constantFrom('A', 'AGENTPOOL_A', 'AGENTPOOL'),
+        value: fc.constantFrom('', 'x'),
+        valueFrom: fc.constant({ fieldRef: { fieldPath: 'metadata.name' } }),
+      },
+      { requiredKeys: ['name', 'value'] },
+    ),
+    spec: (variable) => ({ runtime: { env: [variable] } }),
+  },
+  {
+    at: ['spec', 'runtime', 'env', 0, 'valueFrom'],
+    self: someOf({
+      fieldRef: { fieldPath: 'metadata.name' },
+      resourceFieldRef: { resource: 'limits.memory' },
+      secretKeyRef: { name: 's', key: 'k' },
+      configMapKeyRef: { name: 'c', key: 'k' },
+    }),
+    spec: (valueFrom) => ({ runtime: { env: [{ name: 'A', valueFrom }] } }),
+  },
+  {
+    at: ['spec', 'runtime', 'envFrom', 0],
+    self: fc.record(
+      { configMapRef: fc.constant({ name: 'c' }), secretRef: fc.constant({ name: 's' }) },
+      { requiredKeys: [] },
+    ),
+    spec: (bundle) => ({ runtime: { envFrom: [bundle] } }),
+  },
+  {
+    at: ['spec', 'runtime', 'podTemplate', 'spec'],
+    self: fc.oneof(
+      fc.constant({ nodeSelector: { a: 'b' } }),
+      someOf({
+        restartPolicy: 'Always',
+        terminationGracePeriodSeconds: 1,
+        activeDeadlineSeconds: 1,
+        automountServiceAccountToken: true,
+        hostNetwork: true,
+        ephemeralContainers: [{}],
+      }),
+    ),
+    spec: (spec) => ({ runtime: { podTemplate: { spec } } }),
+  },
+  {
+    at: ['spec', 'tiers', 'hot', 'podTemplate', 'spec', 'containers', 0],
+    self: fc.record(
+      {
+        name: fc.constantFrom('runtime', 'sidecar'),
+        image: fc.constant('i'),
+        env: fc.constant([{ name: 'A' }]),
+        resources: fc.constant({}),
+        livenessProbe: fc.constant({}),
+        volumeMounts: fc.constant([]),
+      },
+      { requiredKeys: ['name'] },
+    ),
+    spec: (one) => ({ tiers: { hot: { podTemplate: { spec: { containers: [one] } } } } }),
+  },
+  {
+    at: ['spec', 'tiers', 'warm', 'podTemplate', 'spec', 'volumes', 0],
+    self: fc.record({ name: fc.constantFrom('agentpool-runtime', 'agentpool', 'data') }),
+    spec: (volume) => ({ tiers: { warm: { podTemplate: { spec: { volumes: [volume] } } } } }),
+  },
+  ...(['labels', 'annotations'] as const).map((field) => ({
+    at: ['spec', 'runtime', 'podTemplate', 'metadata', field],
+    self: fc.dictionary(
+      fc.constantFrom('agentpool.dev/role', 'agentpool.dev', 'team'),
+      fc.constant('x'),
+    ),
+    spec: (self: never) => ({ runtime: { podTemplate: { metadata: { [field]: self } } } }),
+  })),
   ...(['tenant', 'project'] as const).map((field) => ({
     at: ['spec', 'projects', 0, field],
     self: fc.constantFrom('.', '..', '...', 'a', '.a'),

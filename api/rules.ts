@@ -7,7 +7,7 @@ export interface Rule<Value> {
   readonly cel: string;
   /** What is wrong and what to do, with the names of the fields. */
   readonly message: string;
-  /** The field to blame, relative to the object. */
+  /** The field to blame, relative to the object; empty: the object. */
   readonly field: readonly string[];
   readonly holds: (self: Value) => boolean;
 }
@@ -30,5 +30,6 @@ export function withRules<Schema extends z.ZodType>(
 }
 
 function celRule<Value>(rule: Rule<Value>): Record<string, string> {
-  return { rule: rule.cel, message: rule.message, fieldPath: `.${rule.field.join('.')}` };
+  const fieldPath = rule.field.length === 0 ? {} : { fieldPath: `.${rule.field.join('.')}` };
+  return { rule: rule.cel, message: rule.message, ...fieldPath };
 }

@@ -22,7 +22,7 @@ const tierStatus = z.strictObject({
   desired: count('Projects that should be in this tier now.'),
   ready: count('Live instances that serve.'),
   allocated: count('Instances bound to a project, ready or not.'),
-  idle: count('HOT: standbys; WARM and COLD: blank workers.'),
+  idle: count('HOT: standbys; WARM: prewarmed workers; COLD: none, it takes none.'),
 });
 
 const listBy = (key: string) => ({

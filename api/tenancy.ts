@@ -4,6 +4,7 @@ import { TIERS } from '../core/tier.ts';
 import { freeForm } from './free-form.ts';
 import { identifier } from './identifier.ts';
 import { keyedList } from './keyed-list.ts';
+import { objectName } from './object-reference.ts';
 import { projectQuota } from './quota.ts';
 import { wholeNumber } from './whole-number.ts';
 
@@ -49,6 +50,14 @@ const tenant = z.strictObject({
     .exactOptional()
     .describe(
       'Free form, laid over runtime.config when an instance is activated. At most 64 KiB as JSON.',
+    ),
+  secretRef: z
+    .strictObject({
+      name: objectName('Name of the Secret, in the namespace of the pool.'),
+    })
+    .exactOptional()
+    .describe(
+      "A Secret whose keys the agents of this tenant's projects, and no others, read as context.secrets, in a cluster; bound when an instance is activated.",
     ),
   limits: tenantLimits
     .exactOptional()

@@ -1,6 +1,7 @@
 /** `spec.tiers`: where projects live while they are used, and what each may use there. */
 import { z } from 'zod';
 import { TIERS } from '../core/tier.ts';
+import { podTemplate } from './pod-template.ts';
 import { tierQuota } from './quota.ts';
 import { withRules } from './rules.ts';
 import { SECONDS_PER_DAY, wholeNumber } from './whole-number.ts';
@@ -21,6 +22,7 @@ const hot = withRules(
       'Seconds without a task after which a HOT project is demoted; 0: never.',
     ).default(0),
     quota: tierQuota({ memoryMb: 2_048, maxConcurrentRequests: 50, requestsPerMinute: 1_000 }),
+    podTemplate: podTemplate('the pods of dedicated runtimes, over runtime.podTemplate'),
   }),
   [
     {
@@ -50,6 +52,7 @@ const warm = z.strictObject({
     'Seconds without a task after which a WARM instance is hibernated; its state stays.',
   ).default(300),
   quota: tierQuota({ memoryMb: 512, maxConcurrentRequests: 10, requestsPerMinute: 100 }),
+  podTemplate: podTemplate('the pods of shared runtimes, over runtime.podTemplate'),
 });
 
 const cold = z.strictObject({

@@ -1,7 +1,9 @@
-/** `npm run gen`: writes the parts of docs/ that are made of the sources. `--check` writes nothing and fails when one is stale. */
+/** `npm run gen`: writes the parts of docs/ and manifests/ that are made of the sources. `--check` writes nothing and fails when one is stale. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import { customResourceDefinition } from '../api/crd-schema.ts';
 import { createProgram } from '../cli/program.ts';
 import { referenceText } from '../cli/reference.ts';
 import { createTerminal } from '../cli/terminal.ts';
@@ -23,6 +25,7 @@ export function generateDocs(): ReadonlyMap<string, string> {
     ['reference/errors.md', errorReference()],
     ['reference/manifest.md', manifestReference()],
     ['reference/metrics.md', metricsReference()],
+    ['../manifests/crd.yaml', manifestOf(customResourceDefinition())],
     ['operate.md', withPart(read('operate.md') ?? '', 'roles', roleTable())],
   ]);
 }
@@ -37,6 +40,11 @@ export function staleDocs(): readonly string[] {
     .filter((file) => !wanted.has(join('reasons', file)))
     .map((file) => `docs/reasons/${file} is of no reason that there is: delete or rename it`);
   return [...stale, ...orphans];
+}
+
+/** For `kubectl apply`: no anchors, and no line that is broken where a reader would look for it. */
+function manifestOf(object: object): string {
+  return `# Written by npm run gen from api/; do not edit.\n${stringify(object, { aliasDuplicateObjects: false, lineWidth: 0, singleQuote: true })}`;
 }
 
 function read(path: string): string | undefined {

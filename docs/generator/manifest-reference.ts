@@ -79,6 +79,7 @@ function field(path: string, schema: JsonSchema, isRequired: boolean): Field {
 }
 
 function isGroup(schema: JsonSchema): boolean {
+  if (isFreeForm(schema)) return false;
   return schema.properties !== undefined || schema.items?.properties !== undefined;
 }
 
@@ -94,6 +95,8 @@ function typeOf(schema: JsonSchema): string {
         : `text, ${schema.minLength ?? 0} to ${schema.maxLength} characters`;
     case 'array':
       return `list, at most ${schema.maxItems ?? ''} items`;
+    case 'boolean':
+      return 'true or false';
     default:
       return 'map of text to text';
   }
@@ -118,7 +121,7 @@ interface FoundRule {
 }
 
 function rulesOf(schema: JsonSchema, path = 'spec'): FoundRule[] {
-  if (schema.properties === undefined) return [];
+  if (schema.properties === undefined || isFreeForm(schema)) return [];
   const own = (schema['x-kubernetes-validations'] ?? []).map(({ message }) => ({ path, message }));
   const below = Object.entries(schema.properties).flatMap(([key, child]) =>
     rulesOf(child, `${path}.${key}`),
