@@ -1,19 +1,19 @@
-/** `npm run gen`: writes the parts of docs/ and manifests/ that are made of the sources. `--check` writes nothing and fails when one is stale. */
+/** `npm run gen`: writes the parts of docs/, manifests/ and the chart that are made of the sources. `--check` writes nothing and fails when one is stale. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { stringify } from 'yaml';
-import { customResourceDefinition } from '../api/crd-schema.ts';
 import { createProgram } from '../cli/program.ts';
 import { referenceText } from '../cli/reference.ts';
 import { createTerminal } from '../cli/terminal.ts';
 import { environmentReference } from './generator/environment-reference.ts';
+import { aggregatedRoles, crdManifest, operatorRbac } from './generator/kubernetes-manifests.ts';
 import { manifestReference } from './generator/manifest-reference.ts';
 import { metricsReference } from './generator/metrics-reference.ts';
 import { errorReference, reasonPages } from './generator/reason-pages.ts';
 import { roleTable } from './generator/role-table.ts';
 
 const DOCS = dirname(fileURLToPath(import.meta.url));
+const CHART_FILES = '../charts/agentpool/files';
 
 /** Path in docs/ → its text as it should be. */
 export function generateDocs(): ReadonlyMap<string, string> {
@@ -25,7 +25,13 @@ export function generateDocs(): ReadonlyMap<string, string> {
     ['reference/errors.md', errorReference()],
     ['reference/manifest.md', manifestReference()],
     ['reference/metrics.md', metricsReference()],
-    ['../manifests/crd.yaml', manifestOf(customResourceDefinition())],
+    ['../manifests/crd/agentpools.yaml', crdManifest()],
+    [`${CHART_FILES}/agentpools.crd.yaml`, crdManifest()],
+    [
+      '../manifests/rbac/operator.yaml',
+      operatorRbac(read(`${CHART_FILES}/operator-rules.yaml`) ?? ''),
+    ],
+    ['../manifests/rbac/aggregated.yaml', aggregatedRoles()],
     ['operate.md', withPart(read('operate.md') ?? '', 'roles', roleTable())],
   ]);
 }
@@ -40,11 +46,6 @@ export function staleDocs(): readonly string[] {
     .filter((file) => !wanted.has(join('reasons', file)))
     .map((file) => `docs/reasons/${file} is of no reason that there is: delete or rename it`);
   return [...stale, ...orphans];
-}
-
-/** For `kubectl apply`: no anchors, and no line that is broken where a reader would look for it. */
-function manifestOf(object: object): string {
-  return `# Written by npm run gen from api/; do not edit.\n${stringify(object, { aliasDuplicateObjects: false, lineWidth: 0, singleQuote: true })}`;
 }
 
 function read(path: string): string | undefined {

@@ -1,0 +1,90 @@
+/** manifests/crd and manifests/rbac: the resource for `kubectl apply`, and the operator's rights as the chart gives them by default. */
+import { stringify } from 'yaml';
+import { API_GROUP } from '../../api/agent-pool.ts';
+import { customResourceDefinition } from '../../api/crd-schema.ts';
+
+const WRITTEN = '# Written by npm run gen; do not edit.\n';
+const RBAC = 'rbac.authorization.k8s.io';
+const NAMESPACE = 'agentpool';
+const OPERATOR = 'agentpool-operator';
+
+export function crdManifest(): string {
+  return WRITTEN + text(customResourceDefinition());
+}
+
+/** @param rules what the chart lets the operator do, as a YAML list with its reasons. */
+export function operatorRbac(rules: string): string {
+  const subjects = [{ kind: 'ServiceAccount', name: OPERATOR, namespace: NAMESPACE }];
+  const role = `apiVersion: ${RBAC}/v1\nkind: ClusterRole\nmetadata: { name: ${OPERATOR} }\nrules:\n${indented(rules)}`;
+  const others = [
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } },
+    {
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: { name: OPERATOR, namespace: NAMESPACE },
+      automountServiceAccountToken: false,
+    },
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'ClusterRoleBinding',
+      metadata: { name: OPERATOR },
+      roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: OPERATOR },
+      subjects,
+    },
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'Role',
+      metadata: { name: OPERATOR, namespace: NAMESPACE },
+      rules: [
+        { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
+        {
+          apiGroups: ['coordination.k8s.io'],
+          resources: ['leases'],
+          resourceNames: [OPERATOR],
+          verbs: ['get', 'update'],
+        },
+      ],
+    },
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'RoleBinding',
+      metadata: { name: OPERATOR, namespace: NAMESPACE },
+      roleRef: { apiGroup: RBAC, kind: 'Role', name: OPERATOR },
+      subjects,
+    },
+  ];
+  return WRITTEN + [role, ...others.map(text)].join('---\n');
+}
+
+/** Lets the built-in roles see (view) and change (edit, admin) AgentPools. */
+export function aggregatedRoles(): string {
+  const role = (name: string, aggregatedTo: readonly string[], verbs: readonly string[]) => ({
+    apiVersion: `${RBAC}/v1`,
+    kind: 'ClusterRole',
+    metadata: {
+      name: `agentpool-${name}`,
+      labels: Object.fromEntries(
+        aggregatedTo.map((built) => [`${RBAC}/aggregate-to-${built}`, 'true']),
+      ),
+    },
+    rules: [{ apiGroups: [API_GROUP], resources: ['agentpools', 'agentpools/scale'], verbs }],
+  });
+  return (
+    WRITTEN +
+    [
+      role('view', ['view', 'edit', 'admin'], ['get', 'list', 'watch']),
+      role('edit', ['edit', 'admin'], ['create', 'update', 'patch', 'delete', 'deletecollection']),
+    ]
+      .map(text)
+      .join('---\n')
+  );
+}
+
+/** No anchors, and no line that is broken where a reader would look for it. */
+function text(object: object): string {
+  return stringify(object, { aliasDuplicateObjects: false, lineWidth: 0, singleQuote: true });
+}
+
+function indented(lines: string): string {
+  return lines.replaceAll(/^(?=.)/gm, '  ');
+}
