@@ -1,4 +1,5 @@
-// Jest in native ESM: the fast unit tests beside the sources, and the slow tests that start processes. Types are checked by tsc, not here.
+// Jest in native ESM: the fast unit tests beside the sources, the slow tests that start processes, and those against a real API server
+// (controller) and a real cluster. Types are checked by tsc, not here.
 const shared = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
@@ -16,6 +17,7 @@ const shared = {
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.agentpool/'],
 };
 const SLOW = ['e2e', 'kill', 'simulation'].map((folder) => `<rootDir>/test/${folder}/`);
+const KUBERNETES = ['controller', 'cluster'].map((folder) => `<rootDir>/test/${folder}/`);
 
 export default {
   maxWorkers: 2,
@@ -25,12 +27,22 @@ export default {
       ...shared,
       displayName: 'unit',
       testMatch: ['<rootDir>/**/*.test.ts'],
-      testPathIgnorePatterns: ['/node_modules/', ...SLOW],
+      testPathIgnorePatterns: ['/node_modules/', ...SLOW, ...KUBERNETES],
     },
     {
       ...shared,
       displayName: 'slow',
       testMatch: SLOW.map((folder) => `${folder}**/*.test.ts`),
+    },
+    {
+      ...shared,
+      displayName: 'controller',
+      testMatch: ['<rootDir>/test/controller/**/*.test.ts'],
+    },
+    {
+      ...shared,
+      displayName: 'cluster',
+      testMatch: ['<rootDir>/test/cluster/**/*.test.ts'],
     },
   ],
 };

@@ -1,0 +1,3 @@
+module agentpool.dev/test/cluster/pause
+
+go 1.24
