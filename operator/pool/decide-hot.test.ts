@@ -6,6 +6,7 @@ import {
   shared,
   STALLED,
   standby,
+  warm,
 } from '../../test/builders/pool-builders.ts';
 import {
   actions,
@@ -212,7 +213,7 @@ const HOT: readonly Row[] = [
       hot: [hot('p')],
       runtimes: [
         bound('o', 'p', 'ready', { revision: 'old', isServing: true }),
-        bound('m', 'p', 'ready', { revision: 'mid', instances: 1 }),
+        bound('m', 'p', 'ready', { revision: 'mid', instances: warm(1) }),
       ],
     },
     ['drain m Replaced', ...create(1, 'dedicated')],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ROLLING, shared, STALLED, standby } from '../../test/builders/pool-builders.ts';
+import { ROLLING, shared, STALLED, standby, warm } from '../../test/builders/pool-builders.ts';
 import { actions, create, failures, LONG_AGO, type Row } from '../../test/builders/plan-rows.ts';
 
 const SHARED: readonly Row[] = [
@@ -53,8 +53,8 @@ const SHARED: readonly Row[] = [
     { replicas: 1 },
     {
       runtimes: [
-        shared('a', 'ready', 'new', { instances: 3 }),
-        shared('b', 'ready', 'new', { instances: 1 }),
+        shared('a', 'ready', 'new', { instances: warm(3) }),
+        shared('b', 'ready', 'new', { instances: warm(1) }),
       ],
     },
     ['drain b ScaledDown'],
@@ -147,7 +147,7 @@ const ROLLOUT: readonly Row[] = [
       ...ROLLING,
       runtimes: [
         shared('o', 'ready', 'old'),
-        shared('p', 'ready', 'old', { instances: 1 }),
+        shared('p', 'ready', 'old', { instances: warm(1) }),
         shared('q', 'ready', 'old'),
         shared('n', 'ready'),
       ],
@@ -172,7 +172,7 @@ const ROLLOUT: readonly Row[] = [
     { replicas: 2, updateStrategy: { maxSurge: 0, maxUnavailable: 1 } },
     {
       ...ROLLING,
-      runtimes: [shared('o', 'ready', 'old'), shared('p', 'ready', 'old', { instances: 2 })],
+      runtimes: [shared('o', 'ready', 'old'), shared('p', 'ready', 'old', { instances: warm(2) })],
     },
     ['drain o Replaced', ...create(1)],
   ],

@@ -48,7 +48,10 @@ function oldToDrain(
   const isDispensable = (one: SeenRuntime): boolean => {
     const { at } = one.state;
     return (
-      at === 'starting' || at === 'expected' || (at === 'unready' && readyCount >= spec.replicas)
+      at === 'starting' ||
+      at === 'expected' ||
+      at === 'pending' ||
+      (at === 'unready' && readyCount >= spec.replicas)
     );
   };
   const ready = old.filter(isReady).sort(byWorth);

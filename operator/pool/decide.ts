@@ -51,6 +51,7 @@ function removal(
     case 'starting':
       return nowMs >= startDeadlineMs(one, spec, limits) ? remove('StartTimeout') : [];
     case 'expected':
+    case 'pending':
     case 'ready':
     case 'unready':
     case 'ending':

@@ -2,6 +2,7 @@
  * The driver port: what the operator asks of whatever makes runtimes (process, later Kubernetes), in the operator's words.
  * Every driver, the fake included, passes test/conformance/driver.ts.
  */
+import type { AgentPoolSpec } from '../../api/agent-pool.ts';
 import type { Role } from '../../api/names.ts';
 import type { PoolKey, ProjectKey } from '../../core/identifiers.ts';
 import type { ModuleArtifact } from './wanted-pool.ts';
@@ -19,7 +20,8 @@ export interface ResourceClass {
 export interface RuntimeTemplate {
   readonly revision: string;
   readonly module: ModuleArtifact;
-  readonly env: readonly { readonly name: string; readonly value: string }[];
+  /** The spec of that revision: for all that a driver makes a runtime of. */
+  readonly spec: AgentPoolSpec;
 }
 
 export interface RuntimeRequest {
@@ -38,10 +40,29 @@ export type ExitReason =
   | 'AgentModuleInvalid'
   /** It ended by itself: a crash, a signal, a kill. */
   | 'Crashed'
+  /** It used more memory than it may, as a whole. */
+  | 'OutOfMemory'
+  /** Its machine had no room for it any more, or went away: no fault of what runs in it. */
+  | 'Evicted'
   /** It could not even be started. */
   | 'StartFailed';
 
+/** What keeps a runtime from being started, though it was asked for: it is waited for, as a new one would fare no better. */
+export type StartProblemReason =
+  | 'ImagePullFailed'
+  | 'Unschedulable'
+  /** A ConfigMap, Secret or key that it needs is not there. */
+  | 'ContainerConfigInvalid';
+
+export interface StartProblem {
+  readonly reason: StartProblemReason;
+  /** One sentence. */
+  readonly message: string;
+}
+
 export type RuntimePhase =
+  /** Asked for; nothing of it runs yet. */
+  | { readonly at: 'pending'; readonly problem?: StartProblem }
   | { readonly at: 'running' }
   /** It runs, but its event loop has not answered for `silentMs` of the driver's limits. */
   | { readonly at: 'silent' }
@@ -62,7 +83,7 @@ export interface DrivenRuntime {
   readonly role: Role;
   readonly revision: string;
   readonly resources: ResourceClass;
-  /** Monotonic ms of the operator's clock. */
+  /** When it began to run, as far as this operator has seen; until then, when it was made. Monotonic ms of the operator's clock. */
   readonly createdMs: number;
   /** The project that `bind` was asked for, whether or not it has succeeded yet. */
   readonly binding?: { readonly project: ProjectKey; readonly sinceMs: number };

@@ -64,6 +64,7 @@ function deathOf(one: SeenRuntime, before: Memory, look: Look, nowMs: number): D
         ? dead('StartTimeout', 'it was not ready in time')
         : [];
     case 'expected':
+    case 'pending':
     case 'ready':
     case 'unready':
     case 'ending':

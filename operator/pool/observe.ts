@@ -131,5 +131,5 @@ export function templateOf(spec: AgentPoolSpec, module: ModuleArtifact): Runtime
     .update(revisionInput(spec, module.digest))
     .digest('hex')
     .slice(0, REVISION_CHARACTERS);
-  return { revision, module, env: spec.runtime.env };
+  return { revision, module, spec };
 }

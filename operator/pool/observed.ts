@@ -1,11 +1,14 @@
 /** What the operator sees of one pool at one moment, as plain data: the input of `decide` and `statusOf`. */
 import type { Role } from '../../api/names.ts';
 import type { ProjectKey } from '../../core/identifiers.ts';
+import type { TierCounts } from '../../core/tier.ts';
 import type { ExitReason, ResourceClass, RuntimeName, RuntimePhase } from './driver.ts';
 
 export type RuntimeState =
   /** Made by us, not in any list yet. */
   | { readonly at: 'expected' }
+  /** Asked for; nothing of it runs yet, and no time-out counts. */
+  | Extract<RuntimePhase, { at: 'pending' }>
   /** Never ready yet; for a bound runtime: never since it was bound. */
   | { readonly at: 'starting' }
   | { readonly at: 'ready'; readonly sinceMs: number }
@@ -28,7 +31,10 @@ export interface SeenRuntime {
   readonly binding?: { readonly project: ProjectKey; readonly sinceMs: number };
   /** It owns its project, or (shared) any instance. */
   readonly isServing: boolean;
-  readonly instances: number;
+  /** Live ones, by the tier that they are served in. */
+  readonly instances: TierCounts;
+  /** Prewarmed workers that wait for an instance. */
+  readonly blanks: number;
 }
 
 /** Why a project is HOT; also the order in which places are given away. */

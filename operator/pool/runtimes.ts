@@ -1,5 +1,6 @@
 /** Questions that several decisions ask about seen runtimes. */
 import type { AgentPoolSpec } from '../../api/agent-pool.ts';
+import { countOf } from '../../core/tier.ts';
 import type { ResourceClass } from './driver.ts';
 import type { Failures, Observed, Rollout, SeenRuntime } from './observed.ts';
 import type { PoolLimits } from './pool-limits.ts';
@@ -7,17 +8,17 @@ import type { PoolLimits } from './pool-limits.ts';
 /** It counts against the limits: it serves, or is on its way to. */
 export function isLive(runtime: SeenRuntime): boolean {
   const { at } = runtime.state;
-  return at === 'expected' || at === 'starting' || at === 'ready' || at === 'unready';
+  return at !== 'silent' && at !== 'ending' && at !== 'exited';
 }
 
 export function isReady(runtime: SeenRuntime): boolean {
   return runtime.state.at === 'ready';
 }
 
-/** A start in flight: made, not ready for anything yet. */
-export function isStarting(runtime: SeenRuntime): boolean {
-  const { at } = runtime.state;
-  return at === 'expected' || (at === 'starting' && runtime.binding === undefined);
+/** A start in flight: made, not ready for anything yet. One that waits for something else keeps no other from starting. */
+export function isStarting({ state, binding }: SeenRuntime): boolean {
+  if (state.at === 'pending') return state.problem === undefined;
+  return state.at === 'expected' || (state.at === 'starting' && binding === undefined);
 }
 
 export function isSameClass(a: ResourceClass, b: ResourceClass): boolean {
@@ -43,7 +44,7 @@ export function revisionToFallBackTo(rollout: Rollout | undefined): string | und
 export function byWorth(a: SeenRuntime, b: SeenRuntime): number {
   return (
     Number(isReady(a)) - Number(isReady(b)) ||
-    a.instances - b.instances ||
+    countOf(a.instances) - countOf(b.instances) ||
     b.createdMs - a.createdMs
   );
 }

@@ -1,5 +1,6 @@
 /** Lays the driver's list, the store's membership and our own orders over each other: what each runtime is doing. Pure. */
 import type { ProjectKey } from '../../core/identifiers.ts';
+import { countOf, NONE_IN_ANY_TIER } from '../../core/tier.ts';
 import type { ProjectRecord, RuntimeRecord } from '../../platform/store/store.ts';
 import type { DrivenRuntime, RuntimeName, RuntimeRequest } from './driver.ts';
 import type { RuntimeState, SeenRuntime } from './observed.ts';
@@ -46,7 +47,8 @@ export function seeRuntimes(facts: Facts): readonly SeenRuntime[] {
       incarnations: [],
       state: { at: facts.orders.isDrained(one.name) ? 'ending' : 'expected' },
       isServing: false,
-      instances: 0,
+      instances: NONE_IN_ANY_TIER,
+      blanks: 0,
     }));
   return [...listed, ...expected];
 }
@@ -60,7 +62,7 @@ function seeOne(
   // After a restart in place the lease of the one before may live on for a while: it is the one that is not ready any more.
   const member = members.find(({ ready }) => ready) ?? members.at(-1);
   const binding = driven.binding ?? facts.orders.bindingOf(name);
-  const instances = member?.instances ?? 0;
+  const instances = member?.instances ?? NONE_IN_ANY_TIER;
   const owner = binding && facts.projects.get(binding.project)?.owner;
   return {
     name,
@@ -71,8 +73,10 @@ function seeOne(
     createdMs,
     state: stateOf(driven, member, binding, facts),
     ...(binding === undefined ? {} : { binding }),
-    isServing: binding === undefined ? instances > 0 : isIncarnationOf(name, owner?.incarnation),
+    isServing:
+      binding === undefined ? countOf(instances) > 0 : isIncarnationOf(name, owner?.incarnation),
     instances,
+    blanks: member?.blanks ?? 0,
   };
 }
 

@@ -289,7 +289,8 @@ describe('the status of a pool', () => {
 
   it('counts tiers: HOT by runtimes, the others by the instances in shared ones', () => {
     const runtimes = [
-      shared('a', 'ready', 'new', { instances: 7 }),
+      shared('a', 'ready', 'new', { instances: { HOT: 0, WARM: 5, COLD: 2 }, blanks: 2 }),
+      shared('u', 'unready', 'new', { instances: { HOT: 0, WARM: 1, COLD: 0 }, blanks: 1 }),
       bound('b', 'p', 'ready'),
       bound('c', 'q', 'starting'),
       standby('s', 'ready'),
@@ -297,8 +298,8 @@ describe('the status of a pool', () => {
     ];
     expect(status({}, { hot: [hot('p'), hot('q')], runtimes }).tiers).toEqual([
       { name: 'HOT', desired: 2, ready: 1, allocated: 2, idle: 1 },
-      { name: 'WARM', desired: 7, ready: 7, allocated: 7, idle: 0 },
-      { name: 'COLD', desired: 0, ready: 0, allocated: 0, idle: 0 },
+      { name: 'WARM', desired: 6, ready: 5, allocated: 6, idle: 2 },
+      { name: 'COLD', desired: 2, ready: 2, allocated: 2, idle: 0 },
     ]);
   });
 

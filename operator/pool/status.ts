@@ -3,7 +3,7 @@ import type { AgentPoolStatus, Condition, TierStatus } from '../../api/agent-poo
 import { sharedSelector } from '../../api/names.ts';
 import { judge, type Situation, type Tally } from './conditions.ts';
 import type { Memory } from './memory.ts';
-import type { Observed } from './observed.ts';
+import type { Observed, SeenRuntime } from './observed.ts';
 import { hotPlaces, isLive, isReady } from './runtimes.ts';
 import { selectHot } from './select-hot.ts';
 
@@ -19,7 +19,7 @@ export interface StatusInput extends Omit<Situation, 'tally'> {
 const MESSAGE_CHARACTERS_MAX = 4_096;
 
 export function statusOf(input: StatusInput): AgentPoolStatus {
-  const { spec, observed, memory, endpoint } = input;
+  const { observed, memory, endpoint } = input;
   const shared = observed.runtimes.filter((one) => one.role === 'shared' && isLive(one));
   const tally = tallyOf(input);
   return {
@@ -32,7 +32,7 @@ export function statusOf(input: StatusInput): AgentPoolStatus {
     currentRevision: memory.complete ?? '',
     updateRevision: observed.update ?? '',
     ...(endpoint === undefined ? {} : { endpoint }),
-    tiers: tiersOf(observed, tally, spec.tiers.default),
+    tiers: tiersOf(observed, tally),
     conditions: judge({ ...input, tally }).map((verdict) => conditionOf(verdict, input)),
   };
 }
@@ -69,14 +69,16 @@ function tallyOf({ spec, observed }: StatusInput): Tally {
   };
 }
 
-/** Runtimes do not tell WARM from COLD instances: all count for the tier that projects have by default. */
-function tiersOf(observed: Observed, tally: Tally, defaultTier: TierStatus['name']): TierStatus[] {
+/** A HOT project counts as WARM where a shared runtime serves it still. */
+function tiersOf(observed: Observed, tally: Tally): TierStatus[] {
   const bound = observed.runtimes.filter((one) => isLive(one) && one.binding !== undefined);
-  const live = observed.runtimes
-    .filter((one) => one.role === 'shared')
-    .reduce((sum, one) => sum + one.instances, 0);
-  const none = { desired: 0, ready: 0, allocated: 0, idle: 0 };
-  const some = { desired: live, ready: live, allocated: live, idle: 0 };
+  const shared = observed.runtimes.filter((one) => one.role === 'shared');
+  const serving = shared.filter(isReady);
+  const live = (name: 'WARM' | 'COLD', idle: number): TierStatus => {
+    const count = (runtimes: readonly SeenRuntime[]): number =>
+      sum(runtimes, ({ instances }) => instances[name]);
+    return { name, desired: count(shared), ready: count(serving), allocated: count(shared), idle };
+  };
   return [
     {
       name: 'HOT',
@@ -85,7 +87,14 @@ function tiersOf(observed: Observed, tally: Tally, defaultTier: TierStatus['name
       allocated: bound.length,
       idle: tally.standbysReady,
     },
-    { name: 'WARM', ...(defaultTier === 'COLD' ? none : some) },
-    { name: 'COLD', ...(defaultTier === 'COLD' ? some : none) },
+    live(
+      'WARM',
+      sum(serving, ({ blanks }) => blanks),
+    ),
+    live('COLD', 0),
   ];
+}
+
+function sum(runtimes: readonly SeenRuntime[], of: (runtime: SeenRuntime) => number): number {
+  return runtimes.reduce((total, one) => total + of(one), 0);
 }

@@ -1,6 +1,7 @@
 /** The conformance suite of the driver port: every driver, the fake included, passes all of it (driver.test.ts lists them). */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Driver, DrivenRuntime, RuntimeRequest } from '../../operator/pool/driver.ts';
+import { spec } from '../builders/pool-builders.ts';
 
 export type Behaviour = 'serves' | 'invalid' | 'crashes' | 'stubborn';
 
@@ -48,7 +49,7 @@ export function describeDriver(title: string, make: () => Promise<DriverFixture>
       template: {
         revision: `rev-${behaviour}`,
         module: { digest: behaviour, path: fixture.moduleOf(behaviour) },
-        env: [{ name: 'GREETING', value: 'hello' }],
+        spec: spec({ runtime: { env: [{ name: 'GREETING', value: 'hello' }] } }),
       },
     });
     const create = async (name: string, behaviour?: Behaviour, pool?: string): Promise<void> =>

@@ -1,4 +1,5 @@
 /** A process that starts children by the process driver and waits to be killed: what a parent leaves behind is what the tests look at. */
+import { spec } from '../builders/pool-builders.ts';
 import { ProcessDriverFixture } from './process-driver-fixture.ts';
 
 const [folder = '', ...names] = process.argv.slice(2);
@@ -10,7 +11,7 @@ for (const name of names) {
       pool: 'default~assistants',
       role: 'shared',
       resources: {},
-      template: { revision: 'r', module: { digest: 'd', path: 'serves' }, env: [] },
+      template: { revision: 'r', module: { digest: 'd', path: 'serves' }, spec: spec() },
     },
     new AbortController().signal,
   );

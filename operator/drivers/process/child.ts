@@ -6,7 +6,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import type { Clock, Timer } from '../../../platform/clock.ts';
 import type { ExitReason, RuntimePhase } from '../../pool/driver.ts';
 import { LineSplitter } from './line-splitter.ts';
-import { MODULE_EXIT_CODE, parseStartupFailure, type StartupFailure } from './startup-failure.ts';
+import { MODULE_EXIT_CODE, parseStartupFailure, type StartupFailure } from '../startup-failure.ts';
 
 export interface ChildStart {
   readonly command: string;

@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { spec } from '../../../test/builders/pool-builders.ts';
 import { ProcessDriverFixture } from '../../../test/fakes/process-driver-fixture.ts';
 import { identityOf } from './process-identity.ts';
 
@@ -37,7 +38,7 @@ describe('the process driver', () => {
         template: {
           revision: 'r',
           module: { digest: path, path },
-          env: [{ name: 'GREETING', value: 'hello' }],
+          spec: spec({ runtime: { env: [{ name: 'GREETING', value: 'hello' }] } }),
         },
       },
       new AbortController().signal,
@@ -117,7 +118,7 @@ describe('the process driver', () => {
           pool: POOL,
           role: 'shared',
           resources: {},
-          template: { revision: 'r', module: { digest: 'd', path: 'serves' }, env: [] },
+          template: { revision: 'r', module: { digest: 'd', path: 'serves' }, spec: spec() },
         },
         new AbortController().signal,
       ),

@@ -78,7 +78,7 @@ class ChildProcesses implements ProcessDriver {
         start: {
           command: process.execPath,
           args: [...program.nodeArgs, program.path],
-          env: childEnvironment(environment, request.template.env),
+          env: childEnvironment(environment, request.template.spec.runtime.env),
           input: launchLine({
             request,
             access: access(request.pool),

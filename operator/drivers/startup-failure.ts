@@ -1,4 +1,4 @@
-/** Why a runtime could not start, as it says on its standard output before it exits with code 3. */
+/** Why a runtime could not start, as it says before it exits with code 3: on its standard output, or where its pod looks for last words. */
 import { z } from 'zod';
 
 /** Exit code of a runtime whose agent module cannot be used. */
