@@ -3,6 +3,15 @@
 export const TIERS = ['HOT', 'WARM', 'COLD'] as const;
 export type Tier = (typeof TIERS)[number];
 
+/** A number for each tier. */
+export type TierCounts = Readonly<Record<Tier, number>>;
+
+export const NONE_IN_ANY_TIER: TierCounts = Object.freeze({ HOT: 0, WARM: 0, COLD: 0 });
+
+export function countOf({ HOT, WARM, COLD }: TierCounts): number {
+  return HOT + WARM + COLD;
+}
+
 /** Who decided: an override by API, the manifest's `projects[]`, the classifier (later), or `tiers.default`. */
 export type TierSource = 'Override' | 'Project' | 'Default';
 

@@ -7,7 +7,7 @@ describe('the links of a gateway', () => {
     const gateway = await testGateway({}, ['a', 'b']);
     await gateway.putRuntime('standby', { role: 'dedicated' });
     expect([...gateway.links.keys()].sort()).toEqual(['a', 'b', 'standby']);
-    await gateway.putRuntime('a', { instances: 3 });
+    await gateway.putRuntime('a', { blanks: 3 });
     expect(gateway.links.size).toBe(3);
   });
 

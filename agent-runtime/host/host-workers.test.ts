@@ -40,6 +40,18 @@ describe('blanks', () => {
     ).toEqual([128, 128, 128, 512, 512]);
   });
 
+  it('that are ready, and instances by their tier, are told in the record of the runtime', async () => {
+    const world = await new HostWorld().open({
+      projects: [{ tenant: 'acme', project: 'rare', tier: 'COLD' }],
+    });
+    world.workers.onRun = () => success();
+    await world.send('q1');
+    await world.send('q2', { project: `${POOL}~acme~rare` });
+    await world.clock.advance(3_000);
+    const [record] = await world.truth.listRuntimes();
+    expect(record).toMatchObject({ instances: { HOT: 0, WARM: 1, COLD: 1 }, blanks: 2 });
+  });
+
   it('of a class that nobody uses any more go', async () => {
     const world = await new HostWorld().open({ tiers: { warm: { idleSeconds: 10 } } });
     await world.clock.advance(1_000);

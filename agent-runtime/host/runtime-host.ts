@@ -194,7 +194,8 @@ export class RuntimeHost implements TaskHandler {
       binding: this.#binding,
       agents: this.#agents,
       maxConcurrentTasks: this.maxConcurrentTasks,
-      instances: this.#projects.size,
+      projects: this.#projects,
+      workers: this.#workers,
       serving: held && this.#phase !== 'starting',
       draining: this.#phase === 'draining',
     });

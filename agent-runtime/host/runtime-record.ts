@@ -1,4 +1,5 @@
 /** What a runtime says of itself in the store, and how it shows itself to whoever collects metrics. */
+import { NONE_IN_ANY_TIER, type TierCounts } from '../../core/tier.ts';
 import { PROTOCOL_MAX, PROTOCOL_MIN } from '../../platform/link/frames.ts';
 import type { RuntimeRecord } from '../../platform/store/store.ts';
 import type { WorkerAgent } from '../worker/protocol.ts';
@@ -13,14 +14,15 @@ export interface RecordSituation {
   readonly binding: Binding;
   readonly agents: readonly WorkerAgent[];
   readonly maxConcurrentTasks: number;
-  readonly instances: number;
+  readonly projects: Projects;
+  readonly workers: Workers;
   /** The lease is held and the module is imported. */
   readonly serving: boolean;
   readonly draining: boolean;
 }
 
 export function runtimeRecord(situation: RecordSituation): RuntimeRecord {
-  const { identity, binding, agents, maxConcurrentTasks, instances, serving, draining } = situation;
+  const { identity, binding, agents, maxConcurrentTasks, serving, draining } = situation;
   const { incarnation, name, pool, address, role, revision } = identity;
   const { project } = binding;
   return {
@@ -36,9 +38,16 @@ export function runtimeRecord(situation: RecordSituation): RuntimeRecord {
     agents: agents.map(({ concurrency: _concurrency, ...info }) => info),
     ready: serving && binding.ready,
     draining,
-    instances,
+    instances: instancesByTier(situation.projects),
+    blanks: situation.workers.blanks,
     ...(project === undefined ? {} : { bound: project }),
   };
+}
+
+function instancesByTier({ all }: Projects): TierCounts {
+  const counts = { ...NONE_IN_ANY_TIER };
+  for (const { instance } of all) if (instance !== undefined) counts[instance.tier] += 1;
+  return counts;
 }
 
 export function runtimeFigures(

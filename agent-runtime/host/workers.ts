@@ -76,9 +76,9 @@ export class Workers {
     return this.#alive;
   }
 
-  /** Prewarmed workers that are there or on their way. */
+  /** Prewarmed workers that are ready. */
   get blanks(): number {
-    return [...this.#blanks.values()].reduce((sum, list) => sum + list.length, 0);
+    return [...this.#blanks.values()].flat().filter(({ isReady }) => isReady).length;
   }
 
   /** The first worker, whose import of the module says whether this runtime can serve at all. */

@@ -1,4 +1,5 @@
 /** Commits to a store as a runtime's committer sends them: one project, one commit after the other, one finished task each. */
+import { NONE_IN_ANY_TIER } from '../../core/tier.ts';
 import type { Claim, Commit, Store, TaskCommit } from '../../platform/store/store.ts';
 
 const POOL = 'default~bench';
@@ -33,7 +34,8 @@ export class StoreLoad {
         agents: [],
         ready: true,
         draining: false,
-        instances: 0,
+        instances: NONE_IN_ANY_TIER,
+        blanks: 0,
       },
       LEASE_MS,
     );

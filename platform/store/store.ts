@@ -2,9 +2,10 @@
  * The store port: what gateway, runtimes and operator ask of whatever remembers (memory, embedded, later Redis), in the
  * architecture's words. Every adapter passes test/conformance/store.ts. No method is ever retried by an adapter.
  */
+import type { RedisReason } from '../../api/reasons.ts';
 import type { PoolKey, ProjectKey } from '../../core/identifiers.ts';
 import type { RateBucket } from '../../core/rate.ts';
-import type { TierOverride } from '../../core/tier.ts';
+import type { TierCounts, TierOverride } from '../../core/tier.ts';
 
 export { StoreError } from './store-error.ts';
 export {
@@ -43,8 +44,10 @@ export interface RuntimeRecord {
   readonly draining: boolean;
   /** Dedicated runtimes only: the one project it serves; a standby has none. Set once for life. */
   readonly bound?: ProjectKey;
-  /** Live instances, for status and placement. */
-  readonly instances: number;
+  /** Live instances by the tier that they are served in: for status, and for which runtime is the emptiest. */
+  readonly instances: TierCounts;
+  /** Prewarmed workers that wait for an instance. */
+  readonly blanks: number;
 }
 
 export interface Ownership {

@@ -1,5 +1,6 @@
 /** A gateway without edges on a store in memory, a clock that stands still, and links whose runtimes are the test. */
 import { agentPoolSpecSchema, type AgentPoolSpecInput } from '../../api/agent-pool.ts';
+import { NONE_IN_ANY_TIER } from '../../core/tier.ts';
 import { createPrincipal, type Principal } from '../../gateway/access/principal.ts';
 import { createGatewayCore, type GatewayCore } from '../../gateway/gateway-core.ts';
 import {
@@ -135,7 +136,8 @@ export function runtimeRecord(
     ],
     ready: true,
     draining: false,
-    instances: 0,
+    instances: NONE_IN_ANY_TIER,
+    blanks: 0,
     ...more,
   };
 }

@@ -4,6 +4,7 @@ import {
   type AgentPoolSpec,
   type AgentPoolSpecInput,
 } from '../../api/agent-pool.ts';
+import { NONE_IN_ANY_TIER, type TierCounts } from '../../core/tier.ts';
 import type { Observed, RuntimeState, SeenRuntime } from '../../operator/pool/observed.ts';
 
 export const NOW_MS = 1_000_000;
@@ -25,6 +26,9 @@ function stateAt(at: Stage): RuntimeState {
   }
 }
 
+/** So many instances in WARM. */
+export const warm = (count: number): TierCounts => ({ ...NONE_IN_ANY_TIER, WARM: count });
+
 type Over = Partial<Omit<SeenRuntime, 'state' | 'binding'>>;
 
 /** Created a second ago unless said otherwise. */
@@ -38,7 +42,8 @@ export function shared(name: string, at: Stage, revision = 'new', over: Over = {
     createdMs: NOW_MS - 1_000,
     state: stateAt(at),
     isServing: false,
-    instances: 0,
+    instances: NONE_IN_ANY_TIER,
+    blanks: 0,
     ...over,
   };
 }

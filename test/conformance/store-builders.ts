@@ -1,4 +1,5 @@
 /** Records, claims and commits for tests of whatever uses a store; every field has a value that a test can override. */
+import { NONE_IN_ANY_TIER } from '../../core/tier.ts';
 import type {
   Activation,
   Claim,
@@ -34,7 +35,8 @@ export function runtimeRecord(overrides: Partial<RuntimeRecord> = {}): RuntimeRe
     agents: [{ name: 'echo', description: '' }],
     ready: true,
     draining: false,
-    instances: 0,
+    instances: NONE_IN_ANY_TIER,
+    blanks: 0,
     ...overrides,
   };
 }

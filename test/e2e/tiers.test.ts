@@ -104,10 +104,18 @@ describe('a tier by API, under steady load', () => {
   it('COLD and back: the tier that served is in each answer', async () => {
     const server = await start();
     const load = new SteadyLoad(server, { projects: ['moved'], lanes: 2 });
-    for (const tier of ['WARM', 'COLD', 'WARM']) {
+    const isCold = async (): Promise<boolean> =>
+      (await tierStatus(server, 'COLD'))?.['allocated'] === 1 &&
+      (await tierStatus(server, 'WARM'))?.['allocated'] === 0;
+    for (const tier of ['COLD', 'WARM']) {
       await setTier(server, 'moved', { tier });
       await until(`it is served in ${tier}`, () => load.tierOf('moved') === tier, TIER_WITHIN_MS);
+      if (tier === 'COLD') await until('the status says so', isCold, TIER_WITHIN_MS);
     }
+    await until(
+      'blanks wait',
+      async () => Number((await tierStatus(server, 'WARM'))?.['idle']) > 0,
+    );
     await expectNothingLost(load);
     await server.stop();
   });

@@ -1,4 +1,5 @@
 /** What a real runtime does as far as the operator can see it: starts, heartbeats, owns its project, drains, ends. No process. */
+import { NONE_IN_ANY_TIER } from '../../core/tier.ts';
 import type { DrivenRuntime, RuntimePhase, RuntimeRequest } from '../../operator/pool/driver.ts';
 import type { Clock, Timer } from '../../platform/clock.ts';
 import {
@@ -145,7 +146,8 @@ export class FakeRuntime {
           agents: [],
           ready: this.#isReady,
           draining: this.#isDraining,
-          instances: this.#claim === undefined ? 0 : 1,
+          instances: { ...NONE_IN_ANY_TIER, WARM: this.#claim === undefined ? 0 : 1 },
+          blanks: 0,
           ...(this.binding === undefined ? {} : { bound: this.binding.project }),
         },
         LEASE_TTL_MS,
