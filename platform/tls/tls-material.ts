@@ -1,0 +1,40 @@
+/** What one end of a TLS connection shows and whom it trusts, checked before it is used: a wrong pair is told at once, not by failing handshakes. */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
+import type { Followed } from './secret-folder.ts';
+
+/** All PEM. */
+export interface TlsMaterial {
+  readonly certificate: string;
+  readonly key: string;
+  /** Who must have signed the other end's certificate; absent: the other end shows none. */
+  readonly ca?: string;
+}
+
+/** Followed: new handshakes use what is current. */
+export type TlsSource = Pick<Followed<TlsMaterial>, 'current' | 'onChange'>;
+
+/** Throws with one sentence that names the file. */
+export function tlsMaterialOf(files: {
+  readonly 'tls.crt': string;
+  readonly 'tls.key': string;
+  readonly 'ca.crt'?: string;
+}): TlsMaterial {
+  const { 'tls.crt': certificate, 'tls.key': key, 'ca.crt': ca } = files;
+  const shown = parsedOr('tls.crt holds no certificate', () => new X509Certificate(certificate));
+  const privateKey = parsedOr('tls.key holds no private key', () => createPrivateKey(key));
+  if (!shown.checkPrivateKey(privateKey)) throw new Error('tls.key is not the key of tls.crt');
+  if (ca !== undefined) parsedOr('ca.crt holds no certificate', () => new X509Certificate(ca));
+  parsedOr('tls.crt, tls.key and ca.crt do not work together', () =>
+    createSecureContext({ cert: certificate, key, ca }),
+  );
+  return { certificate, key, ...(ca === undefined ? {} : { ca }) };
+}
+
+function parsedOr<Value>(problem: string, parse: () => Value): Value {
+  try {
+    return parse();
+  } catch (error) {
+    throw new Error(problem, { cause: error });
+  }
+}
