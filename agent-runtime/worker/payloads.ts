@@ -5,33 +5,53 @@ import { AppError } from '../../core/errors.ts';
 import type { ChunkKind } from '../../platform/link/frames.ts';
 import type { Payload, PayloadArm } from '../../platform/store/store.ts';
 import type { InputPart } from '../agent/agent.ts';
-import { toJsonText } from './json-text.ts';
+import { nestsDeeperThan } from './json-depth.ts';
+import { JSON_DEPTH_MAX, toJsonText } from './json-text.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+const strictDecoder = new TextDecoder('utf-8', { fatal: true });
 
-/** Throws INVALID_FIELD when the bytes are not what the arm says. A fresh value with each call. */
+/** Throws INVALID_FIELD of `input` when the bytes are not what the arm says. A fresh value with each call. */
 export function readInput(payload: Payload): unknown {
+  try {
+    return read(payload);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.field !== undefined) throw error;
+    throw wrongInput(error.message, error);
+  }
+}
+
+function read(payload: Payload): unknown {
   switch (payload.arm) {
     case 'text':
       return decoder.decode(payload.body);
     case 'json':
       return decodeValue(payload.body);
     case 'json_utf8':
-      return parseJson(decoder.decode(payload.body));
+      return parseJson(payload.body);
     case 'parts':
       return decodeParts(payload.body).map(toInputPart);
   }
 }
 
-function parseJson(text: string): unknown {
+function parseJson(body: Uint8Array): unknown {
+  let text: string;
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    text = strictDecoder.decode(body);
+    value = JSON.parse(text);
   } catch (error) {
-    throw new AppError('INVALID_FIELD', `input is no JSON: ${(error as Error).message}`, {
-      field: 'input',
-    });
+    throw wrongInput(`input is no JSON in UTF-8: ${(error as Error).message}`, error);
   }
+  // What is kept of it could not be read as a Value again.
+  if (nestsDeeperThan(JSON_DEPTH_MAX, text))
+    throw wrongInput(`input is nested more than ${JSON_DEPTH_MAX} levels deep`);
+  return value;
+}
+
+function wrongInput(message: string, cause?: unknown): AppError {
+  return new AppError('INVALID_FIELD', message, { field: 'input', cause });
 }
 
 function toInputPart(part: Part): InputPart {
