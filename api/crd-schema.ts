@@ -1,17 +1,10 @@
 /** The CustomResourceDefinition of AgentPool, made from the zod schema: structural, with defaults, keyed lists and CEL rules. */
+import { isDeepStrictEqual } from 'node:util';
 import { API_GROUP, API_VERSION, KIND } from './agent-pool.ts';
 import { agentPoolJsonSchema, isFreeForm, type JsonSchema } from './json-schema.ts';
+import { PRINTER_COLUMNS } from './printer-columns.ts';
 
 const PLURAL = 'agentpools';
-
-interface PrinterColumn {
-  readonly name: string;
-  readonly type: 'string' | 'integer' | 'date';
-  readonly jsonPath: string;
-  readonly description: string;
-  /** 1: only with `-o wide`. */
-  readonly priority?: number;
-}
 
 /** The object as it is applied: plain data, ready for YAML or JSON. */
 export function customResourceDefinition() {
@@ -35,7 +28,7 @@ export function customResourceDefinition() {
           name: API_VERSION.slice(API_GROUP.length + 1),
           served: true,
           storage: true,
-          additionalPrinterColumns: printerColumns(),
+          additionalPrinterColumns: PRINTER_COLUMNS,
           subresources: {
             status: {},
             scale: {
@@ -61,7 +54,7 @@ export function crdSchema(): JsonSchema {
   return {
     type: 'object',
     description: 'A pool of agents in three tiers behind one endpoint.',
-    required: ['metadata'],
+    required: ['spec'],
     properties: {
       apiVersion: { type: 'string' },
       kind: { type: 'string' },
@@ -90,7 +83,8 @@ const CLUSTER_RULES = [
   },
 ];
 
-function inCluster(spec: JsonSchema): JsonSchema {
+/** Never left out there, as the image must be named. */
+function inCluster({ default: _, ...spec }: JsonSchema): JsonSchema {
   const rules = spec['x-kubernetes-validations'] ?? [];
   return { ...spec, 'x-kubernetes-validations': [...rules, ...CLUSTER_RULES] };
 }
@@ -102,6 +96,7 @@ function structural(schema: JsonSchema): JsonSchema {
   const isOpenMap = additionalProperties !== undefined && additionalProperties !== false;
   return {
     ...rest,
+    ...(isEmpty(rest.default) && hasRules(schema) ? { default: filled(schema) } : {}),
     ...(description === undefined ? {} : { description: describe(description, schema) }),
     ...(properties === undefined ? {} : { properties: mapValues(properties, structural) }),
     ...(items === undefined ? {} : { items: structural(items) }),
@@ -109,6 +104,22 @@ function structural(schema: JsonSchema): JsonSchema {
       ? { additionalProperties: structural(additionalProperties) }
       : {}),
   };
+}
+
+/** An API server asks the rules of an object's default before it fills in the defaults of its fields. */
+function filled({ properties = {} }: JsonSchema): Record<string, unknown> {
+  const entries = Object.entries(properties).filter(([, field]) => field.default !== undefined);
+  return Object.fromEntries(
+    entries.map(([key, field]) => [key, isEmpty(field.default) ? filled(field) : field.default]),
+  );
+}
+
+function hasRules(schema: JsonSchema): boolean {
+  return schema['x-kubernetes-validations'] !== undefined;
+}
+
+function isEmpty(value: unknown): boolean {
+  return isDeepStrictEqual(value, {});
 }
 
 /** The one form of a choice between types that a structural schema may have; bounds and pattern hold for the type they are of. */
@@ -133,76 +144,4 @@ function mapValues<Value>(
   map: (value: Value) => Value,
 ): Record<string, Value> {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
-}
-
-function condition(type: string, part: string): string {
-  return `.status.conditions[?(@.type=="${type}")].${part}`;
-}
-
-function printerColumns(): PrinterColumn[] {
-  return [
-    {
-      name: 'Ready',
-      type: 'string',
-      jsonPath: condition('Ready', 'status'),
-      description: 'Whether all that the spec asks for is there.',
-    },
-    {
-      name: 'Desired',
-      type: 'integer',
-      jsonPath: '.status.desiredReplicas',
-      description: 'Shared runtimes wanted.',
-    },
-    {
-      name: 'Replicas',
-      type: 'integer',
-      jsonPath: '.status.readyReplicas',
-      description: 'Shared runtimes that serve.',
-    },
-    {
-      name: 'Hot',
-      type: 'integer',
-      jsonPath: '.status.tiers[?(@.name=="HOT")].ready',
-      description: 'Live HOT instances.',
-    },
-    {
-      name: 'Warm',
-      type: 'integer',
-      jsonPath: '.status.tiers[?(@.name=="WARM")].ready',
-      description: 'Live WARM instances.',
-    },
-    {
-      name: 'Reason',
-      type: 'string',
-      jsonPath: condition('Ready', 'reason'),
-      description: 'Why it is ready or not.',
-    },
-    {
-      name: 'Age',
-      type: 'date',
-      jsonPath: '.metadata.creationTimestamp',
-      description: 'Since when it exists.',
-    },
-    {
-      name: 'Image',
-      type: 'string',
-      jsonPath: '.spec.runtime.image',
-      description: 'Image of the runtimes.',
-      priority: 1,
-    },
-    {
-      name: 'Revision',
-      type: 'string',
-      jsonPath: '.status.updateRevision',
-      description: 'Revision of the spec.',
-      priority: 1,
-    },
-    {
-      name: 'Endpoint',
-      type: 'string',
-      jsonPath: '.status.endpoint',
-      description: 'Where the pool is called.',
-      priority: 1,
-    },
-  ];
 }

@@ -1,0 +1,97 @@
+/** The chart with helm on a real API server, without nodes: what it makes is taken, keys are made once, and what an uninstall leaves. */
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type ApiServer, startApiServer } from '../cluster/api-server.ts';
+import { attempt, type Ran, run } from '../cluster/process/run.ts';
+import { tools } from '../cluster/tools/tools.ts';
+
+const CHART = fileURLToPath(new URL('../../charts/agentpool', import.meta.url));
+let api: ApiServer;
+let helm = '';
+
+beforeAll(async () => {
+  helm = (await tools()).helm;
+  api = await startApiServer();
+}, 600_000);
+afterAll(() => api.stop(), 60_000);
+
+const withCluster = () => ({ env: { KUBECONFIG: api.kubeconfig } });
+const runHelm = (...args: readonly string[]): Promise<string> => run(helm, args, withCluster());
+const tryHelm = (...args: readonly string[]): Promise<Ran> => attempt(helm, args, withCluster());
+const install = (...args: readonly string[]): Promise<string> =>
+  runHelm('upgrade', '--install', 'agentpool', CHART, '-n', 'ap', '--create-namespace', ...args);
+
+const SECRETS = ['link-ca', 'operator-link', 'gateway-link', 'store', 'redis', 'tokens'];
+const keys = async (): Promise<unknown[]> => {
+  const secrets = SECRETS.map((name) => api.kubectl.get('secret', `agentpool-${name}`, 'ap'));
+  return (await Promise.all(secrets)).map((secret): unknown => secret['data']);
+};
+
+it('installs, keeps its keys over an upgrade, and leaves the resource when it goes', async () => {
+  const notes = await install();
+  expect(notes).toContain('kubectl get agentpools -A');
+  const made = await keys();
+  expect(JSON.stringify(made).length).toBeGreaterThan(5_000);
+  await install('--set', 'gateway.replicas=3,tls.mode=SelfSigned');
+  expect(await keys()).toEqual(made);
+  const { spec } = await api.kubectl.get('deployment', 'agentpool-gateway', 'ap');
+  expect(spec).toMatchObject({
+    replicas: 3,
+    template: { spec: { automountServiceAccountToken: false } },
+  });
+  const said = await runHelm('uninstall', 'agentpool', '-n', 'ap');
+  expect(said).toMatch(/kept due to the resource policy[\s\S]*agentpools\.agentpool\.dev/);
+  expect(await api.kubectl.find('crd', 'agentpools.agentpool.dev')).toBeDefined();
+  expect(await api.kubectl.list('secrets,deployments,services,roles', 'ap')).toEqual([]);
+  const global = await api.kubectl.list(
+    'clusterroles',
+    'ap',
+    'app.kubernetes.io/part-of=agentpool',
+  );
+  expect(global).toEqual([]);
+}, 120_000);
+
+describe('is taken by the API server', () => {
+  it.each([
+    [
+      'with TLS, token review, and rights in two namespaces',
+      'tls.mode=SelfSigned,auth.tokenReview.enabled=true,watchNamespaces={a,b}',
+    ],
+    [
+      'with Secrets of its user',
+      'redis.secretName=r,auth.tokensSecretName=t,internal.caSecretName=a,internal.operatorSecretName=b,internal.gatewaySecretName=c',
+    ],
+    [
+      'with another Redis and no optional part',
+      'redis.url=rediss://redis.db.svc:6379/0,crds.install=false,networkPolicy.enabled=false,podDisruptionBudget.enabled=false,rbac.create=false,rbac.aggregate=false',
+    ],
+  ])('%s', async (_what, values) => {
+    await api.kubectl.attempt(['create', 'namespace', 'a']);
+    await api.kubectl.attempt(['create', 'namespace', 'b']);
+    const template = ['template', 'agentpool', CHART, '-n', 'default', '--set', values];
+    const rendered = await runHelm(...template, '--kube-version', '1.34.0');
+    await api.kubectl.apply(rendered, ['--dry-run=server', '--server-side', '--force-conflicts']);
+  });
+});
+
+describe('says what is wrong with values', () => {
+  it.each([
+    ['a mistyped name', 'gateway.replica=2', /replica/],
+    ['a number out of bounds', 'operator.replicas=0', /minimum/],
+    ['credentials in the address', 'redis.url=redis://user:pass@host', /redis/],
+    ['TLS without its Secret', 'tls.mode=Secret', /name the Secret in tls\.secretName/],
+    [
+      'an authority that is not there',
+      'internal.caSecretName=none',
+      /is not in namespace ap: create it first|which is not in namespace ap/,
+    ],
+  ])('%s', async (_what, values, message) => {
+    const { code, stderr } = await tryHelm('install', 'x', CHART, '-n', 'ap', '--set', values);
+    expect(stderr).toMatch(message);
+    expect(code).not.toBe(0);
+  });
+});
+
+it('is fine with helm lint', async () => {
+  expect(await runHelm('lint', '--strict', CHART)).toContain('0 chart(s) failed');
+});

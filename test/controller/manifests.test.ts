@@ -1,0 +1,104 @@
+/** The CustomResourceDefinition on a real API server: what it takes, refuses, explains, and that applying again changes nothing. */
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type ApiServer, startApiServer } from '../cluster/api-server.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+let api: ApiServer;
+
+beforeAll(async () => {
+  api = await startApiServer();
+  await api.kubectl.run(['apply', '-k', `${ROOT}manifests`]);
+  await api.kubectl.run(['wait', 'crd/agentpools.agentpool.dev', '--for=condition=Established']);
+}, 600_000);
+afterAll(() => api.stop(), 60_000);
+
+const pool = (name: string, spec: object): object => ({
+  apiVersion: 'agentpool.dev/v1alpha1',
+  kind: 'AgentPool',
+  metadata: { name },
+  spec: { ...spec, runtime: { image: 'agents:1', ...(spec as { runtime?: object }).runtime } },
+});
+
+it('takes the samples, and an apply of the same has no effect', async () => {
+  const apply = (): Promise<string> => api.kubectl.run(['apply', '-k', `${ROOT}manifests/samples`]);
+  await apply();
+  const before = await api.kubectl.list('agentpools');
+  expect(before.map(({ metadata }) => metadata.name)).toEqual(['getting-started', 'my-agents']);
+  const said = await apply();
+  expect(said.match(/unchanged/g)).toHaveLength(3);
+  const after = await api.kubectl.list('agentpools');
+  const versions = (pools: typeof after) => pools.map(({ metadata }) => metadata.resourceVersion);
+  expect(versions(after)).toEqual(versions(before));
+});
+
+it('writes every default, so that a re-apply by another tool is no drift', async () => {
+  const manifest = pool('defaults', {});
+  const applied = ['--server-side', '--field-manager=gitops'];
+  await api.kubectl.apply([manifest], applied);
+  const { spec, metadata } = await api.kubectl.get('agentpools', 'defaults');
+  expect(spec).toMatchObject({
+    replicas: 1,
+    tiers: { default: 'WARM', hot: { quota: { memoryMb: 2048 } } },
+    runtime: { isolation: 'WorkerThread' },
+  });
+  await api.kubectl.apply([manifest], applied);
+  const again = await api.kubectl.get('agentpools', 'defaults');
+  expect(again.metadata.resourceVersion).toBe(metadata.resourceVersion);
+  await api.kubectl.run(['scale', 'agentpool/defaults', '--replicas=3']);
+  expect((await api.kubectl.get('agentpools', 'defaults'))['spec']).toHaveProperty('replicas', 3);
+});
+
+describe('refuses, naming the field,', () => {
+  it.each<[string, object, RegExp]>([
+    ['a number out of bounds', { replicas: -1 }, /spec\.replicas.*greater than or equal to 0/],
+    ['an unknown field', { replica: 2 }, /AgentPool\.spec.*unknown field "replica"/],
+    ['an unknown word', { tiers: { default: 'LUKEWARM' } }, /spec\.tiers\.default.*HOT/],
+    ['a wrong type', { maxInstances: 'many' }, /spec\.maxInstances.*integer/],
+    [
+      'more standbys than places',
+      { tiers: { hot: { standby: 5, maxInstances: 2 } } },
+      /standby must not be above maxInstances/,
+    ],
+    [
+      'a project twice',
+      { projects: [1, 2].map(() => ({ tenant: 'acme', project: 'web' })) },
+      /spec\.projects\[1\].*Duplicate value/,
+    ],
+    [
+      'a tenant that is no name',
+      { projects: [{ tenant: 'a/b', project: 'web' }] },
+      /spec\.projects\[0\]\.tenant/,
+    ],
+    ['neither image nor module', { runtime: { image: undefined } }, /image/],
+    ['storage that no cluster has', { checkpoint: { storage: 'embedded' } }, /storage/],
+    [
+      'a pod template that turns off what keeps pods safe',
+      { runtime: { podTemplate: { spec: { automountServiceAccountToken: true } } } },
+      /podTemplate.*automountServiceAccountToken/,
+    ],
+  ])('%s', async (_what, spec, message) => {
+    const { code, stderr } = await api.kubectl.attemptApply([pool('wrong', spec)]);
+    expect(stderr).toMatch(message);
+    expect(code).not.toBe(0);
+  });
+});
+
+it('explains itself, with units and defaults', async () => {
+  const explain = (field: string): Promise<string> => api.kubectl.run(['explain', field]);
+  expect(await explain('agentpool.spec.tiers.warm')).toMatch(/idleSeconds[\s\S]*Default: 300/);
+  expect(await explain('apool.spec.runtime.podTemplate')).toMatch(/DESCRIPTION/);
+});
+
+it('is part of the built-in roles', async () => {
+  const role = await api.kubectl.get('clusterroles', 'agentpool-view');
+  expect(role.metadata.labels).toMatchObject({
+    'rbac.authorization.k8s.io/aggregate-to-view': 'true',
+  });
+  expect(role['rules']).toEqual([
+    expect.objectContaining({
+      resources: ['agentpools', 'agentpools/scale'],
+      verbs: ['get', 'list', 'watch'],
+    }),
+  ]);
+});
