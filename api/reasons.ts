@@ -21,6 +21,41 @@ interface ExplainedEvent extends Explained {
 
 const fine = (meaning: string): Explained => ({ meaning, whatToDo: 'Nothing.' });
 
+/** What a Redis store finds out about its Redis; the message names the setting. */
+const REDIS_REASONS = {
+  RedisFsyncAlways: fine('Redis writes each change to its disk before it is acknowledged.'),
+  RedisFsyncEverySecond: {
+    meaning:
+      'Redis writes to its disk once a second: up to two seconds of acknowledged answers can be lost with Redis or its machine.',
+    whatToDo:
+      'Set appendfsync to always, or accept the loss; spec.checkpoint.redis.minReplicas keeps a copy on replicas.',
+  },
+  RedisFsyncNever: {
+    meaning:
+      'Redis leaves it to the operating system when its file reaches the disk: some ten seconds of acknowledged answers can be lost with its machine.',
+    whatToDo: 'Set appendfsync to always.',
+  },
+  RedisNotPersistent: {
+    meaning: 'Redis keeps no append-only file: acknowledged answers are lost when it ends.',
+    whatToDo: 'Set appendonly to yes and appendfsync to always, unless this is a trial.',
+  },
+  RedisEvicts: {
+    meaning: 'Redis deletes keys when it runs out of memory, so acknowledged answers can vanish.',
+    whatToDo: 'Set maxmemory-policy to noeviction; give AgentPool a Redis of its own.',
+  },
+  RedisReplicasMissing: {
+    meaning:
+      'Redis has fewer replicas than claims and commits wait for, so nothing is acknowledged.',
+    whatToDo: 'Bring the replicas back, or lower spec.checkpoint.redis.minReplicas.',
+  },
+  RedisUnchecked: {
+    meaning: 'What Redis keeps cannot be found out: its user may not read the settings.',
+    whatToDo:
+      'Allow CONFIG GET and INFO to the user, or check appendonly, appendfsync and maxmemory-policy yourself.',
+  },
+} as const satisfies Readonly<Record<string, Explained>>;
+export type RedisReason = keyof typeof REDIS_REASONS;
+
 export const CONDITION_REASONS = {
   AllReady: fine('All runtimes of the current revision serve.'),
   RuntimesStarting: {
@@ -52,6 +87,36 @@ export const CONDITION_REASONS = {
     whatToDo:
       'Read the log of the runtime for its last words; the next start waits longer each time.',
   },
+  ImagePullFailed: {
+    meaning: 'The image of a runtime cannot be pulled; runtimes that serve go on.',
+    whatToDo:
+      'Correct spec.runtime.image, or give the pods a pull secret: spec.runtime.podTemplate.spec.imagePullSecrets.',
+  },
+  Unschedulable: {
+    meaning: 'No node has room for a runtime, or none fits its constraints.',
+    whatToDo:
+      'Add nodes, lower spec.runtime.resources or the HOT quota, or correct the podTemplate; the pod starts as soon as a node fits.',
+  },
+  ContainerConfigInvalid: {
+    meaning: 'A ConfigMap, Secret or key that a runtime needs is not there.',
+    whatToDo: 'Create what the message names; the pod starts by itself then.',
+  },
+  PodRejected: {
+    meaning:
+      'The API server refuses the pods of this pool: the podTemplate is not valid, or a policy forbids it.',
+    whatToDo:
+      "Correct the field that the message names; the message is the API server's own. Runtimes that serve go on.",
+  },
+  QuotaExceeded: {
+    meaning: 'A ResourceQuota or LimitRange of the namespace has no room for one more runtime.',
+    whatToDo: 'Raise the quota, or ask for less; the pool tries again by itself.',
+  },
+  SpecInvalid: {
+    meaning:
+      'The stored AgentPool is not valid for this operator; the last valid one goes on being served.',
+    whatToDo:
+      'Correct the field that the message names; if the CRD is older than the operator, upgrade it.',
+  },
   HotCapacityReached: {
     meaning:
       'More projects should be HOT than tiers.hot.maxInstances allows; the rest is served by shared runtimes.',
@@ -71,6 +136,7 @@ export const CONDITION_REASONS = {
     meaning: 'State is in memory and is lost when the process ends.',
     whatToDo: 'Set checkpoint.storage to embedded, unless this is a trial.',
   },
+  ...REDIS_REASONS,
   AsExpected: fine('Nothing fails.'),
 } as const satisfies Readonly<Record<string, Explained>>;
 export type ConditionReason = keyof typeof CONDITION_REASONS;
@@ -102,6 +168,11 @@ export const EVENT_REASONS = {
   Recovered: normal('A pool or runtime that had failed serves again.'),
   AgentModuleInvalid: sameAs('AgentModuleInvalid'),
   RuntimeCrashLooping: sameAs('RuntimeCrashLooping'),
+  ImagePullFailed: sameAs('ImagePullFailed'),
+  Unschedulable: sameAs('Unschedulable'),
+  ContainerConfigInvalid: sameAs('ContainerConfigInvalid'),
+  PodRejected: sameAs('PodRejected'),
+  QuotaExceeded: sameAs('QuotaExceeded'),
   HotCapacityReached: sameAs('HotCapacityReached'),
   Suspended: normal('The pool was suspended by its spec.'),
   Resumed: normal('The pool runs again after it was suspended.'),

@@ -3,7 +3,9 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Store } from '../../platform/store/store.ts';
+import { CreateRefused } from './create-refused.ts';
 import type { Driver } from './driver.ts';
+import type { Memory } from './memory.ts';
 import type { NameRuntime } from './name-runtime.ts';
 import type { Action, CreateAction, Plan } from './plan.ts';
 import type { PoolRun } from './pool-run.ts';
@@ -24,6 +26,7 @@ export async function apply(
   hands: Hands,
   signal: AbortSignal,
 ): Promise<void> {
+  if (plan.isComplete) run.memory = withoutRefusal(run.memory);
   const failures: unknown[] = [];
   for (const action of plan.actions) {
     signal.throwIfAborted();
@@ -76,10 +79,27 @@ async function create(
   run.orders.create(name, action, clock.nowMs());
   try {
     await driver.create({ name, pool: run.key, role, template, resources }, signal);
+    run.memory = withoutRefusal(run.memory);
   } catch (error) {
     run.orders.refuseCreate(name);
+    if (error instanceof CreateRefused)
+      run.memory = { ...run.memory, refusal: oneMore(run.memory.refusal, revision, error, clock) };
     throw error;
   }
+}
+
+function withoutRefusal({ refusal: _, ...memory }: Memory): Memory {
+  return memory;
+}
+
+function oneMore(
+  before: Memory['refusal'],
+  revision: string,
+  { reason, message }: CreateRefused,
+  clock: Clock,
+): NonNullable<Memory['refusal']> {
+  const count = before?.revision === revision ? before.count + 1 : 1;
+  return { revision, count, lastMs: clock.nowMs(), reason, message };
 }
 
 async function bind(

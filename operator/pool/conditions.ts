@@ -1,9 +1,10 @@
 /** The conditions of a pool, each from what is observed. Pure; reasons from the closed table. */
 import type { AgentPoolSpec, Condition } from '../../api/agent-pool.ts';
 import type { ConditionReason, ConditionType } from '../../api/reasons.ts';
+import type { Store, StoreDurability } from '../../platform/store/store.ts';
 import type { Failures, Observed, Rollout } from './observed.ts';
 import type { PoolLimits } from './pool-limits.ts';
-import { hotPlaces } from './runtimes.ts';
+import { hotPlaces, problemOf } from './runtimes.ts';
 import { activeHot } from './select-hot.ts';
 import type { ModuleState } from './wanted-pool.ts';
 
@@ -24,7 +25,9 @@ export interface Situation {
   readonly observed: Observed;
   readonly tally: Tally;
   readonly limits: PoolLimits;
-  readonly store: 'embedded' | 'memory' | 'unavailable';
+  readonly store: Store['kind'] | 'unavailable';
+  /** What the store says of itself, if it has found that out. */
+  readonly durability?: StoreDurability;
 }
 
 type Verdict = Pick<Condition, 'status' | 'message'> & { readonly reason: ConditionReason };
@@ -104,7 +107,7 @@ function degraded(situation: Situation): Verdict {
   return say('False', 'AsExpected', '');
 }
 
-function storeDurable({ store, spec }: Situation): Verdict {
+function storeDurable({ store, spec, durability }: Situation): Verdict {
   switch (store) {
     case 'unavailable':
       return say('Unknown', 'StoreUnavailable', 'the store does not answer');
@@ -112,7 +115,17 @@ function storeDurable({ store, spec }: Situation): Verdict {
       return say('False', 'StoreInMemory', 'state is lost when the process ends');
     case 'embedded':
       return say('True', 'StoreEmbedded', `durability ${spec.checkpoint.durability}`);
+    case 'redis':
+      return redisDurable(durability);
   }
+}
+
+function redisDurable(durability: StoreDurability | undefined): Verdict {
+  if (durability === undefined)
+    return say('Unknown', 'RedisUnchecked', 'Redis has not been asked yet');
+  const { durable, reason, message } = durability;
+  if (durable === undefined) return say('Unknown', reason, message);
+  return say(durable ? 'True' : 'False', reason, message);
 }
 
 /** What keeps the pool from becoming what it should be, the gravest first. */
@@ -127,6 +140,10 @@ function failureOf({
     const reason = rollout.why === 'ProgressDeadline' ? 'RolloutStalled' : rollout.why;
     return { reason, message: rollout.message };
   }
+  if (observed.refusal !== undefined)
+    return { reason: observed.refusal.reason, message: observed.refusal.message };
+  const problem = observed.runtimes.map(problemOf).find((one) => one !== undefined);
+  if (problem !== undefined) return problem;
   const failures = [
     observed.failuresByRevision.get(update ?? ''),
     ...observed.failuresByProject.values(),

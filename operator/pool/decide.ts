@@ -5,7 +5,14 @@ import { decideShared } from './decide-shared.ts';
 import type { Observed, SeenRuntime } from './observed.ts';
 import { type Action, type PartialPlan, type Plan, type RemoveReason } from './plan.ts';
 import type { PoolLimits } from './pool-limits.ts';
-import { drainTimeoutMs, isLive, isStarting, retryAtMs, startDeadlineMs } from './runtimes.ts';
+import {
+  askAgainAtMs,
+  drainTimeoutMs,
+  isLive,
+  isStarting,
+  retryAtMs,
+  startDeadlineMs,
+} from './runtimes.ts';
 
 /** Deleted: nobody wants the pool any more; `spec` is what it was. */
 export interface Wanted {
@@ -71,7 +78,7 @@ function drainAll(
 }
 
 function end(drains: readonly Action[], removals: readonly Action[]): Plan {
-  return { actions: [...removals, ...drains], partial: false };
+  return { actions: [...removals, ...drains], partial: false, isComplete: true };
 }
 
 interface Situation {
@@ -88,8 +95,12 @@ function combine(
   { spec, observed, limits, nowMs }: Situation,
 ): Plan {
   const asked = parts.flatMap((part) => part.creates);
+  const { refusal } = observed;
   const retryAt = (revision: string): number =>
-    retryAtMs(observed.failuresByRevision.get(revision), limits);
+    Math.max(
+      retryAtMs(observed.failuresByRevision.get(revision), limits),
+      askAgainAtMs(refusal?.revision === revision ? refusal : undefined, limits),
+    );
   const allowed = asked.filter((create) => retryAt(create.revision) <= nowMs);
   const inFlight = observed.runtimes.filter(isStarting).length;
   const creates = allowed.slice(0, Math.max(0, limits.startsInFlightMax - inFlight));
@@ -106,6 +117,7 @@ function combine(
   return {
     actions: [...removals, ...parts.flatMap((part) => part.actions), ...creates],
     partial: creates.length < allowed.length,
+    isComplete: asked.length === 0,
     ...(Number.isFinite(wake) ? { wakeInMs: Math.max(0, wake) } : {}),
   };
 }

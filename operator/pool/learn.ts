@@ -5,7 +5,7 @@ import type { Memory } from './memory.ts';
 import type { SeenRuntime } from './observed.ts';
 import type { PoolLimits } from './pool-limits.ts';
 import { moveRollout } from './rollout.ts';
-import { isLive, isReady, revisionToFallBackTo, startDeadlineMs } from './runtimes.ts';
+import { isLive, isReady, problemOf, revisionToFallBackTo, startDeadlineMs } from './runtimes.ts';
 
 export interface Lesson {
   readonly memory: Memory;
@@ -82,7 +82,11 @@ function exitOf(
 
 function moveOn(memory: Memory, look: Look, update: string, nowMs: number): Memory {
   const live = look.runtimes.filter(isLive);
-  const failures = memory.failuresByRevision.get(update);
+  const { refusal } = memory;
+  const failures =
+    memory.failuresByRevision.get(update) ??
+    (refusal?.reason === 'PodRejected' && refusal.revision === update ? refusal : undefined);
+  const problem = live.map(problemOf).find((one) => one !== undefined);
   const rollout = moveRollout(
     memory.rollout,
     {
@@ -90,6 +94,7 @@ function moveOn(memory: Memory, look: Look, update: string, nowMs: number): Memo
       readyCount: live.filter((one) => isReady(one) && one.revision === update).length,
       isComplete: isComplete(look.spec, live, update),
       failures,
+      ...(problem === undefined ? {} : { problem: problem.message }),
       isCrashLooping: (failures?.count ?? 0) >= look.limits.crashLoopFailures,
       progressDeadlineMs: look.spec.updateStrategy.progressDeadlineSeconds * 1_000,
     },

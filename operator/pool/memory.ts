@@ -1,7 +1,7 @@
 /** What the operator remembers of a pool between two looks at it: plain data, lost with the process and made anew. */
 import type { ProjectKey } from '../../core/identifiers.ts';
 import type { RuntimeName } from './driver.ts';
-import type { Failures, Rollout } from './observed.ts';
+import type { Failures, Refusal, Rollout } from './observed.ts';
 
 export interface Memory {
   /** When a runtime became ready in what it is for now (monotonic ms); a standby that is bound starts anew. */
@@ -10,6 +10,8 @@ export interface Memory {
   readonly mourned: ReadonlySet<RuntimeName>;
   readonly failuresByRevision: ReadonlyMap<string, Failures>;
   readonly failuresByProject: ReadonlyMap<ProjectKey, Failures>;
+  /** The last create was refused; absent: it was not, or nothing is wanted any more. */
+  readonly refusal?: Refusal;
   readonly rollout?: Rollout;
   /** Revision whose runtimes get new projects. */
   readonly served?: string;

@@ -2,6 +2,7 @@
 import type { Role } from '../../api/names.ts';
 import type { ProjectKey } from '../../core/identifiers.ts';
 import type { TierCounts } from '../../core/tier.ts';
+import type { RefusalReason } from './create-refused.ts';
 import type { ExitReason, ResourceClass, RuntimeName, RuntimePhase } from './driver.ts';
 
 export type RuntimeState =
@@ -61,6 +62,15 @@ export interface Failures {
   readonly hadServed?: boolean;
 }
 
+/** Creates that were refused in a row. */
+export interface Refusal {
+  readonly revision: string;
+  readonly count: number;
+  readonly lastMs: number;
+  readonly reason: RefusalReason;
+  readonly message: string;
+}
+
 export type Rollout =
   | { readonly at: 'settled'; readonly revision: string }
   | {
@@ -76,7 +86,8 @@ export type Rollout =
       readonly from?: string;
       readonly to: string;
       readonly readyCount: number;
-      readonly why: 'AgentModuleInvalid' | 'RuntimeCrashLooping' | 'ProgressDeadline';
+      readonly why:
+        'AgentModuleInvalid' | 'RuntimeCrashLooping' | 'PodRejected' | 'ProgressDeadline';
       readonly message: string;
     };
 
@@ -95,6 +106,8 @@ export interface Observed {
   readonly failuresByRevision: ReadonlyMap<string, Failures>;
   /** By project: dedicated runtimes that did not come up with it. */
   readonly failuresByProject: ReadonlyMap<ProjectKey, Failures>;
+  /** The last create was refused, and another one is still wanted. */
+  readonly refusal?: Refusal;
   /** Time until a tier override ends, if one does. */
   readonly nextTierChangeInMs?: number;
 }

@@ -46,6 +46,8 @@ export interface Plan {
   readonly actions: readonly Action[];
   /** More is to be done than one pass may do. */
   readonly partial: boolean;
+  /** No further runtime is wanted, now or later. */
+  readonly isComplete: boolean;
   /** Look again after this time though nothing happened; absent: when something happens. */
   readonly wakeInMs?: number;
 }

@@ -196,6 +196,7 @@ export class PoolReconciler {
       memory: run.memory,
       limits,
       store: run.isStoreAway ? 'unavailable' : store.kind,
+      ...(store.durability === undefined ? {} : { durability: store.durability }),
       wallMs: clock.wallMs(),
       ...(endpoint === undefined ? {} : { endpoint }),
       ...(run.status === undefined ? {} : { previous: run.status }),
@@ -266,6 +267,7 @@ function observedOf(sight: Sight, run: PoolRun, update: string | undefined): Obs
     rollout: memory.rollout ?? { at: 'rolling', to: '', progressMs: Infinity, readyCount: 0 },
     failuresByRevision: memory.failuresByRevision,
     failuresByProject: memory.failuresByProject,
+    ...(memory.refusal === undefined ? {} : { refusal: memory.refusal }),
   };
 }
 

@@ -1,5 +1,5 @@
 /** The state machine of a pool's roll-out, with its one mover. Pure: what is done about it is decided elsewhere. */
-import type { Failures, Rollout } from './observed.ts';
+import type { Failures, Refusal, Rollout } from './observed.ts';
 
 export interface RolloutView {
   /** Revision of the spec as it is now. */
@@ -9,7 +9,9 @@ export interface RolloutView {
   /** All that is wanted is there in that revision, and nothing of another one is left. */
   readonly isComplete: boolean;
   /** The failures in a row of that revision, if any. */
-  readonly failures: Failures | undefined;
+  readonly failures: Pick<Failures | Refusal, 'reason' | 'message'> | undefined;
+  /** What keeps a runtime from being started, if anything does. */
+  readonly problem?: string;
   readonly isCrashLooping: boolean;
   readonly progressDeadlineMs: number;
 }
@@ -75,10 +77,16 @@ function stallOf(
   if (failures?.reason === 'AgentModuleInvalid')
     return { why: 'AgentModuleInvalid', message: failures.message };
   if (failures !== undefined && view.isCrashLooping)
-    return { why: 'RuntimeCrashLooping', message: failures.message };
+    return {
+      why: failures.reason === 'PodRejected' ? 'PodRejected' : 'RuntimeCrashLooping',
+      message: failures.message,
+    };
   if (nowMs - state.progressMs < progressDeadlineMs) return undefined;
   return {
     why: 'ProgressDeadline',
-    message: failures?.message ?? `no runtime became ready within ${progressDeadlineMs / 1_000} s`,
+    message:
+      failures?.message ??
+      view.problem ??
+      `no runtime became ready within ${progressDeadlineMs / 1_000} s`,
   };
 }

@@ -1,8 +1,8 @@
 /** Questions that several decisions ask about seen runtimes. */
 import type { AgentPoolSpec } from '../../api/agent-pool.ts';
 import { countOf } from '../../core/tier.ts';
-import type { ResourceClass } from './driver.ts';
-import type { Failures, Observed, Rollout, SeenRuntime } from './observed.ts';
+import type { ResourceClass, StartProblem } from './driver.ts';
+import type { Failures, Observed, Refusal, Rollout, SeenRuntime } from './observed.ts';
 import type { PoolLimits } from './pool-limits.ts';
 
 /** It counts against the limits: it serves, or is on its way to. */
@@ -19,6 +19,11 @@ export function isReady(runtime: SeenRuntime): boolean {
 export function isStarting({ state, binding }: SeenRuntime): boolean {
   if (state.at === 'pending') return state.problem === undefined;
   return state.at === 'expected' || (state.at === 'starting' && binding === undefined);
+}
+
+/** What keeps it from being started. */
+export function problemOf({ state }: SeenRuntime): StartProblem | undefined {
+  return state.at === 'pending' ? state.problem : undefined;
 }
 
 export function isSameClass(a: ResourceClass, b: ResourceClass): boolean {
@@ -58,6 +63,14 @@ export function retryAtMs(failures: Failures | undefined, limits: PoolLimits): n
   const backoffMs = doublings < 0 ? 0 : Math.min(maxMs, restartBackoffMinMs * 2 ** doublings);
   const leastMs = failures.reason === 'AgentModuleInvalid' ? moduleRetryMinMs : 0;
   return failures.lastMs + Math.max(backoffMs, leastMs);
+}
+
+/** When to ask again for a runtime of a revision whose creates were refused (monotonic ms). */
+export function askAgainAtMs(refusal: Refusal | undefined, limits: PoolLimits): number {
+  if (refusal === undefined) return -Infinity;
+  const { refusedBackoffMinMs, restartBackoffMaxMs } = limits;
+  const doublings = Math.min(refusal.count - 1, 30);
+  return refusal.lastMs + Math.min(restartBackoffMaxMs, refusedBackoffMinMs * 2 ** doublings);
 }
 
 /** When a runtime must be ready: counted from its creation or its binding (monotonic ms). */

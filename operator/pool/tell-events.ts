@@ -7,7 +7,7 @@ import type { Memory } from './memory.ts';
 import type { Observed, Rollout } from './observed.ts';
 import type { Action, Plan } from './plan.ts';
 import type { PoolLimits } from './pool-limits.ts';
-import { hotPlaces } from './runtimes.ts';
+import { hotPlaces, problemOf } from './runtimes.ts';
 import { activeHot } from './select-hot.ts';
 
 export interface Pass {
@@ -29,6 +29,7 @@ export function tellEvents(pass: Pass): readonly NewEvent[] {
     ...rolloutEvents(pass.before.rollout, pass.after.rollout),
     ...pass.deaths.filter((death) => death.servedMs !== undefined).map(lostEvent),
     ...failureEvents(pass),
+    ...hindranceEvents(pass),
     ...hotEvents(pass),
     ...pass.plan.actions.flatMap((action) => actionEvents(action, pass)),
   ];
@@ -90,6 +91,20 @@ function failureEvents({ before, after, limits }: Pass): NewEvent[] {
   if (wasLooping && !isLooping)
     return [{ reason: 'Recovered', message: 'runtimes start and stay again' }];
   return [];
+}
+
+/** Told once when it begins: what keeps runtimes from being made or started. */
+function hindranceEvents({ observedBefore, observed }: Pass): NewEvent[] {
+  const before = new Set(hindrances(observedBefore).map(({ reason }) => reason));
+  return hindrances(observed).filter(({ reason }) => !before.has(reason));
+}
+
+function hindrances(observed: Observed | undefined): NewEvent[] {
+  if (observed === undefined) return [];
+  const { refusal, runtimes } = observed;
+  const problems = runtimes.flatMap((one) => problemOf(one) ?? []);
+  const all = refusal === undefined ? problems : [refusal, ...problems];
+  return [...new Map(all.map(({ reason, message }) => [reason, { reason, message }])).values()];
 }
 
 function hotEvents({ observedBefore, observed, spec, specBefore }: Pass): NewEvent[] {
