@@ -92,7 +92,7 @@ export function toRecord(key: ProjectKey, row: ProjectRow): ProjectRecord {
 }
 
 /** What a row costs beyond its texts: keys, indexes, numbers. An estimate, the same for every backend. */
-const ROW_BYTES = 64;
+export const ROW_BYTES = 64;
 
 export function stateBytes(entry: StateEntry): number {
   return ROW_BYTES + Buffer.byteLength(entry.key) + Buffer.byteLength(entry.json);

@@ -2,7 +2,7 @@
 import type { PoolKey } from '../../core/identifiers.ts';
 import type { PoolRecord, RuntimeRecord, Store, Topic } from './store.ts';
 
-export type StoreMethod = Exclude<keyof Store, 'kind' | 'subscribe' | 'close'>;
+export type StoreMethod = Exclude<keyof Store, 'kind' | 'durability' | 'subscribe' | 'close'>;
 
 /** What a connection may touch: the keys of this pool; `*`: everything. */
 export type StoreScope = PoolKey;

@@ -240,8 +240,17 @@ export interface Page {
 /** What a subscription can be about. */
 export type Topic = 'pools' | 'runtimes' | 'tiers';
 
+/** What an acknowledged commit survives; `durable` undefined: it could not be found out. */
+export interface StoreDurability {
+  readonly durable: boolean | undefined;
+  readonly reason: RedisReason;
+  readonly message: string;
+}
+
 export interface Store {
-  readonly kind: 'memory' | 'embedded';
+  readonly kind: 'memory' | 'embedded' | 'redis';
+  /** Where it depends on settings that are not ours: as found at the last connect. */
+  readonly durability?: StoreDurability;
 
   /** Membership: writes the record and (re)starts its lease, judged by the store's own monotonic clock. */
   heartbeat(record: RuntimeRecord, ttlMs: number): Promise<void>;

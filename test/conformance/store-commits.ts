@@ -372,13 +372,13 @@ function conversationCases(subject: Subject): void {
   it('sweeps the turns of a forgotten long conversation', async () => {
     const { store, fixture } = subject;
     let claim = await committed(store, await owned(subject), { tasks: [] });
-    const before = fixture.keyCount();
+    const before = await fixture.keyCount();
     const tasks = Array.from({ length: 700 }, () => taskCommit({ conversationId: 'long' }));
     claim = await committed(store, claim, { tasks });
     const keysOfResults = 2 * tasks.length;
-    expect(fixture.keyCount()).toBe(before + keysOfResults + 1 + 2 * tasks.length);
+    expect(await fixture.keyCount()).toBe(before + keysOfResults + 1 + 2 * tasks.length);
     await committed(store, claim, { forget: ['long'], tasks: [] });
-    while (fixture.keyCount() > before + keysOfResults) await settle();
-    expect(fixture.keyCount()).toBe(before + keysOfResults);
+    while ((await fixture.keyCount()) > before + keysOfResults) await settle();
+    expect(await fixture.keyCount()).toBe(before + keysOfResults);
   });
 }

@@ -128,7 +128,7 @@ function erasureCases(subject: Subject): void {
     await committed(store, (await claimed(store, keep, incarnation)).claim);
     await store.setTierOverride(keep, { tier: 'HOT', sinceMs: 1 }, 0);
     const key = `${keep}0`;
-    const before = fixture.keyCount();
+    const before = await fixture.keyCount();
     let { claim } = await claimed(store, key, incarnation);
     for (let i = 0; i < 3; i++) {
       const writes = [
@@ -141,9 +141,9 @@ function erasureCases(subject: Subject): void {
       claim = await committed(store, claim, { tasks });
     }
     await store.setTierOverride(key, { tier: 'COLD', sinceMs: 1 }, 0);
-    expect(fixture.keyCount()).toBeGreaterThan(before + 2_000);
+    expect(await fixture.keyCount()).toBeGreaterThan(before + 2_000);
     expect(await store.eraseProject(key)).toBe(true);
-    expect(fixture.keyCount()).toBe(before);
+    expect(await fixture.keyCount()).toBe(before);
     expect(await store.readProject(key)).toBeUndefined();
     expect(await store.readTierOverride(key)).toBeUndefined();
     expect(await store.listConversations(key, { limit: 5 })).toEqual([]);

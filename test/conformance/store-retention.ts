@@ -103,9 +103,9 @@ export function retentionCases(subject: Subject): void {
     const { store, fixture } = subject;
     const limits = { resultsMax: 5, turnsMaxPerConversation: 4 };
     let claim = await commitEach(await owned(), many(20), limits);
-    const keys = fixture.keyCount();
+    const keys = await fixture.keyCount();
     claim = await commitEach(claim, many(30), limits);
-    expect(fixture.keyCount()).toBe(keys);
+    expect(await fixture.keyCount()).toBe(keys);
     expect((await store.readProject(claim.key))!.storedBytes).toBeLessThan(2_000);
   });
 

@@ -12,7 +12,7 @@ export interface StoreFixture {
   /** The clock by which the store judges leases. */
   readonly clock: FakeClock;
   /** How many raw keys the backend holds, when all background work is done. */
-  keyCount(): number;
+  keyCount(): number | Promise<number>;
   close(): Promise<void>;
 }
 

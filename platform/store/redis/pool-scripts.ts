@@ -1,0 +1,91 @@
+/** What a pool's own keys hold besides leases: its record, the names of its projects, tier overrides, counters. */
+import { readingScript, writingScript } from './redis-script.ts';
+
+/** Before a project's record is made: it is on the list, and its epochs go on from those of an erased one. KEYS projects, counters · ARGV time, project → epoch */
+export const ENTER = writingScript(
+  'enter',
+  `
+redis.call('ZADD', KEYS[1], 'NX', 0, ARGV[2])
+return redis.call('HGET', KEYS[2], 'epoch') or '0'
+`,
+);
+
+/**
+ * KEYS projects, erasing, counters, overrides · ARGV time, project, its epoch ('' without a record), channel → 1 if it had an override
+ */
+export const LEAVE = writingScript(
+  'eraseProject (leave)',
+  `
+local overridden = redis.call('HDEL', KEYS[4], ARGV[2])
+if ARGV[3] ~= '' then
+  redis.call('ZREM', KEYS[1], ARGV[2])
+  redis.call('SADD', KEYS[2], ARGV[2])
+  if tonumber(ARGV[3]) > tonumber(redis.call('HGET', KEYS[3], 'epoch') or '0') then
+    redis.call('HSET', KEYS[3], 'epoch', ARGV[3])
+  end
+end
+if ARGV[3] ~= '' or overridden == 1 then redis.call('PUBLISH', ARGV[4], 'tiers') end
+return overridden
+`,
+);
+
+/** Generations come from one counter. KEYS overrides, counters · ARGV time, project, expected generation, override or '', channel → 1 set, 0 conflict */
+export const SET_OVERRIDE = writingScript(
+  'setTierOverride',
+  `
+local stored = redis.call('HGET', KEYS[1], ARGV[2])
+local generation = stored and string.match(stored, '^%d+') or '0'
+if generation ~= ARGV[3] then return 0 end
+if ARGV[4] ~= '' then
+  local fresh = redis.call('HINCRBY', KEYS[2], 'generations', 1)
+  redis.call('HSET', KEYS[1], ARGV[2], whole(fresh) .. ' ' .. ARGV[4])
+elseif stored then
+  redis.call('HDEL', KEYS[1], ARGV[2])
+end
+redis.call('PUBLISH', ARGV[5], 'tiers')
+return 1
+`,
+);
+
+/** KEYS record · ARGV time, record, channel */
+export const PUT_POOL = writingScript(
+  'putPool',
+  `
+redis.call('SET', KEYS[1], ARGV[2])
+redis.call('PUBLISH', ARGV[3], 'pools')
+return 1
+`,
+);
+
+/**
+ * The record goes, and with the last project everything else. KEYS record, leases, runtimes, projects, erasing, counters, overrides ·
+ * ARGV time, channel → 1 when no runtime of it has a lease
+ */
+export const DELETE_POOL = writingScript(
+  'deletePool',
+  `
+redis.call('DEL', KEYS[1])
+redis.call('PUBLISH', ARGV[2], 'pools')
+for _, incarnation in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', whole(now()))) do
+  redis.call('ZREM', KEYS[2], incarnation)
+  redis.call('HDEL', KEYS[3], incarnation)
+end
+if redis.call('EXISTS', KEYS[4], KEYS[5], KEYS[7]) == 0 then redis.call('DEL', KEYS[6]) end
+return redis.call('EXISTS', KEYS[2]) == 0 and 1 or 0
+`,
+);
+
+/** KEYS conversations, turns · ARGV time, conversation, limit, before ('': from the newest) → {index of the first, turns} */
+export const READ_TURNS = readingScript(
+  'readTurns',
+  `
+local found = redis.call('HGET', KEYS[1], ARGV[2])
+if not found then return {0, {}} end
+local row = cmsgpack.unpack(found)
+local last = row[3]
+if ARGV[4] ~= '' then last = math.min(last, tonumber(ARGV[4])) end
+local start = math.max(row[2], last - tonumber(ARGV[3]))
+if start >= last then return {0, {}} end
+return {start, redis.call('LRANGE', KEYS[2], start - row[2], last - 1 - row[2])}
+`,
+);

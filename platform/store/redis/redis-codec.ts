@@ -1,0 +1,163 @@
+/** Between the port's types and what stands in Redis: MessagePack for what only we read, JSON for what people may want to look at. */
+import { Packr } from 'msgpackr';
+import type { ProjectKey } from '../../../core/identifiers.ts';
+import type { RateBucket } from '../../../core/rate.ts';
+import type { TierOverride } from '../../../core/tier.ts';
+import { resultBytes, turnBytes } from '../rows.ts';
+import type {
+  ClientLease,
+  ConversationSummary,
+  PayloadArm,
+  ProjectRecord,
+  ResultId,
+  RuntimeRecord,
+  StateEntry,
+  StoredResult,
+  Turn,
+} from '../store.ts';
+
+// The scripts read and write the same with cmsgpack: plain lists, no extensions, whole numbers as 64 bits.
+const packr = new Packr({ useRecords: false, copyBuffers: true, int64AsType: 'number' });
+
+export type Reply = Buffer | number | null;
+
+export const textOrEmpty = (reply: unknown): string =>
+  Buffer.isBuffer(reply) ? reply.toString() : '';
+
+export const numberOf = (reply: unknown): number =>
+  typeof reply === 'number' ? reply : Number(textOrEmpty(reply));
+
+export const jsonOf = (reply: unknown): unknown => JSON.parse(textOrEmpty(reply)) as unknown;
+
+const SEPARATOR = '\0';
+
+/** Conversation and agent are identifiers, so the key may hold anything. */
+export function stateField(entry: {
+  readonly agent: string;
+  readonly conversation?: string;
+  readonly key: string;
+}): string {
+  return [entry.conversation ?? '', entry.agent, entry.key].join(SEPARATOR);
+}
+
+/** Of `HGETALL`: fields and values in turn. */
+export function stateOf(flat: readonly Buffer[]): readonly StateEntry[] {
+  const entries: StateEntry[] = [];
+  for (let at = 0; at < flat.length; at += 2) {
+    const [conversation = '', agent = '', ...key] = textOrEmpty(flat[at]).split(SEPARATOR);
+    entries.push({
+      agent,
+      ...(conversation === '' ? {} : { conversation }),
+      key: key.join(SEPARATOR),
+      json: textOrEmpty(flat[at + 1]),
+    });
+  }
+  return entries;
+}
+
+export function packLogEntry(result: StoredResult): Buffer {
+  return packr.pack([result.requestId, result.digest, resultBytes(result), result.finishedAtMs]);
+}
+
+export function unpackLogEntry(packed: Buffer): ResultId {
+  const [requestId, digest] = packr.unpack(packed) as [string, string];
+  return { requestId, digest };
+}
+
+export function packResult(result: StoredResult): Buffer {
+  const { digest, agent, conversationId, output, finishedAtMs } = result;
+  return packr.pack([digest, agent, conversationId, output.arm, output.body, finishedAtMs]);
+}
+
+export function unpackResult(requestId: string, packed: Buffer): StoredResult {
+  const [digest, agent, conversationId, arm, body, finishedAtMs] = packr.unpack(packed) as [
+    string,
+    string,
+    string,
+    PayloadArm,
+    Uint8Array,
+    number,
+  ];
+  return { requestId, digest, agent, conversationId, output: { arm, body }, finishedAtMs };
+}
+
+/** Its cost in front: what the script takes off when it drops the turn. */
+export function packTurn(turn: Omit<Turn, 'index'>): Buffer {
+  const { role, json, timeMs, requestId } = turn;
+  return Buffer.concat([
+    Buffer.from(`${turnBytes(turn)} `),
+    packr.pack([role, json, timeMs, requestId]),
+  ]);
+}
+
+export function unpackTurn(index: number, packed: Buffer): Turn {
+  const [role, json, timeMs, requestId] = packr.unpack(
+    packed.subarray(packed.indexOf(' ') + 1),
+  ) as [Turn['role'], string, number, string];
+  return { index, role, json, timeMs, requestId };
+}
+
+export function unpackConversation(id: string, packed: Buffer): ConversationSummary {
+  const [agent, , turnCount, , updatedMs] = packr.unpack(packed) as [
+    string,
+    number,
+    number,
+    number,
+    number,
+  ];
+  return { id, agent, turnCount, updatedMs };
+}
+
+export const leasesOf = (reply: unknown): readonly ClientLease[] =>
+  Buffer.isBuffer(reply) ? (jsonOf(reply) as readonly ClientLease[]) : [];
+
+export const rateOf = (reply: unknown): RateBucket | undefined =>
+  Buffer.isBuffer(reply) ? (jsonOf(reply) as RateBucket) : undefined;
+
+/** The fields of a record in the order in which `recordOf` takes them. */
+export const RECORD_FIELDS = [
+  'owner',
+  'claim',
+  'epoch',
+  'seq',
+  'paused',
+  'leases',
+  'bytes',
+  'requests',
+  'used',
+  'erased',
+] as const;
+
+/** Undefined: there is none, or its erasure is under way. */
+export function recordOf(key: ProjectKey, reply: readonly unknown[]): ProjectRecord | undefined {
+  const [owner, claim, epoch, seq, paused, leases, bytes, requests, used, erased] = reply;
+  if (!Buffer.isBuffer(epoch) || Buffer.isBuffer(erased)) return undefined;
+  const record = {
+    key,
+    epoch: numberOf(epoch),
+    seq: numberOf(seq),
+    paused: isTrue(paused),
+    leases: leasesOf(leases),
+    storedBytes: numberOf(bytes),
+    requests: numberOf(requests),
+    lastUsedMs: numberOf(used),
+  };
+  if (!Buffer.isBuffer(owner)) return record;
+  return {
+    ...record,
+    owner: { incarnation: owner.toString(), claimId: textOrEmpty(claim) },
+  };
+}
+
+export const isTrue = (reply: unknown): boolean => textOrEmpty(reply) === '1';
+
+export const runtimeOf = (reply: unknown): RuntimeRecord => jsonOf(reply) as RuntimeRecord;
+
+/** The generation stands in front, where the script can compare it. */
+export function overrideOf(reply: unknown): TierOverride | undefined {
+  if (!Buffer.isBuffer(reply)) return undefined;
+  const text = reply.toString();
+  const space = text.indexOf(' ');
+  const override = JSON.parse(text.slice(space + 1)) as Omit<TierOverride, 'generation'>;
+  return { ...override, generation: Number(text.slice(0, space)) };
+}

@@ -1,0 +1,149 @@
+/**
+ * One connection to Redis: sends each command at most once, ends each call by answer, lost connection or time, connects again by itself. Without a
+ * connection every call fails at once.
+ */
+import { Redis } from 'ioredis';
+import type { Clock } from '../../clock.ts';
+import { StoreError } from '../store-error.ts';
+import { explain, isNoScript, textOf, toStoreError } from './redis-failure.ts';
+import { clientOptionsOf, TIMEOUT_MS, type RedisStoreOptions } from './redis-options.ts';
+import type { RedisScript } from './redis-script.ts';
+
+/** Calls that wait for their answers; more are refused. */
+const CALLS_MAX = 10_000;
+
+export type Arg = string | number | Buffer;
+
+export interface ConnectionEvents {
+  /** Connected, before anybody else's call: what it sends goes first. */
+  readonly onReady: () => void;
+  readonly onLost: () => void;
+  readonly onMessage: (channel: string, message: string) => void;
+}
+
+export interface Call {
+  /** For messages. */
+  readonly name: string;
+  /** Without an answer the outcome is unknown. */
+  readonly writes: boolean;
+  readonly command: string;
+  readonly args: readonly Arg[];
+}
+
+export class RedisConnection {
+  readonly #redis: Redis;
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  #calls = 0;
+  #closed = false;
+  #lastProblem = 'not connected yet';
+
+  constructor(options: RedisStoreOptions, events: ConnectionEvents) {
+    this.#clock = options.clock;
+    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+    this.#redis = new Redis(clientOptionsOf(options));
+    this.#redis.on('error', (error: Error) => {
+      this.#lastProblem = explain(error);
+    });
+    this.#redis.on('ready', events.onReady);
+    this.#redis.on('close', events.onLost);
+    const onMessage = (_pattern: string, channel: string, message: string): void => {
+      events.onMessage(channel, message);
+    };
+    this.#redis.on('pmessage', onMessage);
+    this.#redis.on('message', (channel: string, message: string) => {
+      events.onMessage(channel, message);
+    });
+    // Its failure is told by the event, and it tries again by itself.
+    this.#redis.connect().catch(() => undefined);
+  }
+
+  get isReady(): boolean {
+    return this.#redis.status === 'ready';
+  }
+
+  /** Why there is no connection, for people. */
+  get lastProblem(): string {
+    return this.#lastProblem;
+  }
+
+  /** Strings come as bytes. @throws StoreError */
+  async call(call: Call): Promise<unknown> {
+    try {
+      return await this.#send(call);
+    } catch (error) {
+      throw this.#failed(call, error);
+    }
+  }
+
+  /** By its hash; with its text where Redis does not know it (then it has not run). @throws StoreError */
+  async run(script: RedisScript, keys: readonly string[], args: readonly Arg[]): Promise<unknown> {
+    const { name, writes } = script;
+    const rest = [keys.length, ...keys, ...args];
+    const call = (command: string, what: string): Call => ({
+      name,
+      writes,
+      command,
+      args: [what, ...rest],
+    });
+    try {
+      return await this.#send(call('EVALSHA', script.sha));
+    } catch (error) {
+      if (!isNoScript(error)) throw this.#failed(script, error);
+    }
+    return this.call(call('EVAL', script.text));
+  }
+
+  /** Resolves when Redis answers. Without a time of its own: where nothing comes for as long as a call waits, the client ends the connection. */
+  async ping(): Promise<void> {
+    await this.#redis.ping();
+  }
+
+  /** The answers come no more: whatever waits fails, and a new connection is made. */
+  drop(why: string): void {
+    if (this.#closed) return;
+    this.#lastProblem = why;
+    this.#redis.disconnect(true);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#redis.disconnect();
+  }
+
+  #failed(call: Pick<Call, 'name' | 'writes'>, error: unknown): StoreError {
+    if (error instanceof StoreError) return error;
+    const failure = toStoreError(call.name, call.writes, error);
+    // A primary that has become a replica stays one: only a new connection finds the new primary behind the same name.
+    if (/^READONLY/.test(textOf(error))) this.drop(explain(error));
+    return failure;
+  }
+
+  #send({ name, writes, command, args }: Call): Promise<unknown> {
+    if (this.#closed) throw new StoreError('the store is closed', 'not-applied');
+    if (!this.isReady)
+      throw new StoreError(`${name}: no connection to Redis: ${this.#lastProblem}`, 'not-applied');
+    if (this.#calls >= CALLS_MAX)
+      throw new StoreError(`${name}: too many calls to Redis wait for an answer`, 'not-applied');
+    this.#calls += 1;
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.after(this.#timeoutMs, () => {
+        reject(
+          new StoreError(
+            `${name}: Redis did not answer in time`,
+            writes ? 'unknown' : 'not-applied',
+          ),
+        );
+        this.drop('Redis did not answer in time');
+      });
+      const end = (): void => {
+        timer.cancel();
+        this.#calls -= 1;
+      };
+      this.#redis
+        .callBuffer(command, [...args])
+        .then(resolve, reject)
+        .finally(end);
+    });
+  }
+}

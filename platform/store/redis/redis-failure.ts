@@ -1,0 +1,41 @@
+/** What ioredis throws, as the port's error: whether a write may have been applied, and never the arguments of a command (they hold payloads and passwords). */
+import { StoreError } from '../store-error.ts';
+
+/** Redis refuses these before anything is done. */
+const REFUSED =
+  /^(NOSCRIPT|LOADING|READONLY|MASTERDOWN|MISCONF|NOREPLICAS|OOM|BUSY|NOAUTH|WRONGPASS|NOPERM|MOVED|ASK|TRYAGAIN|CLUSTERDOWN|CROSSSLOT|UNKILLABLE)\b/;
+/** The client refuses these before anything is sent. */
+const UNSENT = /^Stream isn't writeable/;
+
+const ADVICE: readonly (readonly [RegExp, string])[] = [
+  [/^(NOAUTH|WRONGPASS)/, 'check user and password'],
+  [/^NOPERM|ACL failure|permission/i, 'give the user the rights that docs/operate.md lists'],
+  [/^OOM/, 'Redis has no memory left: raise maxmemory or delete data'],
+  [/^MISCONF/, 'Redis cannot write to its disk: look at its log'],
+  [/^READONLY/, 'this is a replica: connect to the primary'],
+  [/^(CROSSSLOT|MOVED|ASK)/, 'this is one node of a cluster'],
+];
+
+export function textOf(thrown: unknown): string {
+  const { message, code } = thrown as { readonly message?: unknown; readonly code?: unknown };
+  const text =
+    typeof message === 'string' && message !== '' ? message : String(code ?? 'no answer');
+  return text.split('\n', 1)[0] ?? text;
+}
+
+export function explain(thrown: unknown): string {
+  const text = textOf(thrown);
+  const advice = ADVICE.find(([pattern]) => pattern.test(text))?.[1];
+  return advice === undefined ? text : `${text} (${advice})`;
+}
+
+export function isNoScript(thrown: unknown): boolean {
+  return textOf(thrown).startsWith('NOSCRIPT');
+}
+
+export function toStoreError(name: string, writes: boolean, thrown: unknown): StoreError {
+  const text = textOf(thrown);
+  if (UNSENT.test(text)) return new StoreError(`${name}: no connection to Redis`, 'not-applied');
+  const unknown = writes && !REFUSED.test(text);
+  return new StoreError(`${name}: ${explain(thrown)}`, unknown ? 'unknown' : 'not-applied');
+}

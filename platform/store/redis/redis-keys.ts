@@ -1,0 +1,102 @@
+/**
+ * Every key that the Redis store uses (docs/reference/redis-keys.md explains each). What belongs to one project shares one hash tag, what
+ * belongs to one pool another: a script touches one slot only, and a user of Redis can be limited to one pool by two patterns.
+ */
+import { poolKeyOfProject, type PoolKey, type ProjectKey } from '../../../core/identifiers.ts';
+import type { Topic } from '../store.ts';
+
+export const KEY_PREFIX = 'agentpool';
+
+/** No braces (they would change the hash tag), no characters that mean something in patterns. */
+export const KEY_PREFIX_PATTERN = /^[A-Za-z0-9._:-]{1,64}$/;
+
+export interface ProjectKeys {
+  readonly record: string;
+  readonly state: string;
+  readonly log: string;
+  readonly results: string;
+  readonly again: string;
+  readonly conversations: string;
+  readonly names: string;
+}
+
+export interface PoolKeys {
+  readonly record: string;
+  readonly leases: string;
+  readonly runtimes: string;
+  readonly gone: string;
+  readonly projects: string;
+  readonly erasing: string;
+  readonly counters: string;
+  readonly overrides: string;
+}
+
+export class RedisKeys {
+  readonly #prefix: string;
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  /** The set of all pools: the only key that belongs to no pool. */
+  get pools(): string {
+    return `${this.#prefix}:pools`;
+  }
+
+  project(key: ProjectKey): ProjectKeys {
+    const record = this.#tagged(key);
+    return {
+      record,
+      state: `${record}:state`,
+      log: `${record}:log`,
+      results: `${record}:results`,
+      again: `${record}:again`,
+      conversations: `${record}:conversations`,
+      names: `${record}:names`,
+    };
+  }
+
+  turns(key: ProjectKey, conversation: string): string {
+    return `${this.#tagged(key)}:turns:${conversation}`;
+  }
+
+  pool(key: PoolKey): PoolKeys {
+    const tagged = this.#tagged(key);
+    return {
+      record: `${tagged}:pool`,
+      leases: `${tagged}:leases`,
+      runtimes: `${tagged}:runtimes`,
+      gone: `${tagged}:gone`,
+      projects: `${tagged}:projects`,
+      erasing: `${tagged}:erasing`,
+      counters: `${tagged}:counters`,
+      overrides: `${tagged}:overrides`,
+    };
+  }
+
+  poolOf(key: ProjectKey): PoolKeys {
+    return this.pool(poolKeyOfProject(key));
+  }
+
+  /** On which changes of one pool are announced; the message is the topic. `*`: the pattern of all pools. */
+  channel(pool: PoolKey): string {
+    return `${this.#prefix}:changed:${pool}`;
+  }
+
+  channelOf(key: ProjectKey): string {
+    return this.channel(poolKeyOfProject(key));
+  }
+
+  /** The pool of a channel. */
+  poolOfChannel(channel: string): PoolKey {
+    return channel.slice(this.channel('').length);
+  }
+
+  #tagged(tag: string): string {
+    return `${this.#prefix}:{${tag}}`;
+  }
+}
+
+export function isTopic(text: string): text is Topic {
+  return text === 'pools' || text === 'runtimes' || text === 'tiers';
+}

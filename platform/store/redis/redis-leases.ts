@@ -1,0 +1,129 @@
+/** Leases of runtimes: under their pool's keys, judged by Redis' clock. */
+import type { PoolKey } from '../../../core/identifiers.ts';
+import type { Clock } from '../../clock.ts';
+import { LEASE_TTL_MS } from '../lease-times.ts';
+import { StoreError } from '../store-error.ts';
+import type { Owner, RuntimeRecord } from '../store.ts';
+import {
+  DEREGISTER,
+  EXPIRE,
+  FORGIVE,
+  HEARTBEAT,
+  LIVE_RUNTIME,
+  LIVE_RUNTIMES,
+} from './lease-scripts.ts';
+import { numberOf, runtimeOf, textOrEmpty } from './redis-codec.ts';
+import { read, type RedisContext } from './redis-context.ts';
+
+export class RedisLeases {
+  readonly #context: RedisContext;
+  readonly #clock: Clock;
+  /** Redis' time less ours, as last seen. */
+  #offsetMs: number | undefined;
+
+  constructor(context: RedisContext, clock: Clock) {
+    this.#context = context;
+    this.#clock = clock;
+  }
+
+  async heartbeat(record: RuntimeRecord, ttlMs: number): Promise<void> {
+    const { connection, keys, time } = this.#context;
+    const { leases, runtimes, gone } = keys.pool(record.pool);
+    const answer = (await connection.run(
+      HEARTBEAT,
+      [leases, runtimes, gone],
+      [time(), record.incarnation, ttlMs, JSON.stringify(record), keys.channel(record.pool)],
+    )) as readonly [number, Buffer];
+    this.#sawTime(answer[1]);
+    if (answer[0] === 0) {
+      throw new StoreError(
+        `runtime ${record.incarnation} was deregistered and cannot come back`,
+        'not-applied',
+      );
+    }
+    if (answer[0] === 2) await this.#announce(record.pool);
+  }
+
+  /** In every pool where it may be: the port does not say which. */
+  async deregister(incarnation: string): Promise<void> {
+    const { connection, keys, time } = this.#context;
+    const pools = await this.pools();
+    await Promise.all(
+      pools.map((pool) => {
+        const { leases, runtimes, gone } = keys.pool(pool);
+        const args = [time(), incarnation, keys.channel(pool)];
+        return connection.run(DEREGISTER, [leases, runtimes, gone], args);
+      }),
+    );
+  }
+
+  async list(): Promise<readonly RuntimeRecord[]> {
+    const { connection, keys, time } = this.#context;
+    const pools = await this.pools();
+    const lists = await Promise.all(
+      pools.map((pool) => {
+        const { leases, runtimes } = keys.pool(pool);
+        return connection.run(LIVE_RUNTIMES, [leases, runtimes], [time()]);
+      }),
+    );
+    return lists
+      .flatMap((list) => list as readonly unknown[])
+      .filter(Buffer.isBuffer)
+      .map(runtimeOf);
+  }
+
+  /** The owner of a record, if its lease lives. */
+  async ownerOf(pool: PoolKey, incarnation: string, epoch: number): Promise<Owner | undefined> {
+    const { connection, keys, time } = this.#context;
+    const { leases, runtimes } = keys.pool(pool);
+    const found = await connection.run(LIVE_RUNTIME, [leases, runtimes], [time(), incarnation]);
+    if (!Buffer.isBuffer(found)) return undefined;
+    return { incarnation, address: runtimeOf(found).address, epoch };
+  }
+
+  /** Takes away what has expired; answers in how many ms the next lease does. */
+  async expire(pool: PoolKey): Promise<number | undefined> {
+    const { connection, keys, time } = this.#context;
+    const { leases, runtimes } = keys.pool(pool);
+    const answer = (await connection.run(
+      EXPIRE,
+      [leases, runtimes],
+      [time(), keys.channel(pool)],
+    )) as readonly [Buffer, Buffer];
+    this.#sawTime(answer[0]);
+    const next = textOrEmpty(answer[1]);
+    return next === '' ? undefined : Number(next) - numberOf(answer[0]);
+  }
+
+  /** @param lostAtMs of our clock: since when Redis could not be reached; leases that lived then get one time to live more. */
+  async forgive(lostAtMs: number): Promise<void> {
+    if (this.#offsetMs === undefined) return;
+    const { connection, keys, time } = this.#context;
+    const since = Math.floor(lostAtMs + this.#offsetMs);
+    const pools = await this.pools();
+    await Promise.all(
+      pools.map((pool) =>
+        connection.run(FORGIVE, [keys.pool(pool).leases], [time(), since, LEASE_TTL_MS]),
+      ),
+    );
+  }
+
+  async pools(): Promise<readonly PoolKey[]> {
+    const { pool, keys } = this.#context;
+    if (pool !== undefined) return [pool];
+    const members = await read(this.#context, 'listPools', ['SMEMBERS', keys.pools]);
+    return (members as readonly Buffer[]).map(String);
+  }
+
+  /** The operator puts a pool on the list before it starts runtimes; this is for those who run without one. */
+  async #announce(pool: PoolKey): Promise<void> {
+    const { connection, keys, pool: scope } = this.#context;
+    if (scope !== undefined) return;
+    const args = [keys.pools, pool];
+    await connection.call({ name: 'heartbeat', writes: true, command: 'SADD', args });
+  }
+
+  #sawTime(reply: Buffer): void {
+    this.#offsetMs = numberOf(reply) - this.#clock.nowMs();
+  }
+}

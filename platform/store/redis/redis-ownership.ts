@@ -1,0 +1,208 @@
+/** Who owns a project: asks the project's script, and the pool's keys only where the record alone cannot tell. */
+import { poolKeyOfProject, type ProjectKey } from '../../../core/identifiers.ts';
+import { StoreError } from '../store-error.ts';
+import type { Activation, Claim, ClaimAnswer, ClaimRequest, Owner } from '../store.ts';
+import { CLAIM, ERASE_STEP, MARK_ERASED, PAUSE, RELEASE } from './ownership-scripts.ts';
+import { ENTER, LEAVE } from './pool-scripts.ts';
+import {
+  isTrue,
+  leasesOf,
+  numberOf,
+  overrideOf,
+  rateOf,
+  stateOf,
+  textOrEmpty,
+  unpackLogEntry,
+} from './redis-codec.ts';
+import { read, type RedisContext } from './redis-context.ts';
+import type { RedisLeases } from './redis-leases.ts';
+import type { ReplicaGate } from './replica-gate.ts';
+
+/** Each more only when somebody else changed the owner between two looks. */
+const TRIES_MAX = 10;
+const CONVERSATIONS_PER_STEP = 500;
+
+/** What the pool's keys said, for the next try. */
+interface Known {
+  /** Of the owner whose lease was looked at. */
+  readonly claimId?: string;
+  readonly isAlive?: boolean;
+  /** From which a new record goes on. */
+  readonly epoch?: number;
+}
+
+type ScriptAnswer = readonly [Buffer, ...unknown[]];
+
+export class RedisOwnership {
+  readonly #context: RedisContext;
+  readonly #leases: RedisLeases;
+  readonly #replicas: ReplicaGate;
+
+  constructor(context: RedisContext, leases: RedisLeases, replicas: ReplicaGate) {
+    this.#context = context;
+    this.#leases = leases;
+    this.#replicas = replicas;
+  }
+
+  async claim(request: ClaimRequest): Promise<ClaimAnswer> {
+    const { keys } = this.#context;
+    // Another slot, but the same round trip.
+    const override = read(this.#context, 'claim', [
+      'HGET',
+      keys.poolOf(request.key).overrides,
+      request.key,
+    ]);
+    const [answer, overridden] = await Promise.all([this.#claim(request), override]);
+    if (answer.type !== 'claimed') return answer;
+    await this.#replicas.wait('claim');
+    const found = overrideOf(overridden);
+    if (found === undefined) return answer;
+    return { type: 'claimed', activation: { ...answer.activation, override: found } };
+  }
+
+  async #claim(request: ClaimRequest): Promise<ClaimAnswer> {
+    let known: Known = {};
+    for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+      const answer = await this.#tryClaim(request, known);
+      switch (textOrEmpty(answer[0])) {
+        case 'claimed':
+          return { type: 'claimed', activation: activationOf(request, answer.slice(1)) };
+        case 'limited':
+          return { type: 'limited', retryAfterMs: numberOf(answer[1]) };
+        case 'owned': {
+          const seen = await this.#lookAtOwner(request.key, answer);
+          if (seen.owner !== undefined && !isTakeoverOf(request, seen.owner))
+            return { type: 'moved', owner: seen.owner };
+          known = { claimId: seen.claimId, isAlive: seen.owner !== undefined };
+          break;
+        }
+        default:
+          known = await this.#makeWay(request.key, textOrEmpty(answer[0]));
+      }
+    }
+    throw new StoreError('claim: the owner changed again and again', 'not-applied');
+  }
+
+  async readOwner(key: ProjectKey): Promise<Owner | undefined> {
+    const { record } = this.#context.keys.project(key);
+    const reply = await read(this.#context, 'readOwner', ['HMGET', record, 'owner', 'epoch']);
+    const [owner, epoch] = reply as readonly unknown[];
+    if (!Buffer.isBuffer(owner)) return undefined;
+    return this.#leases.ownerOf(poolKeyOfProject(key), owner.toString(), numberOf(epoch));
+  }
+
+  async release(claim: Claim): Promise<void> {
+    const { connection, keys, time } = this.#context;
+    await connection.run(RELEASE, [keys.project(claim.key).record], [time(), claim.claimId]);
+  }
+
+  async setPaused(key: ProjectKey, paused: boolean, epoch: number): Promise<'set' | 'changed'> {
+    const { connection, keys, time } = this.#context;
+    const { record } = keys.project(key);
+    let known: Known = {};
+    for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+      const args = [time(), paused ? 1 : 0, epoch, known.claimId ?? '', known.epoch ?? ''];
+      const answer = (await connection.run(PAUSE, [record], args)) as ScriptAnswer;
+      const type = textOrEmpty(answer[0]);
+      if (type === 'set' || type === 'changed') return type;
+      if (type === 'owned') {
+        const { owner, claimId } = await this.#lookAtOwner(key, answer);
+        if (owner !== undefined) return 'changed';
+        known = { claimId };
+      } else known = await this.#makeWay(key, type);
+    }
+    throw new StoreError('setPaused: the owner changed again and again', 'not-applied');
+  }
+
+  async eraseProject(key: ProjectKey): Promise<boolean> {
+    const { connection, keys, time } = this.#context;
+    const { record } = keys.project(key);
+    const marked = (await connection.run(MARK_ERASED, [record], [time()])) as readonly unknown[];
+    const found = numberOf(marked[0]) === 1;
+    const { projects, erasing, counters, overrides } = keys.poolOf(key);
+    const overridden = await connection.run(
+      LEAVE,
+      [projects, erasing, counters, overrides],
+      [time(), key, textOrEmpty(marked[1]), keys.channelOf(key)],
+    );
+    if (found) await this.#sweep(key);
+    return found || overridden === 1;
+  }
+
+  /** All that a project marked as erased still has; can be interrupted and done again by whoever comes across it. */
+  async #sweep(key: ProjectKey): Promise<void> {
+    const { connection, keys, time } = this.#context;
+    const { record, state, log, results, again, conversations, names } = keys.project(key);
+    const range = ['ZRANGE', names, 0, CONVERSATIONS_PER_STEP - 1] as const;
+    for (let done = false; !done;) {
+      const found = ((await read(this.#context, 'eraseProject', range)) as Buffer[]).map(String);
+      const all = [record, state, log, results, again, conversations, names];
+      const turns = found.map((name) => keys.turns(key, name));
+      const args = [time(), ...found];
+      done = (await connection.run(ERASE_STEP, [...all, ...turns], args)) === 1;
+    }
+    const args = [keys.poolOf(key).erasing, key];
+    await connection.call({ name: 'eraseProject', writes: true, command: 'SREM', args });
+  }
+
+  /** There is no record, or one that is being erased. */
+  async #makeWay(key: ProjectKey, type: string): Promise<Known> {
+    if (type === 'erasing') {
+      await this.#sweep(key);
+      return {};
+    }
+    const { connection, keys, time } = this.#context;
+    const { projects, counters } = keys.poolOf(key);
+    return { epoch: numberOf(await connection.run(ENTER, [projects, counters], [time(), key])) };
+  }
+
+  async #tryClaim(request: ClaimRequest, known: Known): Promise<ScriptAnswer> {
+    const { connection, keys, time } = this.#context;
+    const { record, state, log } = keys.project(request.key);
+    const { takeover } = request;
+    const args = [
+      time(),
+      request.incarnation,
+      request.claimId,
+      takeover?.incarnation ?? '',
+      takeover?.epoch ?? '',
+      takeover?.refused === true ? 1 : 0,
+      known.claimId ?? '',
+      known.isAlive === true ? 1 : 0,
+      known.epoch ?? '',
+    ];
+    return (await connection.run(CLAIM, [record, state, log], args)) as ScriptAnswer;
+  }
+
+  async #lookAtOwner(
+    key: ProjectKey,
+    answer: ScriptAnswer,
+  ): Promise<{ readonly claimId: string; readonly owner?: Owner }> {
+    const [, incarnation, claimId, epoch] = answer;
+    const owner = await this.#leases.ownerOf(
+      poolKeyOfProject(key),
+      textOrEmpty(incarnation),
+      numberOf(epoch ?? null),
+    );
+    return { claimId: textOrEmpty(claimId), ...(owner === undefined ? {} : { owner }) };
+  }
+}
+
+function isTakeoverOf({ takeover }: ClaimRequest, owner: Owner): boolean {
+  return takeover?.incarnation === owner.incarnation && takeover.epoch === owner.epoch;
+}
+
+function activationOf(request: ClaimRequest, reply: readonly unknown[]): Activation {
+  const { key, incarnation, claimId } = request;
+  const [epoch, seq, paused, leases, rate, state, log] = reply;
+  const bucket = rateOf(rate);
+  return {
+    claim: { key, incarnation, claimId, epoch: numberOf(epoch), seq: numberOf(seq) },
+    paused: isTrue(paused),
+    leases: leasesOf(leases),
+    state: stateOf(state as readonly Buffer[]),
+    results: (log as readonly Buffer[]).map(unpackLogEntry),
+    known: numberOf(seq) > 0,
+    ...(bucket === undefined ? {} : { rate: bucket }),
+  };
+}

@@ -1,0 +1,120 @@
+/** What can be read of projects and conversations; writes nothing. */
+import type { PoolKey, ProjectKey } from '../../../core/identifiers.ts';
+import { LISTED_MAX, type TurnWindow } from '../reads.ts';
+import { StoreError } from '../store-error.ts';
+import type { ConversationSummary, Page, ProjectRecord, StoredResult, Turn } from '../store.ts';
+import { READ_TURNS } from './pool-scripts.ts';
+import {
+  recordOf,
+  RECORD_FIELDS,
+  unpackConversation,
+  unpackResult,
+  unpackTurn,
+} from './redis-codec.ts';
+import { read, type RedisContext } from './redis-context.ts';
+
+const limitOf = (asked: number): number => Math.max(0, Math.min(asked, LISTED_MAX));
+
+export async function readProject(
+  context: RedisContext,
+  key: ProjectKey,
+): Promise<ProjectRecord | undefined> {
+  const { record } = context.keys.project(key);
+  const reply = await read(context, 'readProject', ['HMGET', record, ...RECORD_FIELDS]);
+  return recordOf(key, reply as readonly unknown[]);
+}
+
+/** Each as of its own moment within one round trip: they are in different slots. */
+export async function readProjects(
+  context: RedisContext,
+  keys: readonly ProjectKey[],
+): Promise<readonly (ProjectRecord | undefined)[]> {
+  if (keys.length > LISTED_MAX)
+    throw new StoreError(`at most ${LISTED_MAX} projects can be read at once`, 'not-applied');
+  return Promise.all(keys.map((key) => readProject(context, key)));
+}
+
+export async function listProjects(
+  context: RedisContext,
+  pool: PoolKey,
+  page: Page & { readonly tenant?: string },
+): Promise<readonly ProjectRecord[]> {
+  const scope = page.tenant === undefined ? pool : `${pool}~${page.tenant}`;
+  const limit = limitOf(page.limit);
+  const { projects } = context.keys.pool(pool);
+  const found: ProjectRecord[] = [];
+  const isWithin = page.after !== undefined && page.after >= `${scope}~`;
+  let from = isWithin ? `(${page.after}` : `[${scope}~`;
+  while (found.length < limit) {
+    const wanted = limit - found.length;
+    const command = ['ZRANGEBYLEX', projects, from, `(${scope}\x7f`] as const;
+    const names = (
+      (await read(context, 'listProjects', [...command, 'LIMIT', 0, wanted])) as readonly Buffer[]
+    ).map(String);
+    const records = await Promise.all(names.map((key) => readProject(context, key)));
+    // A name without a record: its first claim, or its erasure, is under way.
+    for (const record of records) if (record !== undefined) found.push(record);
+    const last = names.at(-1);
+    if (last === undefined || names.length < wanted) break;
+    from = `(${last}`;
+  }
+  return found;
+}
+
+export async function readResult(
+  context: RedisContext,
+  key: ProjectKey,
+  requestId: string,
+): Promise<StoredResult | undefined> {
+  const { results } = context.keys.project(key);
+  const reply = await read(context, 'readResult', ['HGET', results, requestId]);
+  return Buffer.isBuffer(reply) ? unpackResult(requestId, reply) : undefined;
+}
+
+export async function readTurns(
+  { connection, keys, time }: RedisContext,
+  place: { readonly key: ProjectKey; readonly conversation: string },
+  window: TurnWindow,
+): Promise<readonly Turn[]> {
+  const { key, conversation } = place;
+  const { conversations } = keys.project(key);
+  const args = [time(), conversation, limitOf(window.limit), window.before ?? ''];
+  const turns = keys.turns(key, conversation);
+  const reply = await connection.run(READ_TURNS, [conversations, turns], args);
+  const [start, items] = reply as readonly [number, readonly Buffer[]];
+  return items.map((item, at) => unpackTurn(start + at, item));
+}
+
+export async function readConversation(
+  context: RedisContext,
+  key: ProjectKey,
+  conversation: string,
+): Promise<ConversationSummary | undefined> {
+  const { conversations } = context.keys.project(key);
+  const reply = await read(context, 'readConversation', ['HGET', conversations, conversation]);
+  return Buffer.isBuffer(reply) ? unpackConversation(conversation, reply) : undefined;
+}
+
+export async function listConversations(
+  context: RedisContext,
+  key: ProjectKey,
+  page: Page,
+): Promise<readonly ConversationSummary[]> {
+  const { conversations, names } = context.keys.project(key);
+  const from = page.after === undefined ? '-' : `(${page.after}`;
+  const limit = limitOf(page.limit);
+  const command = ['ZRANGEBYLEX', names, from, '+', 'LIMIT', 0, limit] as const;
+  const ids = ((await read(context, 'listConversations', command)) as readonly Buffer[]).map(
+    String,
+  );
+  if (ids.length === 0) return [];
+  const rows = (await read(context, 'listConversations', [
+    'HMGET',
+    conversations,
+    ...ids,
+  ])) as readonly unknown[];
+  return ids.flatMap((id, at) => {
+    const row = rows[at];
+    return Buffer.isBuffer(row) ? [unpackConversation(id, row)] : [];
+  });
+}
