@@ -105,6 +105,7 @@ const POOL = {
       { type: 'Degraded', status: 'True', reason: 'HotCapacityReached', message: '11 of 10' },
     ],
   },
+  quarantined: [{ tenant: 'acme', project: 'bad', state: 'open', retry_after_ms: 28_500 }],
   report: {
     driver: 'process',
     notEnforced: [{ field: 'spec.tiers.hot.quota.memoryMb', instead: 'watched' }],
@@ -283,6 +284,7 @@ describe('describe pool', () => {
     expect(stdout).toMatch(/Degraded +True +HotCapacityReached/);
     expect(stdout).toContain('Raise tiers.hot.maxInstances');
     expect(stdout).toMatch(/spec\.tiers\.hot\.quota\.memoryMb +watched/);
+    expect(stdout).toMatch(/acme +bad +open +29 s/);
     expect(stdout).toMatch(/Normal +RolloutStarted +1 +revision b2 rolls out/);
   });
 

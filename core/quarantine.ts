@@ -39,16 +39,17 @@ export class Quarantine {
   readonly #suspicions = new Map<ProjectKey, Suspicion>();
   #lastDeath: Death | undefined;
 
-  /** A task of the project was running when this runtime died unordered. Told once per task, all of one death in a row. */
-  died(project: ProjectKey, incarnation: string, nowMs: number): void {
+  /** A task of the project was running when this runtime died unordered. Told once per task, all of one death in a row. True: it is condemned now. */
+  died(project: ProjectKey, incarnation: string, nowMs: number): boolean {
     const death = this.#deathOf(incarnation, nowMs);
     const before = this.#suspicions.get(project);
-    if (before?.death.incarnation === incarnation) return;
+    if (before?.death.incarnation === incarnation) return false;
     this.#suspicions.delete(project);
     const isRepeated = before !== undefined && isFresh(before, nowMs);
     if (isRepeated) death.condemned += 1;
     this.#suspicions.set(project, { type: isRepeated ? 'condemned' : 'struck', death });
     this.#forgetOldest(nowMs);
+    return isRepeated;
   }
 
   succeeded(project: ProjectKey): void {

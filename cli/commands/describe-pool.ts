@@ -2,7 +2,7 @@
 import { CONDITION_REASONS } from '../../api/reasons.ts';
 import { type ClientCommand, connect, type OutputOptions } from '../client/connect.ts';
 import { findPool, fullName } from '../client/pools.ts';
-import { NOTHING, type Row, rowsAt, shown, textAt } from '../output/json-value.ts';
+import { NOTHING, numberAt, type Row, rowsAt, shown, textAt } from '../output/json-value.ts';
 import { print } from '../output/print.ts';
 import { ageOf } from '../output/quantity.ts';
 import { formatSections, list, type Section, values } from '../output/sections.ts';
@@ -39,6 +39,7 @@ function sectionsOf(pool: Row, nowMs: number): Section[] {
       NOT_ENFORCED_COLUMNS,
       rowsAt(pool, 'report', 'notEnforced'),
     ),
+    list('Quarantined by this gateway', quarantineColumns, rowsAt(pool, 'quarantined')),
     list('Events', eventColumns(nowMs), rowsAt(pool, 'report', 'events')),
   ];
 }
@@ -75,6 +76,16 @@ const eventColumns = (nowMs: number) => [
   column('REASON', 'reason'),
   { name: 'COUNT', value: (row: Row) => shown(row['count']) },
   column('MESSAGE', 'message'),
+];
+
+const quarantineColumns = [
+  column('TENANT', 'tenant'),
+  column('PROJECT', 'project'),
+  column('STATE', 'state'),
+  {
+    name: 'TRIED AGAIN IN',
+    value: (row: Row) => `${Math.ceil((numberAt(row, 'retry_after_ms') ?? 0) / 1_000)} s`,
+  },
 ];
 
 const NOTHING_TO_DO = 'Nothing.';

@@ -11,6 +11,7 @@ import type { StageContext } from '../stages/stage-context.ts';
 import type { Instances } from './instances.ts';
 import { CALL_MS_MAX } from './owner-calls.ts';
 import type { ProjectTargets } from './project-target.ts';
+import { type QuarantinedProject, quarantinedProjects } from './quarantined-projects.ts';
 
 export interface Pool {
   readonly name: string;
@@ -19,6 +20,8 @@ export interface Pool {
   readonly status: AgentPoolStatus;
   /** What happened lately, and what the driver does not enforce: for those who see all tenants. */
   readonly report?: PoolReport;
+  /** By this gateway. */
+  readonly quarantined: readonly QuarantinedProject[];
 }
 
 export interface PoolStats {
@@ -66,11 +69,13 @@ export class Pools {
   /** A principal of some tenants is not shown the others that a spec names. */
   list(principal: Principal): Pool[] {
     authorize(principal, 'ListPools');
-    return this.#parts.context.membership.pools.map(({ ref, spec, status, report }) => ({
-      ...ref,
-      spec: visibleSpec(principal, spec),
-      status,
-      ...(report !== undefined && seesAll(principal) ? { report } : {}),
+    const { context } = this.#parts;
+    return context.membership.pools.map((pool) => ({
+      ...pool.ref,
+      spec: visibleSpec(principal, pool.spec),
+      status: pool.status,
+      ...(pool.report !== undefined && seesAll(principal) ? { report: pool.report } : {}),
+      quarantined: quarantinedProjects(context, pool, principal),
     }));
   }
 

@@ -8,6 +8,8 @@ import {
   type TestGateway,
   type TestTask,
 } from '../../test/builders/gateway.ts';
+import { createPrincipal } from '../access/principal.ts';
+import { quarantinedProjects } from '../service/quarantined-projects.ts';
 import type { TaskRequest } from '../task/call.ts';
 
 const KEY = 'default~main~acme~site';
@@ -239,19 +241,31 @@ describe('quarantine', () => {
     ]);
     const breaker = async (): Promise<string | undefined> =>
       /^agent_pool_circuit_breaker_state\{.*\} (\d)$/m.exec(await gateway.metrics.text([]))?.[1];
+    const told = (tenants: string[] = ['*']) =>
+      quarantinedProjects(
+        gateway.core.context,
+        gateway.core.context.membership.pools[0]!,
+        createPrincipal({ subject: 'ops', tenants, role: 'operator' }),
+      );
+    const acme = { tenant: 'acme', project: 'site' };
     expect(await breaker()).toBe('0');
+    expect(told()).toEqual([]);
     await murder(gateway, 'r-1');
     const refused = gateway.start({ requestId: 'r-2' });
     await settle();
     expect(refused.end.error).toMatchObject({ reason: 'CIRCUIT_OPEN', retryAfterMs: 30_000 });
     expect(await breaker()).toBe('1');
+    expect(told()).toEqual([{ ...acme, state: 'open', retryAfterMs: 30_000 }]);
+    expect(told(['other'])).toEqual([]);
     await gateway.clock.advance(30_000);
     expect(await breaker()).toBe('2');
+    expect(told()).toEqual([{ ...acme, state: 'half-open', retryAfterMs: 0 }]);
     const probe = gateway.start({ requestId: 'r-3' });
     await settle();
     holder(gateway).task.start().finish();
     await settle();
     expect(reasonOf(probe)).toBe('answered');
+    expect(told()).toEqual([]);
   });
 
   it('tries one suspect at a time per runtime, and lets others pass', async () => {

@@ -22,8 +22,7 @@ export function relay(context: StageContext): Stage {
         router.served(call.project, grant.runtime, grant.takeover !== undefined);
       };
       const onLost = (ran: boolean): void => {
-        if (ran && !grant.runtime.isDraining)
-          context.quarantine.died(call.project, grant.runtime.incarnation, clock.nowMs());
+        if (ran && !grant.runtime.isDraining) blame(context, { call, grant });
       };
       const outcome = await attempt({ call, grant, clock, onServed, onLost });
       if (outcome.type === 'finished') {
@@ -38,6 +37,25 @@ export function relay(context: StageContext): Stage {
       if (turn instanceof Promise) await turn;
     }
   };
+}
+
+/** The log has it for ever; `agentpool describe pool` as long as it lasts. */
+function blame(
+  { clock, log, quarantine }: StageContext,
+  { call, grant }: { readonly call: Call; readonly grant: Grant },
+): void {
+  const { incarnation } = grant.runtime;
+  if (!quarantine.died(call.project, incarnation, clock.nowMs())) return;
+  const { namespace, name } = poolOf(call).ref;
+  const { tenant, project } = call.request;
+  log.warn('project is quarantined: runtimes ended twice while its tasks ran', {
+    namespace,
+    pool: name,
+    tenant,
+    project,
+    instance_id: call.project,
+    runtime: incarnation,
+  });
 }
 
 type OutcomeOf<Type extends Outcome['type']> = Extract<Outcome, { readonly type: Type }>;

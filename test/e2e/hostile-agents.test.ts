@@ -208,6 +208,9 @@ describe('what ends the whole process', () => {
       const refused = await ask('echo', harmless);
       expect(refused).toMatchObject({ status: 503, body: { reason: 'CIRCUIT_OPEN' } });
       expect(refused.body['retry_after_ms']).toBeGreaterThan(0);
+      expect(await call(server, '/api/v1/pools')).toMatchObject({
+        body: { pools: [{ quarantined: [{ project: agent, state: 'open' }] }] },
+      });
       await everyBystanderIsServed();
       await until('it is tried again', async () => (await ask('echo', harmless)).status === 200);
       expect(await ask('echo', harmless)).toMatchObject({ status: 200 });

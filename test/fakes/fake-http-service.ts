@@ -109,6 +109,7 @@ export class FakeHttpService implements HttpService {
       namespace: 'default',
       spec: spec(),
       status: {} as Pool['status'],
+      quarantined: [{ tenant: 'acme', project: 'bad', state: 'open', retryAfterMs: 1_500 }],
     };
     const isReady = (): boolean => this.isReady;
     const stats = {

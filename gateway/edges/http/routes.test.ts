@@ -263,7 +263,14 @@ describe('a route asks the service and shapes its answer', () => {
 
   it('lists pools with their spec', async () => {
     expect((await ask('GET', '/api/v1/pools')).json()).toMatchObject({
-      pools: [{ name: 'pool', namespace: 'default', spec: { tiers: { default: 'WARM' } } }],
+      pools: [
+        {
+          name: 'pool',
+          namespace: 'default',
+          spec: { tiers: { default: 'WARM' } },
+          quarantined: [{ tenant: 'acme', project: 'bad', state: 'open', retry_after_ms: 1_500 }],
+        },
+      ],
     });
   });
 

@@ -40,6 +40,21 @@ const poolMessage = z
           'Driver, what it does not enforce, latest events; only for callers who see all tenants.',
       })
       .optional(),
+    quarantined: z
+      .array(
+        z.object({
+          tenant,
+          project,
+          state: z.enum(['open', 'half-open']).meta({
+            description: 'open: its tasks are refused; half-open: one of them is tried at a time.',
+          }),
+          retry_after_ms: count('Until it is tried again.'),
+        }),
+      )
+      .meta({
+        description:
+          'Projects under whose tasks runtimes ended again and again, as this gateway has seen it.',
+      }),
   })
   .meta({ id: 'Pool' });
 export const poolList = z.object({ pools: z.array(poolMessage) }).meta({ id: 'ListPoolsResponse' });

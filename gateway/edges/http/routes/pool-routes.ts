@@ -1,6 +1,6 @@
 /** Pools: what can be called, their manifests and status, numbers, health, metrics. */
 import { authorize } from '../../../access/roles.ts';
-import type { Pools, PoolStats } from '../../../service/pools.ts';
+import type { Pool, Pools, PoolStats } from '../../../service/pools.ts';
 import type { AgentInfo } from '../../../../platform/store/store.ts';
 import type { z } from 'zod';
 import { timestampText } from '../messages/shared-fields.ts';
@@ -46,9 +46,20 @@ function catalogueRoutes(pools: Pick<Pools, 'list' | 'agents'>): readonly Route[
       summary: 'Pools that this gateway serves',
       answers: { 200: jsonAnswer('With effective spec and status.', poolList) },
       reasons: [],
-      handle: async (_input, { principal }) => json(200, { pools: pools.list(principal) }),
+      handle: async (_input, { principal }) =>
+        json(200, { pools: pools.list(principal).map(poolMessage) }),
     }),
   ];
+}
+
+function poolMessage({ quarantined, ...pool }: Pool) {
+  return {
+    ...pool,
+    quarantined: quarantined.map(({ retryAfterMs, ...one }) => ({
+      ...one,
+      retry_after_ms: retryAfterMs,
+    })),
+  };
 }
 
 function numberRoutes(pools: Pick<Pools, 'stats'> & PoolsHealth): readonly Route[] {
