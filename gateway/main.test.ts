@@ -84,7 +84,7 @@ function start(grpcListen = '127.0.0.1:0', drainMsMax = 5_000): Promise<Gateway>
     name: 'g',
     grpcListen,
     defaultNamespace: 'default',
-    runtimeKey: () => KEY,
+    runtimeAccess: () => ({ key: KEY }),
     drainMsMax,
   });
 }

@@ -3,11 +3,13 @@ import type { PoolKey } from '../core/identifiers.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Dial } from '../platform/link/frames.ts';
 import { createGrpcDial } from '../platform/link/grpc-link-dial.ts';
+import type { RuntimeAccess } from '../platform/link/grpc-runtime-client.ts';
 import { createRuntimeLink } from '../platform/link/link-client.ts';
 import type { Log } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics/registry.ts';
 import type { Random } from '../platform/random.ts';
 import type { Store } from '../platform/store/store.ts';
+import type { TlsSource } from '../platform/tls/tls-material.ts';
 import type { Access } from './access/access.ts';
 import { startGrpcGateway } from './edges/grpc-server.ts';
 import { createGatewayCore } from './gateway-core.ts';
@@ -28,8 +30,10 @@ export interface GatewayOptions {
   readonly grpcListen: string;
   /** Of a pool name that has none. */
   readonly defaultNamespace: string;
-  /** What links to the pool's runtimes present. */
-  readonly runtimeKey: (pool: PoolKey) => string;
+  /** How the runtimes of a pool are reached. */
+  readonly runtimeAccess: (pool: PoolKey) => RuntimeAccess;
+  /** What clients of the gRPC edge see; absent: plain. */
+  readonly tls?: TlsSource;
   /** Longest drain at `stop`. */
   readonly drainMsMax: number;
 }
@@ -46,16 +50,17 @@ const LAST_ANSWERS_MS = 1_000;
 
 /** Rejects when the address cannot be had; then nothing is left running. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { access, clock, log, drainMsMax } = options;
+  const { access, clock, log, drainMsMax, tls } = options;
   const core = createGatewayCore({ ...options, connect: linksOf(options) });
   await core.start();
   const service = createGatewayService(core.context, options.metrics);
-  const grpc = await startGrpcGateway({ access, clock, log, service }, options.grpcListen).catch(
-    (error: unknown) => {
-      core.stop();
-      throw error;
-    },
-  );
+  const grpc = await startGrpcGateway(
+    { access, clock, log, service },
+    { address: options.grpcListen, ...(tls === undefined ? {} : { tls }) },
+  ).catch((error: unknown) => {
+    core.stop();
+    throw error;
+  });
   const follow = (): void => {
     grpc.setRequestBytesMax(
       Math.max(0, ...core.context.membership.pools.map(({ spec }) => spec.limits.requestBytesMax)),
@@ -87,12 +92,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 /** One dial per pool, as each has a key of its own. */
-function linksOf({ clock, random, name, runtimeKey }: GatewayOptions): ConnectRuntime {
+function linksOf({ clock, random, name, runtimeAccess }: GatewayOptions): ConnectRuntime {
   const dials = new Map<PoolKey, Dial>();
   const dialOf = (pool: PoolKey): Dial => {
     let dial = dials.get(pool);
     if (dial === undefined) {
-      dial = createGrpcDial({ key: runtimeKey(pool) }, random);
+      dial = createGrpcDial(runtimeAccess(pool), random);
       dials.set(pool, dial);
     }
     return dial;

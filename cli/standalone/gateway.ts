@@ -13,7 +13,7 @@ import { accessFor } from './access-for.ts';
 import { Closers } from './closers.ts';
 import { environmentOrFail } from './environment-or-fail.ts';
 import { checkListenAddresses } from './listen-addresses.ts';
-import { readSecrets, type Secrets } from './secrets.ts';
+import { keysOf, readSecrets, type Secrets } from './secrets.ts';
 import { DEFAULT_LOG_LEVEL, type ServerOptions } from './standalone.ts';
 import { startEdges } from './start-edges.ts';
 import { startError } from './start-error.ts';
@@ -44,7 +44,14 @@ export async function gateway(terminal: Terminal, options: ServerOptions): Promi
     });
     closers.add('store', () => store.close());
     const name = `gateway-${systemRandom.id()}`;
-    const edges = await startEdges({ store, secrets, access, listen: options, log, name });
+    const edges = await startEdges({
+      store,
+      runtimeAccess: keysOf(secrets),
+      access,
+      listen: options,
+      log,
+      name,
+    });
     closers.add('edges', () => edges.stop());
     terminal.line(
       ['AgentPool gateway is ready.', `  HTTP    ${edges.http}`, `  gRPC    ${edges.grpc}`].join(

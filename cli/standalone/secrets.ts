@@ -3,6 +3,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PoolKey } from '../../core/identifiers.ts';
+import type { RuntimeAccess } from '../../platform/link/grpc-runtime-client.ts';
 import type { Random } from '../../platform/random.ts';
 import type { StoreScope } from '../../platform/store/store-methods.ts';
 
@@ -33,6 +34,11 @@ export async function openSecrets(dataFolder: string, random: Random): Promise<S
 /** Fails when there is none: nothing was ever started there. */
 export async function readSecrets(dataFolder: string): Promise<Secrets> {
   return secretsOf(await readFile(join(dataFolder, FILE), 'utf8'));
+}
+
+/** How runtimes of this data folder are reached: on Unix sockets, with the key of their pool. */
+export function keysOf(secrets: Secrets): (pool: PoolKey) => RuntimeAccess {
+  return (pool) => ({ key: secrets.runtimeKey(pool) });
 }
 
 const SEPARATOR = ' ';

@@ -16,6 +16,7 @@ import { hostAndPort, type ListenOptions, reachableHost } from './listen-address
 import { PoolNews } from './pool-news.ts';
 import { type ReadyPool, readyText } from './ready-text.ts';
 import type { Edges, EdgesOptions } from './start-edges.ts';
+import { keysOf } from './secrets.ts';
 import { startError } from './start-error.ts';
 import {
   openSource,
@@ -104,10 +105,12 @@ async function start(
       closers.add('source', () => source.close());
       return source;
     }),
-    startEdges({ store, secrets: folder.secrets, access, listen, log }).then((edges) => {
-      closers.add('edges', () => edges.stop());
-      return edges;
-    }),
+    startEdges({ store, runtimeAccess: keysOf(folder.secrets), access, listen, log }).then(
+      (edges) => {
+        closers.add('edges', () => edges.stop());
+        return edges;
+      },
+    ),
   ] as const;
   // All of them, also when one fails: each that was started must be taken down again.
   await Promise.allSettled(starting);

@@ -1,4 +1,5 @@
 /** A gateway with both of its edges, gRPC and HTTP: in the standalone process, and as a process of its own. */
+import type { PoolKey } from '../../core/identifiers.ts';
 import { LOCAL_ADMIN } from '../../gateway/access/principal.ts';
 import type { Access } from '../../gateway/access/access.ts';
 import { startHttpGateway } from '../../gateway/edges/http/http-gateway.ts';
@@ -7,24 +8,27 @@ import { systemClock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import { createMetrics, type Metrics } from '../../platform/metrics/registry.ts';
 import { systemRandom } from '../../platform/random.ts';
+import type { RuntimeAccess } from '../../platform/link/grpc-runtime-client.ts';
 import type { Store } from '../../platform/store/store.ts';
+import type { TlsSource } from '../../platform/tls/tls-material.ts';
 import { packageVersion } from '../version.ts';
 import { hostAndPort, type ListenOptions } from './listen-addresses.ts';
-import type { Secrets } from './secrets.ts';
 import { DRAIN_MS_MAX } from './stop-signals.ts';
 
 export interface EdgesOptions {
   readonly store: Store;
   readonly access: Access;
-  readonly secrets: Secrets;
+  readonly runtimeAccess: (pool: PoolKey) => RuntimeAccess;
   readonly listen: ListenOptions;
   readonly log: Log;
+  /** What clients see; absent: plain. */
+  readonly tls?: TlsSource;
   /** In the logs of runtimes. */
   readonly name: string;
 }
 
 export interface Edges {
-  /** `http://127.0.0.1:8080`. */
+  /** `http://127.0.0.1:8080`, with TLS `https://…`. */
   readonly http: string;
   /** `127.0.0.1:9090`. */
   readonly grpc: string;
@@ -40,7 +44,8 @@ const REQUEST_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Rejects when an address cannot be had; then nothing is left listening. */
 export async function startEdges(options: EdgesOptions): Promise<Edges> {
-  const { store, access, secrets, listen, log, name } = options;
+  const { store, access, runtimeAccess, listen, log, name, tls } = options;
+  const encryption = tls === undefined ? {} : { tls };
   const metrics = createMetrics(true);
   const gateway = await startGateway({
     clock: systemClock,
@@ -52,7 +57,8 @@ export async function startEdges(options: EdgesOptions): Promise<Edges> {
     name,
     grpcListen: hostAndPort(listen.host, listen.grpc),
     defaultNamespace: NAMESPACE,
-    runtimeKey: (pool) => secrets.runtimeKey(pool),
+    runtimeAccess,
+    ...encryption,
     drainMsMax: DRAIN_MS_MAX,
   });
   const http = await startHttpGateway({
@@ -66,12 +72,13 @@ export async function startEdges(options: EdgesOptions): Promise<Edges> {
     requestBytesMax: () => requestBytesMax(gateway),
     version: packageVersion(),
     metricsContentType: metrics.contentType,
+    ...encryption,
   }).catch(async (error: unknown) => {
     await gateway.stop();
     throw error;
   });
   return {
-    http: `http://${hostAndPort(listen.host, http.port)}`,
+    http: `${tls === undefined ? 'http' : 'https'}://${hostAndPort(listen.host, http.port)}`,
     grpc: gateway.grpcAddress,
     pools: gateway.service.pools,
     metrics,

@@ -44,7 +44,7 @@ async function serve(access: Access = LOCAL_ACCESS, spec = {}): Promise<void> {
   gateway.link('a').onTask = (task) => task.start().finish(Buffer.from(task.body).toString());
   server = await startGrpcGateway(
     { access, clock: systemClock, log: silentLog, service: gateway.service },
-    '127.0.0.1:0',
+    { address: '127.0.0.1:0' },
   );
   client = new Client(server.address, credentials.createInsecure());
 }

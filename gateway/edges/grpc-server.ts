@@ -4,6 +4,8 @@ import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { serverOptions } from '../../platform/grpc/grpc-options.ts';
 import { startGrpcServer } from '../../platform/grpc/grpc-server.ts';
+import { serverTls } from '../../platform/grpc/grpc-tls.ts';
+import type { TlsSource } from '../../platform/tls/tls-material.ts';
 import {
   AGENT_POOL_SERVICE,
   agentPoolService,
@@ -35,8 +37,18 @@ export interface GrpcGateway {
   cutOff(graceMs: number): Promise<void>;
 }
 
-/** @param listen `host:port`; port 0: any free one. Rejects with one clear sentence when it cannot be had. */
-export async function startGrpcGateway(edge: GrpcEdge, listen: string): Promise<GrpcGateway> {
+export interface GrpcListen {
+  /** `host:port`; port 0: any free one. */
+  readonly address: string;
+  /** Absent: plain. */
+  readonly tls?: TlsSource;
+}
+
+/** Rejects with one clear sentence when the address cannot be had. */
+export async function startGrpcGateway(
+  edge: GrpcEdge,
+  { address: listen, tls }: GrpcListen,
+): Promise<GrpcGateway> {
   const health = new HealthImplementation();
   const setServing = (isServing: boolean): void => {
     for (const name of ['', AGENT_POOL_SERVICE, POOL_ADMIN_SERVICE])
@@ -70,7 +82,8 @@ export async function startGrpcGateway(edge: GrpcEdge, listen: string): Promise<
     });
     server.addService(poolAdminService, adminHandlers(edge));
   };
-  const server = await startGrpcServer({ listen, options, register }, edge.clock);
+  const credentials = tls === undefined ? {} : { credentials: serverTls(tls) };
+  const server = await startGrpcServer({ listen, options, register, ...credentials }, edge.clock);
   ownAddress = server.address;
   return {
     address: ownAddress,

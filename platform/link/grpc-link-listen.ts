@@ -21,7 +21,8 @@ import type { Clock, Timer } from '../clock.ts';
 import { fromRuntimeMessage, toRuntimeFrame } from './frame-codec.ts';
 import type { FrameChannel, FromRuntime, ToRuntime } from './frames.ts';
 import { GrpcFrameChannel } from './grpc-frame-channel.ts';
-import { KEY_METADATA, LINK_METADATA } from './grpc-link-dial.ts';
+import { LINK_METADATA } from './grpc-link-dial.ts';
+import { KEY_METADATA } from './grpc-runtime-client.ts';
 
 /** Links of which one stream has come and the other has not. */
 const HALF_OPEN_MAX = 256;

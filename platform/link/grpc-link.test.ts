@@ -14,14 +14,11 @@ import { systemClock as clock } from '../clock.ts';
 import { serverOptions } from '../grpc/grpc-options.ts';
 import { startGrpcServer, type GrpcServer } from '../grpc/grpc-server.ts';
 import { systemRandom as random } from '../random.ts';
-import {
-  createGrpcDial,
-  keyMetadata,
-  LINK_MESSAGE_BYTES_MAX,
-  LINK_METADATA,
-} from './grpc-link-dial.ts';
+import { createGrpcDial, LINK_MESSAGE_BYTES_MAX, LINK_METADATA } from './grpc-link-dial.ts';
 import { addRuntimeService, type RuntimeService } from './grpc-link-listen.ts';
 import { createGrpcPeer } from './grpc-peer.ts';
+import { keyMetadata } from './grpc-runtime-client.ts';
+import { connectRuntimeControl } from './grpc-runtime-control.ts';
 import { createRuntimeLink } from './link-client.ts';
 import { LINK_TIMES } from './link-limits.ts';
 import { createLinkServer, type LinkServer, type LinkServerOptions } from './link-server.ts';
@@ -76,6 +73,15 @@ function connect(address: string, events: LinkEvents, key = KEY): RuntimeLink {
     { gateway: 'gateway', incarnation: 'runtime-1', address, times: LINK_TIMES },
     { dial: createGrpcDial({ key }, random), clock, random, events },
   );
+}
+
+async function bind(address: string, project: string, bindingId: string, key = KEY): Promise<void> {
+  const control = connectRuntimeControl({ address, key }, clock);
+  try {
+    await control.bind(project, bindingId, 1_000);
+  } finally {
+    control.close();
+  }
 }
 
 linkConformance('gRPC', async (options, handler) => {
@@ -146,25 +152,22 @@ describe('the runtime service over gRPC', () => {
     link.close();
     expect(runtime.server.hub.links).toBe(0);
     const peer = createGrpcPeer({ key }, clock);
-    await expect(
-      peer.bind(runtime.address, { project: 'p', bindingId: 'b' }, 5_000),
-    ).rejects.toMatchObject({ reason: 'TOKEN_INVALID' });
+    await expect(bind(runtime.address, 'p', 'b', key)).rejects.toMatchObject({
+      reason: 'TOKEN_INVALID',
+    });
     expect(await peer.yieldProject(runtime.address, 'p', 1_000)).toBe(false);
     expect(service.bound).toEqual([]);
   });
 
   it('binds once, over TCP as well', async () => {
     const tcp = await startRuntime('127.0.0.1:0', options, new RecordingHandler());
-    const peer = createGrpcPeer({ key: KEY }, clock);
-    await peer.bind(tcp.address, { project: 'p', bindingId: 'b' }, 5_000);
-    await peer.bind(runtime.address, { project: 'p', bindingId: 'b' }, 5_000);
+    await bind(tcp.address, 'p', 'b');
+    await bind(runtime.address, 'p', 'b');
     expect(service.bound).toEqual([['p', 'b']]);
-    await expect(
-      peer.bind(runtime.address, { project: 'q', bindingId: 'c' }, 5_000),
-    ).rejects.toMatchObject({ reason: 'INTERNAL' });
-    await expect(
-      peer.bind('unix:/nowhere.sock', { project: 'q', bindingId: 'c' }, 5_000),
-    ).rejects.toMatchObject({ reason: 'OWNER_UNREACHABLE' });
+    await expect(bind(runtime.address, 'q', 'c')).rejects.toMatchObject({ reason: 'INTERNAL' });
+    await expect(bind('unix:/nowhere.sock', 'q', 'c')).rejects.toMatchObject({
+      reason: 'DEADLINE',
+    });
     await tcp.grpc.stop(0);
   });
 

@@ -1,20 +1,27 @@
 /** The operator's unary calls to a runtime over gRPC: is its event loop alive, and the binding of a standby. Carries no tasks. */
-import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import type { ServiceError } from '@grpc/grpc-js';
+import type { ProjectKey } from '../../core/identifiers.ts';
 import { agentRuntimeService } from '../../proto/internal-service.ts';
+import { appErrorOf } from '../../proto/status.ts';
 import type { Clock } from '../clock.ts';
+import {
+  askRuntime,
+  keyMetadata,
+  lifeOf,
+  openClient,
+  type RuntimeAccess,
+} from './grpc-runtime-client.ts';
 
-export interface ControlTarget {
+export interface ControlTarget extends RuntimeAccess {
   /** gRPC target: `unix:/path` or `host:port`. */
   readonly address: string;
-  /** The pool's runtime key. */
-  readonly key: string;
 }
 
 export interface RuntimeControl {
   /** `refused`: nobody listens; `silent`: no answer in time. Never rejects. */
   ping(timeoutMs: number): Promise<'alive' | 'refused' | 'silent'>;
-  /** Waits for the connection, and for the runtime to have noted its project; rejects after `timeoutMs`. */
-  bind(project: string, bindingId: string, timeoutMs: number): Promise<void>;
+  /** Waits for the connection, and for the runtime to have noted its project; rejects with an AppError, after `timeoutMs` at the latest. */
+  bind(project: ProjectKey, bindingId: string, timeoutMs: number): Promise<void>;
   close(): void;
 }
 
@@ -26,49 +33,25 @@ const OPTIONS = {
 
 /** One connection, made with the first call. */
 export function connectRuntimeControl(target: ControlTarget, clock: Clock): RuntimeControl {
-  const client = new Client(target.address, credentials.createInsecure(), OPTIONS);
-  const metadata = (waitForReady: boolean): Metadata => {
-    const made = new Metadata({ waitForReady });
-    made.set('agentpool-key', target.key);
-    return made;
-  };
-  const deadline = (timeoutMs: number): number => clock.wallMs() + timeoutMs;
+  const client = openClient(target.address, target, OPTIONS);
+  const call = (waitForReady: boolean, timeoutMs: number) => ({
+    metadata: keyMetadata(target.key, { waitForReady }),
+    deadlineMs: clock.wallMs() + timeoutMs,
+  });
   return {
     ping: (timeoutMs) =>
-      new Promise((resolve) => {
-        const { path, requestSerialize, responseDeserialize } = agentRuntimeService.Ping;
-        client.makeUnaryRequest(
-          path,
-          requestSerialize,
-          responseDeserialize,
-          {},
-          metadata(false),
-          { deadline: deadline(timeoutMs) },
-          (error) => resolve(error === null ? 'alive' : verdictOf(error)),
-        );
-      }),
-    bind: (project, bindingId, timeoutMs) =>
-      new Promise((resolve, reject) => {
-        const { path, requestSerialize, responseDeserialize } = agentRuntimeService.Bind;
-        client.makeUnaryRequest(
-          path,
-          requestSerialize,
-          responseDeserialize,
-          { project, bindingId },
-          metadata(true),
-          { deadline: deadline(timeoutMs) },
-          (error) => {
-            if (error === null) resolve();
-            else reject(error);
-          },
-        );
-      }),
+      askRuntime(client, agentRuntimeService.Ping, {}, call(false, timeoutMs)).then(
+        () => 'alive',
+        (error: unknown) => lifeOf(error as ServiceError),
+      ),
+    async bind(project, bindingId, timeoutMs) {
+      const request = { project, bindingId };
+      try {
+        await askRuntime(client, agentRuntimeService.Bind, request, call(true, timeoutMs));
+      } catch (error) {
+        throw appErrorOf(error as ServiceError);
+      }
+    },
     close: () => client.close(),
   };
-}
-
-/** An answer of any kind is life; that nobody listens is known at once. */
-function verdictOf(error: ServiceError): 'alive' | 'refused' | 'silent' {
-  if (error.code === status.UNAVAILABLE) return 'refused';
-  return error.code === status.DEADLINE_EXCEEDED ? 'silent' : 'alive';
 }

@@ -11,7 +11,7 @@ import { bundleRuntime } from '../../platform/bundle/bundle-runtime.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { TaskHeader } from '../../platform/link/frames.ts';
 import { createGrpcDial } from '../../platform/link/grpc-link-dial.ts';
-import { createGrpcPeer } from '../../platform/link/grpc-peer.ts';
+import { connectRuntimeControl } from '../../platform/link/grpc-runtime-control.ts';
 import { createRuntimeLink } from '../../platform/link/link-client.ts';
 import { LINK_TIMES } from '../../platform/link/link-limits.ts';
 import type { RuntimeLink } from '../../platform/link/task-link.ts';
@@ -176,11 +176,8 @@ export class RuntimeUnderTest {
   }
 
   bind(project: string, bindingId: string): Promise<void> {
-    return createGrpcPeer({ key: KEY }, systemClock).bind(
-      this.address,
-      { project, bindingId },
-      5_000,
-    );
+    const control = connectRuntimeControl({ address: this.address, key: KEY }, systemClock);
+    return control.bind(project, bindingId, 5_000).finally(() => control.close());
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -6,16 +6,17 @@ import { isIdentifier } from '../../../core/identifiers.ts';
 import type { Clock } from '../../../platform/clock.ts';
 import type { Log } from '../../../platform/log.ts';
 import type { Random } from '../../../platform/random.ts';
+import type { TlsSource } from '../../../platform/tls/tls-material.ts';
 import type { Access } from '../../access/access.ts';
 import { documentationOf, registerDocsPage } from './document/documentation.ts';
 import type { HttpMethod, Route } from './routes/route.ts';
 import { openCall, sendAnswer } from './serve-route.ts';
 import { allowAnyHost, createHostGuard } from './wire/host-guard.ts';
+import { createHttpServer } from './wire/http-server.ts';
 import { HttpError, PROBLEM_CONTENT_TYPE, problemAnswer } from './wire/problem.ts';
 import {
   answerClientError,
   CONNECTIONS_MAX,
-  HTTP_OPTIONS,
   PATH_PARAMETER_CHARACTERS_MAX,
 } from './wire/server-options.ts';
 
@@ -32,6 +33,8 @@ export interface HttpEdgeOptions {
   readonly bodyBytesMax: () => number;
   /** Of the product, in the OpenAPI document. */
   readonly version: string;
+  /** Absent: plain. */
+  readonly tls?: TlsSource;
 }
 
 const DRAINING_RETRY_MS = 1_000;
@@ -57,7 +60,7 @@ export class HttpEdge {
   /** Ready to listen. */
   static async create(options: HttpEdgeOptions): Promise<HttpEdge> {
     const app = fastify({
-      http: HTTP_OPTIONS,
+      serverFactory: (handler) => createHttpServer(handler, options.tls),
       // A body is read by the route that wants one, after the token was checked.
       bodyLimit: Number.MAX_SAFE_INTEGER,
       requestIdHeader: false,

@@ -2,6 +2,7 @@
 import type { Clock } from '../../../platform/clock.ts';
 import type { Log } from '../../../platform/log.ts';
 import type { Random } from '../../../platform/random.ts';
+import type { TlsSource } from '../../../platform/tls/tls-material.ts';
 import type { Access } from '../../access/access.ts';
 import type { GatewayService } from '../../service/gateway-service.ts';
 import { HttpEdge } from './http-edge.ts';
@@ -34,6 +35,8 @@ export interface HttpGatewayOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
+  /** Absent: plain. */
+  readonly tls?: TlsSource;
   /** The largest input of any pool, asked for each request. */
   readonly requestBytesMax: () => number;
   /** Of the product. */
