@@ -8,6 +8,7 @@ import {
   type Preconditions,
 } from '../../../platform/kube/kube.ts';
 import { KubeError, type FieldProblem } from '../../../platform/kube/kube-error.ts';
+import * as resources from '../../../platform/kube/resources.ts';
 import { apiVersionOf, type KubeObject } from '../../../platform/kube/resources.ts';
 import type { Random } from '../../../platform/random.ts';
 import {
@@ -40,12 +41,17 @@ const WITH_STATUS: ReadonlySet<string> = new Set([
   '/nodes',
   'policy/poddisruptionbudgets',
 ]);
+const KINDS: ReadonlySet<string> = new Set(
+  Object.values(resources).flatMap((one) => (typeof one === 'object' ? [kindOf(one)] : [])),
+);
 const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 
 export class FakeApiServer {
   readonly store = new ObjectStore();
   /** Objects of a kind that a namespace may hold: `/pods` → 3. */
   readonly quotas = new Map<string, number>();
+  /** Kinds whose CRD is not installed: `agentpool.dev/agentpools`. */
+  readonly missingKinds = new Set<string>();
   /** More rules than the fake's own: what they return is refused as Invalid. */
   validate: (resource: AnyResource, object: KubeObject) => readonly FieldProblem[] = () => [];
   readonly #clock: Clock;
@@ -56,6 +62,12 @@ export class FakeApiServer {
   constructor({ clock, random }: ApiServerOptions) {
     this.#clock = clock;
     this.#random = random;
+  }
+
+  /** @throws {KubeError} KindNotFound */
+  checkKind(resource: AnyResource): void {
+    if (!KINDS.has(kindOf(resource)) || this.missingKinds.has(kindOf(resource)))
+      throw new KubeError('KindNotFound', '404 page not found');
   }
 
   get(resource: AnyResource, { namespace, name }: ObjectRef): AnyObject {

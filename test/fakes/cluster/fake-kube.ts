@@ -196,6 +196,7 @@ export class FakeKube implements Kube {
       await clock.sleep(random.float() * faults.latencyMaxMs, options.signal);
     if (!this.isConnected || random.chance(faults.unavailable))
       throw new KubeError('Unavailable', 'the API server cannot be reached');
+    this.#server.checkKind(resource);
     if (!this.mayCall(verb, resource))
       throw new KubeError('Forbidden', `${resource.plural} is forbidden: cannot ${verb}`);
     if (random.chance(faults.tooManyRequests))

@@ -1,0 +1,231 @@
+/** HTTP to the API server over one pool of kept connections: credentials, time-outs, what was sent and what was not. Knows no Kubernetes objects. */
+import { Agent, request as httpsRequest } from 'node:https';
+import {
+  Agent as PlainAgent,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+} from 'node:http';
+import type { Clock } from '../clock.ts';
+import type { ClusterAccess, Credentials } from './cluster-access.ts';
+import { KubeError } from './kube-error.ts';
+
+export interface HttpCall {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** With the query. */
+  readonly path: string;
+  readonly body?: string;
+  readonly contentType?: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly retryAfter: string | undefined;
+  readonly body: string;
+}
+
+export interface HttpTransportOptions {
+  readonly access: ClusterAccess;
+  readonly clock: Clock;
+  readonly userAgent: string;
+  /** From the first byte sent to the last received; for a watch to the first received. */
+  readonly requestTimeoutMs: number;
+  readonly connectionsMax: number;
+}
+
+/** Below the 90 s after which an API server closes an idle connection: a reused one is alive. */
+const IDLE_MS = 60_000;
+const TCP_KEEP_ALIVE_MS = 30_000;
+const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
+
+export class HttpTransport {
+  readonly #options: HttpTransportOptions;
+  #pool: { readonly identity: string; readonly calls: Agent; readonly streams: Agent } | undefined;
+  #handshakes = 0;
+
+  constructor(options: HttpTransportOptions) {
+    this.#options = options;
+  }
+
+  /** TLS connections that were opened so far. */
+  get handshakes(): number {
+    return this.#handshakes;
+  }
+
+  /** @throws {KubeError} Unavailable (nothing was sent, or it was only read), OutcomeUnknown; the signal's reason for reads. */
+  async send(call: HttpCall): Promise<HttpAnswer> {
+    const first = await this.#sendOnce(call);
+    if (first.status !== 401) return first;
+    this.#options.access.refresh();
+    return this.#sendOnce(call);
+  }
+
+  /** The answer's body as it comes; the caller ends it by the signal or by leaving the iteration. */
+  async stream(
+    call: HttpCall,
+  ): Promise<{ readonly answer: HttpAnswer } | { readonly chunks: AsyncIterable<Buffer> }> {
+    const attempt = await this.#start(call, 'streams');
+    try {
+      const response = await attempt.response;
+      if (response.statusCode === 200) return { chunks: chunksOf(response, call.signal) };
+      if (response.statusCode === 401) this.#options.access.refresh();
+      return { answer: await readAnswer(response) };
+    } catch (error) {
+      throw failureOf(call, error, false);
+    } finally {
+      attempt.timeout.cancel();
+    }
+  }
+
+  close(): void {
+    this.#pool?.calls.destroy();
+    this.#pool?.streams.destroy();
+  }
+
+  async #sendOnce(call: HttpCall): Promise<HttpAnswer> {
+    const attempt = await this.#start(call, 'calls');
+    try {
+      return await readAnswer(await attempt.response);
+    } catch (error) {
+      throw failureOf(call, error, attempt.wasSent());
+    } finally {
+      attempt.timeout.cancel();
+    }
+  }
+
+  async #start(call: HttpCall, lane: 'calls' | 'streams') {
+    const { access, clock, requestTimeoutMs } = this.#options;
+    call.signal?.throwIfAborted();
+    const credentials = await this.#credentials();
+    const request = this.#request(call, credentials, lane);
+    let wasSent = false;
+    request.once('socket', (socket) => {
+      if (!socket.connecting) wasSent = true;
+      else
+        socket.once(access.server.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
+          this.#handshakes++;
+          wasSent = true;
+        });
+    });
+    const timeout = clock.after(requestTimeoutMs, () => {
+      request.destroy(new Error(`no answer within ${requestTimeoutMs} ms`));
+    });
+    const response = new Promise<IncomingMessage>((resolve, reject) => {
+      request.once('response', resolve);
+      // Stays: an error after the answer has begun is reported by the answer, and must not end the process.
+      request.on('error', reject);
+    });
+    request.end(call.body);
+    return { response, timeout, wasSent: () => wasSent };
+  }
+
+  async #credentials(): Promise<Credentials> {
+    try {
+      return await this.#options.access.credentials();
+    } catch (error) {
+      throw new KubeError('Unavailable', `no credentials for the API server: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  #request(
+    call: HttpCall,
+    { headers, tls }: Credentials,
+    lane: 'calls' | 'streams',
+  ): ClientRequest {
+    const { access, userAgent } = this.#options;
+    const { server } = access;
+    const options = {
+      hostname: server.hostname.replace(/^\[|\]$/g, ''),
+      port: server.port,
+      path: `${server.pathname.replace(/\/$/, '')}${call.path}`,
+      method: call.method,
+      ...(call.signal !== undefined && { signal: call.signal }),
+      headers: {
+        accept: 'application/json',
+        'user-agent': userAgent,
+        ...headers,
+        ...(call.body !== undefined && {
+          'content-type': call.contentType ?? 'application/json',
+          'content-length': String(Buffer.byteLength(call.body)),
+        }),
+      },
+    };
+    if (server.protocol === 'http:') return httpRequest({ ...options, agent: this.#plainAgent });
+    return httpsRequest({ ...options, agent: this.#agents(tls)[lane] });
+  }
+
+  /** One pool as long as the identity stays; with another (a renewed certificate or authority) the old one runs dry. */
+  #agents(tls: Credentials['tls']): { readonly calls: Agent; readonly streams: Agent } {
+    const identity = JSON.stringify(tls);
+    if (this.#pool?.identity === identity) return this.#pool;
+    const { serverName, isUnverified, ...rest } = tls;
+    const options = {
+      ...rest,
+      ...(serverName !== undefined && { servername: serverName }),
+      rejectUnauthorized: isUnverified !== true,
+      keepAlive: true,
+      keepAliveMsecs: TCP_KEEP_ALIVE_MS,
+      scheduling: 'lifo' as const,
+    };
+    this.#pool = {
+      identity,
+      calls: new Agent({ ...options, timeout: IDLE_MS, maxSockets: this.#options.connectionsMax }),
+      // Not bounded here: there are as many as kinds are watched, and a bound would let watches starve each other.
+      streams: new Agent(options),
+    };
+    return this.#pool;
+  }
+
+  readonly #plainAgent = new PlainAgent({ keepAlive: true });
+}
+
+async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > ANSWER_BYTES_MAX)
+      throw new Error(`the answer is larger than ${ANSWER_BYTES_MAX} bytes`);
+    chunks.push(chunk);
+  }
+  return {
+    status: response.statusCode ?? 0,
+    retryAfter: response.headers['retry-after'],
+    body: Buffer.concat(chunks).toString('utf8'),
+  };
+}
+
+async function* chunksOf(
+  response: IncomingMessage,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer> {
+  try {
+    yield* response as AsyncIterable<Buffer>;
+  } catch (error) {
+    if (signal?.aborted === true) throw signal.reason;
+    throw new KubeError('Unavailable', `the connection was lost: ${messageOf(error)}`, {
+      cause: error,
+    });
+  } finally {
+    response.destroy();
+  }
+}
+
+function failureOf(call: HttpCall, error: unknown, wasSent: boolean): unknown {
+  if (error instanceof KubeError) return error;
+  if (call.method !== 'GET' && wasSent)
+    return new KubeError('OutcomeUnknown', `${call.method} ${call.path}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  if (call.signal?.aborted === true) return call.signal.reason;
+  return new KubeError('Unavailable', `${call.method} ${call.path}: ${messageOf(error)}`, {
+    cause: error,
+  });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

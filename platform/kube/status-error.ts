@@ -1,0 +1,81 @@
+/** A refusal of the API server (an HTTP status and its body, or an ERROR event of a watch) as a KubeError. Pure. */
+import { KubeError, type FieldProblem, type KubeErrorReason } from './kube-error.ts';
+
+/** metav1.Status, as much of it as is read. */
+export interface StatusBody {
+  readonly kind?: string;
+  readonly code?: number;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly details?: {
+    readonly causes?: readonly { readonly field?: string; readonly message?: string }[];
+    readonly retryAfterSeconds?: number;
+  };
+}
+
+export interface Refusal {
+  readonly status: number;
+  /** The body's text. */
+  readonly body: string;
+  readonly retryAfter?: string | undefined;
+  readonly isWrite: boolean;
+}
+
+const REASONS: Readonly<Record<number, KubeErrorReason>> = {
+  400: 'Invalid',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'NotFound',
+  405: 'KindNotFound',
+  409: 'Conflict',
+  410: 'Expired',
+  413: 'Invalid',
+  415: 'Invalid',
+  422: 'Invalid',
+  429: 'TooManyRequests',
+};
+
+export function refusalError(refusal: Refusal): KubeError {
+  const body = parseStatus(refusal.body);
+  const reason = reasonOf(refusal, body);
+  const retryAfterSeconds =
+    body?.details?.retryAfterSeconds ?? Number(refusal.retryAfter ?? Number.NaN);
+  return new KubeError(reason, body?.message ?? textOf(refusal), {
+    fields: fieldsOf(body),
+    ...(Number.isFinite(retryAfterSeconds) && { retryAfterMs: retryAfterSeconds * 1_000 }),
+  });
+}
+
+/** What a watch sends before it ends: 410 for a version that is too old. */
+export function watchError(body: StatusBody): KubeError {
+  const reason = body.code === 410 || body.reason === 'Expired' ? 'Expired' : 'Unavailable';
+  return new KubeError(reason, body.message ?? 'the watch ended with an error');
+}
+
+function reasonOf({ status, isWrite }: Refusal, body: StatusBody | undefined): KubeErrorReason {
+  if (status === 404 && body === undefined) return 'KindNotFound';
+  if (status === 409 && body?.reason === 'AlreadyExists') return 'AlreadyExists';
+  if (status === 403 && (body?.message ?? '').includes('exceeded quota')) return 'QuotaExceeded';
+  if (status < 500) return REASONS[status] ?? 'Refused';
+  // Only the API server's own "not now" is certain: 500 and 504 can come after the write has reached etcd.
+  const isCertain = status === 503 && body?.reason === 'ServiceUnavailable';
+  return isWrite && !isCertain ? 'OutcomeUnknown' : 'Unavailable';
+}
+
+function parseStatus(text: string): StatusBody | undefined {
+  try {
+    const body = JSON.parse(text) as StatusBody | null;
+    return body?.kind === 'Status' ? body : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function fieldsOf(body: StatusBody | undefined): readonly FieldProblem[] {
+  const causes = body?.details?.causes ?? [];
+  return causes.map(({ field = '', message = '' }) => ({ field, message }));
+}
+
+function textOf({ status, body }: Refusal): string {
+  return `the API server answered ${status}: ${body.slice(0, 200)}`;
+}
