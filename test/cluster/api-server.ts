@@ -52,6 +52,8 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     serviceRange: '10.96.0.0/16',
     serviceAddress: '10.96.0.1',
     apiServerFlags: [
+      // The Service `kubernetes` cannot lead to a loopback address.
+      '--endpoint-reconciler-type=none',
       // Without the controller manager nobody makes the accounts that this plugin waits for.
       ...(options.controllers === true ? [] : ['--disable-admission-plugins=ServiceAccount']),
       ...(options.flags ?? []),

@@ -93,7 +93,7 @@ export class ControlPlane {
     return this.#start('apiserver', [
       `--etcd-servers=http://127.0.0.1:${plan.etcdPorts[0]}`,
       ...[`--bind-address=${plan.address}`, `--secure-port=${plan.port}`],
-      ...[`--advertise-address=${plan.address}`, '--endpoint-reconciler-type=none'],
+      `--advertise-address=${plan.address}`,
       ...[`--tls-cert-file=${pki('apiserver.crt')}`],
       ...[`--tls-private-key-file=${pki('apiserver.key')}`, `--client-ca-file=${pki('ca.crt')}`],
       ...[`--service-account-key-file=${pki('sa.pub')}`],

@@ -23,28 +23,31 @@ export async function cached(
 ): Promise<string> {
   const path = join(CACHE, name);
   if (existsSync(path)) return path;
-  mkdirSync(CACHE, { recursive: true });
-  const lock = `${path}.lock`;
-  await until(
-    `${name} is made, or may be made`,
-    () => existsSync(path) || take(lock),
-    MADE_WITHIN_MS,
-  );
-  if (existsSync(path)) {
-    if (isOurs(lock)) rmSync(lock, { force: true });
-    return path;
-  }
-  try {
+  return exclusively(name, async () => {
+    if (existsSync(path)) return path;
     rmSync(`${path}.part`, { recursive: true, force: true });
     await make(`${path}.part`);
     renameSync(`${path}.part`, path);
+    return path;
+  });
+}
+
+/** One process at a time; the others wait. Not for nesting the same name. */
+export async function exclusively<Result>(
+  name: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  mkdirSync(CACHE, { recursive: true });
+  const lock = join(CACHE, `${name}.lock`);
+  await until(`nobody else works at ${name}`, () => take(lock), MADE_WITHIN_MS);
+  try {
+    return await work();
   } finally {
     rmSync(lock, { force: true });
   }
-  return path;
 }
 
-/** Also from a process that died with it. */
+/** Locks of processes that died with them are removed. */
 function take(lock: string): boolean {
   try {
     writeFileSync(lock, identity(process.pid), { flag: 'wx' });
@@ -55,10 +58,6 @@ function take(lock: string): boolean {
       rmSync(lock, { force: true });
     return false;
   }
-}
-
-function isOurs(lock: string): boolean {
-  return ownerOf(lock) === identity(process.pid);
 }
 
 function ownerOf(lock: string): string | undefined {

@@ -1,0 +1,97 @@
+/** All images of a test cluster in one archive: the product's by its own Dockerfiles, Redis, the pause program. Made again when one of their files changes. */
+import { createHash } from 'node:crypto';
+import { readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from '../process/run.ts';
+import { PAUSE_IMAGE } from '../machine/node-files.ts';
+import { CACHE, cached } from '../tools/cache.ts';
+import { type Context, REPOSITORY, baseContext, pauseContext, redisContext } from './base-image.ts';
+import { type Docker, withDocker } from './docker.ts';
+
+const REGISTRY = 'test.local';
+
+/** No node pulls: name them as they are here, with `imagePullPolicy: IfNotPresent` or `Never`. */
+export const IMAGES = {
+  /** Operator, gateway, command line. */
+  agentpool: `${REGISTRY}/agentpool:1`,
+  /** Runtime with the agents of examples/getting-started. */
+  agent: `${REGISTRY}/agentpool-agent:1`,
+  /** The same by another name, for updates. */
+  agentUpdate: `${REGISTRY}/agentpool-agent:2`,
+  /** Debian and Node. */
+  base: `${REGISTRY}/base:1`,
+  /** redis-server (`--sentinel`, too) and redis-cli. */
+  redis: `${REGISTRY}/redis:1`,
+  pause: PAUSE_IMAGE,
+} as const;
+
+/** What the product's Dockerfiles copy, and they themselves. */
+const SOURCES = [
+  'Dockerfile',
+  'Dockerfile.agent',
+  '.dockerignore',
+  'dist',
+  'examples/getting-started',
+];
+const ARCHIVES_KEPT = 3;
+const BUILD_WITHIN_MS = 5 * 60_000;
+
+/** The path of an archive by `docker save`. */
+export async function imageArchive(pause: string): Promise<string> {
+  // Another run of the tests may build as well; both write the same.
+  await run('npm', ['run', '--silent', 'build'], { cwd: REPOSITORY, withinMs: BUILD_WITHIN_MS });
+  const base = await baseContext();
+  const redis = await redisContext(IMAGES.base);
+  const init = await pauseContext(pause);
+  const contexts = [base, redis, init];
+  const archive = await cached(`images-${hashOf(contexts)}.tar`, (path) =>
+    withDocker(pause, async (docker) => {
+      await docker.run(['image', 'prune', '--force']);
+      await build(docker, base, IMAGES.base);
+      await build(docker, redis, IMAGES.redis);
+      await build(docker, init, IMAGES.pause);
+      const options = ['--registry', REGISTRY, '--tag', '1', '--base', IMAGES.base];
+      await docker.runCommand(process.execPath, ['build/image.ts', ...options], REPOSITORY);
+      await docker.run(['tag', IMAGES.agent, IMAGES.agentUpdate]);
+      await docker.run(['save', '--output', path, ...Object.values(IMAGES)]);
+    }),
+  );
+  forgetOldArchives();
+  return archive;
+}
+
+/** A context whose name an image of the daemon already has is not sent again. */
+async function build(docker: Docker, { name, folder }: Context, tag: string): Promise<void> {
+  const known = `${REGISTRY}/context:${name}`;
+  const found = await docker.run(['image', 'ls', '--quiet', known]);
+  if (found.trim() === '') await docker.run(['build', '--tag', known, folder]);
+  await docker.run(['tag', known, tag]);
+}
+
+function hashOf(contexts: readonly Context[]): string {
+  const hash = createHash('sha256').update(contexts.map(({ name }) => name).join());
+  hash.update(readFileSync(new URL(import.meta.url)));
+  for (const source of SOURCES)
+    for (const file of filesIn(join(REPOSITORY, source))) {
+      hash.update(file);
+      hash.update(readFileSync(file));
+    }
+  return hash.digest('hex').slice(0, 16);
+}
+
+function filesIn(path: string): string[] {
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+/** One that is being read stays readable. */
+function forgetOldArchives(): void {
+  const archives = readdirSync(CACHE)
+    .filter((entry) => /^images-.*[.]tar$/.test(entry))
+    .map((entry) => join(CACHE, entry))
+    .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
+  for (const archive of archives.slice(ARCHIVES_KEPT)) rmSync(archive, { force: true });
+}
