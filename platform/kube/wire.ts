@@ -6,5 +6,6 @@ export type Wire<T> = T extends Date
   : T extends readonly (infer Item)[]
     ? readonly Wire<Item>[]
     : T extends object
-      ? { readonly [Key in keyof T]: Wire<T[Key]> }
+      ? // `_from` is how the package writes words that its language keeps for itself.
+        { readonly [Key in keyof T as Key extends `_${infer Name}` ? Name : Key]: Wire<T[Key]> }
       : T;

@@ -1,0 +1,128 @@
+/** What a pod's status says of its runtime, in the operator's words. Pure. */
+import { constants } from 'node:os';
+import { RUNTIME_CONTAINER } from '../../../api/pod-template.ts';
+import type { Pod } from '../../../platform/kube/resources.ts';
+import type { ExitReason, RuntimePhase, StartProblemReason } from '../../pool/driver.ts';
+import { MODULE_EXIT_CODE, parseStartupFailure } from '../startup-failure.ts';
+
+type ContainerStatus = NonNullable<NonNullable<Pod['status']>['containerStatuses']>[number];
+type Ended = NonNullable<NonNullable<ContainerStatus['state']>['terminated']>;
+type Exited = Extract<RuntimePhase, { at: 'exited' }>;
+
+/** Why a container waits → what that means here. Whatever else it waits for comes by itself. */
+const PROBLEMS: Readonly<Record<string, StartProblemReason>> = {
+  ErrImagePull: 'ImagePullFailed',
+  ImagePullBackOff: 'ImagePullFailed',
+  ErrImageNeverPull: 'ImagePullFailed',
+  InvalidImageName: 'ImagePullFailed',
+  ImageInspectError: 'ImagePullFailed',
+  RegistryUnavailable: 'ImagePullFailed',
+  CreateContainerConfigError: 'ContainerConfigInvalid',
+};
+
+/** Whole pods that ended for these reasons were ended by their node. */
+const NODE_REASONS: ReadonlySet<string> = new Set([
+  'Evicted',
+  'NodeLost',
+  'NodeShutdown',
+  'NodeAffinity',
+  'Shutdown',
+  'Terminated',
+  'Preempting',
+  'OutOfcpu',
+  'OutOfmemory',
+  'OutOfpods',
+  'UnexpectedAdmissionError',
+]);
+
+export function phaseOf(pod: Pod): RuntimePhase {
+  const { metadata, status = {} } = pod;
+  if (metadata?.deletionTimestamp !== undefined) return { at: 'ending' };
+  const container = status.containerStatuses?.find(({ name }) => name === RUNTIME_CONTAINER);
+  if (status.phase === 'Failed' || status.phase === 'Succeeded') return endOfPod(pod, container);
+  const { waiting, terminated } = container?.state ?? {};
+  // The kubelet waits ten seconds and more before it starts it again: a new pod is there sooner.
+  if (waiting?.reason === 'CrashLoopBackOff')
+    return endOfContainer(container?.lastState?.terminated ?? { exitCode: 1 });
+  if (terminated?.exitCode === MODULE_EXIT_CODE) return endOfContainer(terminated);
+  if (isOnLostNode(pod)) return { at: 'silent' };
+  if (hasRun(container)) return { at: 'running' };
+  return pendingFor(pod, waiting);
+}
+
+function hasRun(container: ContainerStatus | undefined): boolean {
+  const { state } = container ?? {};
+  return state?.running !== undefined || state?.terminated !== undefined || restarts(container) > 0;
+}
+
+function restarts(container: ContainerStatus | undefined): number {
+  return container?.restartCount ?? 0;
+}
+
+/** The node's controller marks pods of silent nodes unready, and leaves what their kubelet said last as it was. */
+function isOnLostNode({ spec, status }: Pod): boolean {
+  const conditionOf = (type: string) => status?.conditions?.find((one) => one.type === type);
+  const ready = conditionOf('Ready');
+  if (ready?.status !== 'False') return false;
+  if (ready.reason === 'NodeLost') return true;
+  const hasGates = (spec?.readinessGates ?? []).length > 0;
+  return !hasGates && conditionOf('ContainersReady')?.status === 'True';
+}
+
+function pendingFor(
+  { status }: Pod,
+  waiting: { readonly reason?: string; readonly message?: string } | undefined,
+): RuntimePhase {
+  const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled');
+  if (scheduled?.status === 'False' && scheduled.reason === 'Unschedulable')
+    return pending('Unschedulable', scheduled.message);
+  const reason = PROBLEMS[waiting?.reason ?? ''];
+  return reason === undefined ? { at: 'pending' } : pending(reason, waiting?.message);
+}
+
+function pending(reason: StartProblemReason, message = 'no cause was given'): RuntimePhase {
+  return { at: 'pending', problem: { reason, message } };
+}
+
+function endOfPod({ status }: Pod, container: ContainerStatus | undefined): Exited {
+  const { reason = '', message = '' } = status ?? {};
+  if (NODE_REASONS.has(reason)) return exited('Evicted', `${reason}: ${message}`);
+  const ended = container?.state?.terminated;
+  return ended === undefined
+    ? exited('StartFailed', `${reason} ${message}`.trim() || 'its pod failed')
+    : endOfContainer(ended);
+}
+
+function endOfContainer({ exitCode, reason, message = '' }: Ended): Exited {
+  if (exitCode === MODULE_EXIT_CODE) {
+    const failure = message.split('\n').map(parseStartupFailure).find(Boolean);
+    if (failure !== undefined) return exited('AgentModuleInvalid', failure.message, failure.stack);
+  }
+  if (reason === 'OOMKilled')
+    return exited('OutOfMemory', 'used more memory than its limit and was ended by the kernel');
+  if (reason === 'StartError' || reason === 'ContainerCannotRun')
+    return exited('StartFailed', message || 'its container could not be started');
+  const words = lastWords(message);
+  return exited('Crashed', words === '' ? endingOf(exitCode) : `${endingOf(exitCode)}: ${words}`);
+}
+
+const SIGNAL_EXIT = 128;
+
+function endingOf(exitCode: number): string {
+  const signal = Object.entries(constants.signals).find(
+    ([, number]) => number === exitCode - SIGNAL_EXIT,
+  );
+  return signal === undefined ? `exited with code ${exitCode}` : `was ended by ${signal[0]}`;
+}
+
+const WORDS_CHARACTERS_MAX = 500;
+
+/** Of the log's end that a kubelet keeps: the last line that says anything. */
+function lastWords(message: string): string {
+  const lines = message.split('\n').filter((line) => line.trim() !== '');
+  return (lines.at(-1) ?? '').trim().slice(0, WORDS_CHARACTERS_MAX);
+}
+
+function exited(reason: ExitReason, message: string, stack?: string): Exited {
+  return { at: 'exited', reason, message, ...(stack === undefined ? {} : { stack }) };
+}

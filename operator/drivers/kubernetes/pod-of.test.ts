@@ -1,0 +1,210 @@
+/** The pods that runtimes get. */
+import { describe, expect, it } from '@jest/globals';
+import type { AgentPoolSpecInput } from '../../../api/agent-pool.ts';
+import { spec } from '../../../test/builders/pool-builders.ts';
+import type { RuntimeRequest } from '../../pool/driver.ts';
+import { modulePathOf, podOf } from './pod-of.ts';
+import { disruptionBudget, networkPolicy, runtimeSecret, textOf } from './pool-objects.ts';
+
+const OWNER = { namespace: 'team', name: 'main', uid: 'uid-1' };
+
+function request(input: AgentPoolSpecInput, over: Partial<RuntimeRequest> = {}): RuntimeRequest {
+  const parsed = spec(input);
+  return {
+    name: 'main-s01234-0',
+    pool: 'team~main',
+    role: 'shared',
+    template: {
+      revision: '0123456789',
+      module: { digest: 'd', path: modulePathOf(parsed) },
+      spec: parsed,
+    },
+    resources: {},
+    ...over,
+  };
+}
+
+const IMAGE = { image: 'registry/agents:1' };
+const podFor = (input: AgentPoolSpecInput, over?: Partial<RuntimeRequest>) =>
+  podOf(request({ ...input, runtime: { ...IMAGE, ...input.runtime } }, over), OWNER);
+const containerOf = (pod: ReturnType<typeof podOf>) => pod.spec?.containers[0];
+
+describe('the pod of a runtime', () => {
+  it('belongs to its pool, and says what it is', () => {
+    expect(podFor({}).metadata).toEqual({
+      name: 'main-s01234-0',
+      namespace: 'team',
+      labels: {
+        'agentpool.dev/pool': 'main',
+        'agentpool.dev/role': 'shared',
+        'agentpool.dev/revision': '0123456789',
+        'app.kubernetes.io/name': 'agentpool-runtime',
+        'app.kubernetes.io/instance': 'main',
+        'app.kubernetes.io/component': 'runtime',
+        'app.kubernetes.io/managed-by': 'agentpool-operator',
+      },
+      annotations: {},
+      ownerReferences: [
+        {
+          apiVersion: 'agentpool.dev/v1alpha1',
+          kind: 'AgentPool',
+          name: 'main',
+          uid: 'uid-1',
+          controller: true,
+          blockOwnerDeletion: true,
+        },
+      ],
+    });
+  });
+
+  it('has no token, no rights and nothing to write to but one folder', () => {
+    const pod = podFor({});
+    expect(pod.spec).toMatchObject({
+      automountServiceAccountToken: false,
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: 65_532,
+        seccompProfile: { type: 'RuntimeDefault' },
+      },
+    });
+    expect(containerOf(pod)?.securityContext).toEqual({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    });
+    const writable = containerOf(pod)?.volumeMounts?.filter((mount) => mount.readOnly !== true);
+    expect(writable?.map((mount) => mount.mountPath)).toEqual(['/run/agentpool']);
+  });
+
+  it.each([
+    ['shared', 'Always'],
+    ['dedicated', 'Never'],
+  ] as const)('%s: restarts %s', (role, restartPolicy) => {
+    expect(podFor({}, { role }).spec?.restartPolicy).toBe(restartPolicy);
+  });
+
+  it('has time for the longest task and 15 s more', () => {
+    const pod = podFor({ limits: { taskTimeoutSeconds: 30 } });
+    expect(pod.spec?.terminationGracePeriodSeconds).toBe(45);
+  });
+
+  it('shared: has the resources of the manifest', () => {
+    const resources = { requests: { cpu: '50m' }, limits: { memory: '2Gi' } };
+    expect(containerOf(podFor({ runtime: { resources } }))?.resources).toEqual(resources);
+  });
+
+  it('dedicated: has the memory of its project and 128 Mi more, and remembers its class', () => {
+    const pod = podFor({}, { role: 'dedicated', resources: { memoryMb: 512 } });
+    expect(containerOf(pod)?.resources).toEqual({
+      requests: { cpu: '100m', memory: '640Mi' },
+      limits: { memory: '640Mi' },
+    });
+    expect(pod.metadata?.annotations).toEqual({ 'agentpool.dev/memory-mb': '512' });
+    expect(pod.metadata?.labels?.['agentpool.dev/tier']).toBe('HOT');
+  });
+
+  it('gets the environment of the manifest before its own, so that its own counts', () => {
+    const pod = podFor({
+      runtime: {
+        env: [{ name: 'GREETING', value: 'hello' }],
+        envFrom: [{ secretRef: { name: 'more' } }],
+      },
+    });
+    const env = containerOf(pod)?.env ?? [];
+    expect(env[0]).toEqual({ name: 'GREETING', value: 'hello' });
+    expect(
+      env
+        .filter(({ name }) => name.startsWith('AGENTPOOL_'))
+        .map(({ name, value }) => [name, value]),
+    ).toEqual([
+      ['AGENTPOOL_NAMESPACE', 'team'],
+      ['AGENTPOOL_POOL', 'main'],
+      ['AGENTPOOL_ROLE', 'shared'],
+      ['AGENTPOOL_REVISION', '0123456789'],
+      ['AGENTPOOL_MODULE', './agents.ts'],
+      ['AGENTPOOL_RUNTIME', undefined],
+      ['AGENTPOOL_POD_IP', undefined],
+    ]);
+    expect(containerOf(pod)?.envFrom).toEqual([{ secretRef: { name: 'more' } }]);
+  });
+
+  it('mounts the key of a ConfigMap as its module', () => {
+    const moduleFrom = { configMapRef: { name: 'agents', key: 'a.ts' } };
+    const asked = request({ runtime: { moduleFrom } });
+    const pod = podOf(asked, OWNER, 'default-image');
+    expect(asked.template.module.path).toBe('/etc/agentpool/module/a.ts');
+    expect(containerOf(pod)?.image).toBe('default-image');
+    expect(pod.spec?.volumes).toContainEqual({
+      name: 'agentpool-module',
+      configMap: { name: 'agents', items: [{ key: 'a.ts', path: 'a.ts' }] },
+    });
+  });
+
+  it('needs an image', () => {
+    expect(() => podOf(request({}), OWNER, 'default-image')).toThrow('spec.runtime.image');
+  });
+
+  it('is overlaid by the pool, then by the tier of its role', () => {
+    const input: AgentPoolSpecInput = {
+      runtime: {
+        podTemplate: {
+          metadata: { labels: { team: 'a' } },
+          spec: {
+            nodeSelector: { disk: 'ssd', zone: 'a' },
+            imagePullSecrets: [{ name: 'pull' }],
+            containers: [
+              { name: 'runtime', volumeMounts: [{ name: 'cache', mountPath: '/cache' }] },
+              { name: 'beside', image: 'proxy' },
+            ],
+            volumes: [{ name: 'cache', emptyDir: {} }],
+          },
+        },
+      },
+      tiers: {
+        hot: { podTemplate: { spec: { nodeSelector: { zone: 'hot' }, runtimeClassName: 'kata' } } },
+      },
+    };
+    const shared = podFor(input);
+    const dedicated = podFor(input, { role: 'dedicated' });
+    expect(shared.spec?.nodeSelector).toEqual({ disk: 'ssd', zone: 'a' });
+    expect(dedicated.spec?.nodeSelector).toEqual({ disk: 'ssd', zone: 'hot' });
+    expect(dedicated.spec?.runtimeClassName).toBe('kata');
+    expect(shared.metadata?.labels).toMatchObject({ team: 'a', 'agentpool.dev/pool': 'main' });
+    expect(shared.spec?.containers.map(({ name }) => name)).toEqual(['runtime', 'beside']);
+    const paths = containerOf(shared)?.volumeMounts?.map((mount) => mount.mountPath);
+    expect(paths).toEqual(['/etc/agentpool/runtime', '/run/agentpool', '/cache']);
+    expect(shared.spec?.volumes?.map(({ name }) => name)).toContain('agentpool-runtime');
+  });
+});
+
+describe('what a pool has besides', () => {
+  it('a Secret, readable again', () => {
+    const secret = runtimeSecret(OWNER, { key: 'sesame' });
+    expect(secret.metadata?.name).toBe('main-agentpool-runtime');
+    expect(textOf(secret, 'key')).toBe('sesame');
+    expect(textOf(secret, 'other')).toBeUndefined();
+  });
+
+  it.each([
+    [3, 1, 2],
+    [1, 1, 0],
+    [0, 1, 0],
+  ])('a budget: of %i runtimes %i may be away: %i stay', (wanted, away, stay) => {
+    const budget = disruptionBudget(OWNER, 'dedicated', wanted, away);
+    expect(budget.metadata?.name).toBe('main-dedicated');
+    expect(budget.spec).toMatchObject({
+      minAvailable: stay,
+      selector: {
+        matchLabels: { 'agentpool.dev/pool': 'main', 'agentpool.dev/role': 'dedicated' },
+      },
+    });
+  });
+
+  it('a policy that lets only our own processes reach the link', () => {
+    const { spec: policy } = networkPolicy(OWNER, 'agentpool-system');
+    const link = policy?.ingress?.filter((rule) => rule.ports?.some(({ port }) => port === 50_051));
+    expect(link).toHaveLength(1);
+    expect(link?.[0]?.from).toHaveLength(2);
+    expect(policy?.policyTypes).toEqual(['Ingress']);
+  });
+});

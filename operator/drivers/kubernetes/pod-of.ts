@@ -1,0 +1,226 @@
+/** The pod of a runtime, from what is asked for. Pure; what users lay over it comes last, and cannot reach what is fixed. */
+import type { AgentPoolSpec } from '../../../api/agent-pool.ts';
+import { API_VERSION, KIND } from '../../../api/agent-pool.ts';
+import { LABELS } from '../../../api/names.ts';
+import { OWN_VOLUME_PREFIX, RUNTIME_CONTAINER } from '../../../api/pod-template.ts';
+import type { PoolRef } from '../../../core/identifiers.ts';
+import type { Pod } from '../../../platform/kube/resources.ts';
+import type { RuntimeRequest } from '../../pool/driver.ts';
+import { type JsonObject, overlay } from './overlay.ts';
+
+/** The pool as an object of the API: the controller of its pods. */
+export interface PoolOwner extends PoolRef {
+  readonly uid: string;
+}
+
+export const PORTS = { link: 50_051, probes: 50_052, metrics: 9_464 } as const;
+
+/** What a dedicated runtime may use on top of its project's memory: Node, the link, the host thread. */
+export const DEDICATED_OVERHEAD_MB = 128;
+
+const RUNTIME_FOLDER = '/etc/agentpool/runtime';
+const MODULE_FOLDER = '/etc/agentpool/module';
+const WRITABLE_FOLDER = '/run/agentpool';
+const USER_ID = 65_532;
+/** On top of limits.taskTimeoutSeconds: time to commit and release. */
+const GRACE_SECONDS = 15;
+const PROBE_SECONDS = 10;
+
+export const RESOURCES_ANNOTATION = 'agentpool.dev/memory-mb';
+export const POOL_SECRET_SUFFIX = '-agentpool-runtime';
+
+/** Throws when no image is known; the message is for the author of the manifest. */
+export function podOf(request: RuntimeRequest, owner: PoolOwner, defaultImage?: string): Pod {
+  const { spec } = request.template;
+  const { podTemplate } = spec.runtime;
+  const tier = request.role === 'shared' ? spec.tiers.warm : spec.tiers.hot;
+  const pod = [podTemplate, tier.podTemplate].reduce<JsonObject>(
+    (under, over) => overlay(under, over as JsonObject),
+    basePod(request, owner, imageOf(spec, defaultImage)),
+  );
+  return pod as Pod;
+}
+
+function imageOf({ runtime }: AgentPoolSpec, defaultImage: string | undefined): string {
+  const image = runtime.image ?? (runtime.moduleFrom === undefined ? undefined : defaultImage);
+  if (image === undefined) throw new Error('spec.runtime.image is required in a cluster');
+  return image;
+}
+
+function basePod(request: RuntimeRequest, owner: PoolOwner, image: string): JsonObject {
+  const { name, role, template, resources } = request;
+  const { spec } = template;
+  const { memoryMb } = resources;
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name,
+      namespace: owner.namespace,
+      labels: labelsOf(request, owner),
+      annotations: memoryMb === undefined ? {} : { [RESOURCES_ANNOTATION]: String(memoryMb) },
+      ownerReferences: [ownerReference(owner)],
+    },
+    spec: {
+      restartPolicy: role === 'shared' ? 'Always' : 'Never',
+      terminationGracePeriodSeconds: spec.limits.taskTimeoutSeconds + GRACE_SECONDS,
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: USER_ID,
+        runAsGroup: USER_ID,
+        fsGroup: USER_ID,
+        seccompProfile: { type: 'RuntimeDefault' },
+      },
+      containers: [containerOf(request, owner, image)],
+      volumes: volumesOf(spec, owner),
+    },
+  };
+}
+
+export function ownerReference({ name, uid }: PoolOwner) {
+  return {
+    apiVersion: API_VERSION,
+    kind: KIND,
+    name,
+    uid,
+    controller: true,
+    blockOwnerDeletion: true,
+  };
+}
+
+/** Selects all runtimes of a pool, by role if it is said. */
+export function labelsOf(
+  { role, template }: Pick<RuntimeRequest, 'role' | 'template'>,
+  { name }: PoolRef,
+): JsonObject {
+  return {
+    [LABELS.pool]: name,
+    [LABELS.role]: role,
+    [LABELS.revision]: template.revision,
+    ...(role === 'dedicated' ? { [LABELS.tier]: 'HOT' } : {}),
+    'app.kubernetes.io/name': 'agentpool-runtime',
+    'app.kubernetes.io/instance': name,
+    'app.kubernetes.io/component': 'runtime',
+    'app.kubernetes.io/managed-by': 'agentpool-operator',
+  };
+}
+
+function containerOf(request: RuntimeRequest, owner: PoolOwner, image: string): JsonObject {
+  const { spec } = request.template;
+  const { imagePullPolicy } = spec.runtime;
+  const mount = (volume: string, mountPath: string, readOnly = true): JsonObject => ({
+    name: `${OWN_VOLUME_PREFIX}${volume}`,
+    mountPath,
+    ...(readOnly ? { readOnly } : {}),
+  });
+  return {
+    name: RUNTIME_CONTAINER,
+    image,
+    ...(imagePullPolicy === undefined ? {} : { imagePullPolicy }),
+    env: [...(spec.runtime.env as readonly JsonObject[]), ...ownVariables(request, owner)],
+    envFrom: spec.runtime.envFrom as readonly JsonObject[],
+    ports: [
+      { name: 'link', containerPort: PORTS.link, protocol: 'TCP' },
+      { name: 'probes', containerPort: PORTS.probes, protocol: 'TCP' },
+      { name: 'metrics', containerPort: PORTS.metrics, protocol: 'TCP' },
+    ],
+    resources: resourcesOf(request),
+    ...probesOf(spec),
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    },
+    terminationMessagePath: '/dev/termination-log',
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+    volumeMounts: [
+      mount('runtime', RUNTIME_FOLDER),
+      mount('work', WRITABLE_FOLDER, false),
+      ...(spec.runtime.moduleFrom === undefined ? [] : [mount('module', MODULE_FOLDER)]),
+    ],
+  };
+}
+
+/** What a runtime is told of itself; everything secret is in files. */
+function ownVariables(
+  { role, template }: RuntimeRequest,
+  { namespace, name }: PoolOwner,
+): readonly JsonObject[] {
+  const field = (fieldPath: string): JsonObject => ({
+    fieldRef: { apiVersion: 'v1', fieldPath },
+  });
+  return [
+    { name: 'AGENTPOOL_NAMESPACE', value: namespace },
+    { name: 'AGENTPOOL_POOL', value: name },
+    { name: 'AGENTPOOL_ROLE', value: role },
+    { name: 'AGENTPOOL_REVISION', value: template.revision },
+    { name: 'AGENTPOOL_MODULE', value: template.module.path },
+    { name: 'AGENTPOOL_RUNTIME', valueFrom: field('metadata.name') },
+    { name: 'AGENTPOOL_POD_IP', valueFrom: field('status.podIP') },
+  ];
+}
+
+/** Where a runtime finds its agent module: in the image, or the key of a ConfigMap. */
+export function modulePathOf({ runtime }: AgentPoolSpec): string {
+  const from = runtime.moduleFrom?.configMapRef;
+  return from === undefined ? runtime.agentModule : `${MODULE_FOLDER}/${from.key}`;
+}
+
+/** A dedicated runtime has its project's memory and the overhead, for sure: it asks for as much as it may use. */
+function resourcesOf({ role, template, resources }: RuntimeRequest): JsonObject {
+  const shared = template.spec.runtime.resources as JsonObject;
+  if (role === 'shared') return shared;
+  const { memoryMb } = resources;
+  if (memoryMb === undefined) return shared;
+  const memory = `${memoryMb + DEDICATED_OVERHEAD_MB}Mi`;
+  return overlay(shared, { requests: { memory }, limits: { memory } });
+}
+
+/** The kubelet asks in plain text on a port of its own, where nothing else answers. */
+function probesOf({ health }: AgentPoolSpec): JsonObject {
+  const grpc = (service: string): JsonObject => ({ grpc: { port: PORTS.probes, service } });
+  return {
+    // Bundling and importing a large module takes its time: nothing is restarted for that.
+    startupProbe: {
+      ...grpc('liveness'),
+      periodSeconds: 1,
+      timeoutSeconds: 2,
+      failureThreshold: health.initializeTimeoutSeconds + PROBE_SECONDS,
+    },
+    livenessProbe: {
+      ...grpc('liveness'),
+      periodSeconds: PROBE_SECONDS,
+      timeoutSeconds: 5,
+      failureThreshold: 3,
+    },
+    readinessProbe: {
+      ...grpc('readiness'),
+      periodSeconds: 5,
+      timeoutSeconds: 2,
+      failureThreshold: 2,
+    },
+  };
+}
+
+function volumesOf({ runtime }: AgentPoolSpec, { name }: PoolOwner): readonly JsonObject[] {
+  const from = runtime.moduleFrom?.configMapRef;
+  const module: JsonObject[] =
+    from === undefined
+      ? []
+      : [
+          {
+            name: `${OWN_VOLUME_PREFIX}module`,
+            configMap: { name: from.name, items: [{ key: from.key, path: from.key }] },
+          },
+        ];
+  return [
+    {
+      name: `${OWN_VOLUME_PREFIX}runtime`,
+      secret: { secretName: `${name}${POOL_SECRET_SUFFIX}`, defaultMode: 0o440 },
+    },
+    { name: `${OWN_VOLUME_PREFIX}work`, emptyDir: { sizeLimit: '256Mi' } },
+    ...module,
+  ];
+}
