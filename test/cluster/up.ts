@@ -24,7 +24,7 @@ else await up();
 async function up(): Promise<void> {
   await takeAway(folderNamed(name));
   const built = await tools();
-  const images = await imageArchive(built.pause);
+  const images = await imageArchive(built);
   const owned = namedFolder(name);
   if (owned === undefined) throw new Error(`another \`cluster:up\` of ${name} is under way`);
   const nodes = Number(values.nodes);

@@ -67,6 +67,18 @@ export async function pauseContext(pause: string): Promise<Context> {
   return { name, folder };
 }
 
+/** grpcurl as the command. */
+export async function clientContext(base: string, grpcurl: string): Promise<Context> {
+  const name = `client-${grpcurl.split('/').at(-2) ?? 'grpcurl'}`;
+  const folder = await cached(name, async (path) => {
+    mkdirSync(path);
+    copyFileSync(grpcurl, join(path, 'grpcurl'));
+    const text = `FROM ${base}\nCOPY grpcurl /usr/local/bin/grpcurl\nUSER 65532:65532\nENTRYPOINT ["grpcurl"]\n`;
+    writeFileSync(join(path, 'Dockerfile'), text);
+  });
+  return { name, folder };
+}
+
 async function copyWithLibraries(program: string, root: string): Promise<void> {
   const linked = await run('ldd', [program]);
   const libraries = [...linked.matchAll(/=> (\/\S+)/g)].map((match) => match[1] ?? '');

@@ -5,7 +5,15 @@ import { join } from 'node:path';
 import { run } from '../process/run.ts';
 import { PAUSE_IMAGE } from '../machine/node-files.ts';
 import { CACHE, cached } from '../tools/cache.ts';
-import { type Context, REPOSITORY, baseContext, pauseContext, redisContext } from './base-image.ts';
+import type { Tools } from '../tools/tools.ts';
+import {
+  type Context,
+  REPOSITORY,
+  baseContext,
+  clientContext,
+  pauseContext,
+  redisContext,
+} from './base-image.ts';
 import { type Docker, withDocker } from './docker.ts';
 
 const REGISTRY = 'test.local';
@@ -22,8 +30,21 @@ export const IMAGES = {
   base: `${REGISTRY}/base:1`,
   /** redis-server (`--sentinel`, too) and redis-cli. */
   redis: `${REGISTRY}/redis:1`,
+  /** grpcurl, to call from inside of the cluster. */
+  client: `${REGISTRY}/client:1`,
   pause: PAUSE_IMAGE,
 } as const;
+
+const { version } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as {
+  readonly version: string;
+};
+
+/** The names that the chart and the samples use by default: with them documents run as they are written. */
+const PUBLIC_NAMES: readonly (readonly [image: string, name: string])[] = [
+  [IMAGES.agentpool, `agentpool:${version}`],
+  [IMAGES.agent, `agentpool-agent:${version}`],
+  [IMAGES.redis, 'redis:7.4-bookworm'],
+];
 
 /** What the product's Dockerfiles copy, and they themselves. */
 const SOURCES = [
@@ -37,23 +58,27 @@ const ARCHIVES_KEPT = 3;
 const BUILD_WITHIN_MS = 5 * 60_000;
 
 /** The path of an archive by `docker save`. */
-export async function imageArchive(pause: string): Promise<string> {
+export async function imageArchive({ pause, grpcurl }: Tools): Promise<string> {
   // Another run of the tests may build as well; both write the same.
   await run('npm', ['run', '--silent', 'build'], { cwd: REPOSITORY, withinMs: BUILD_WITHIN_MS });
   const base = await baseContext();
   const redis = await redisContext(IMAGES.base);
   const init = await pauseContext(pause);
-  const contexts = [base, redis, init];
+  const client = await clientContext(IMAGES.base, grpcurl);
+  const contexts = [base, redis, init, client];
   const archive = await cached(`images-${hashOf(contexts)}.tar`, (path) =>
     withDocker(pause, async (docker) => {
       await docker.run(['image', 'prune', '--force']);
       await build(docker, base, IMAGES.base);
       await build(docker, redis, IMAGES.redis);
       await build(docker, init, IMAGES.pause);
+      await build(docker, client, IMAGES.client);
       const options = ['--registry', REGISTRY, '--tag', '1', '--base', IMAGES.base];
       await docker.runCommand(process.execPath, ['build/image.ts', ...options], REPOSITORY);
       await docker.run(['tag', IMAGES.agent, IMAGES.agentUpdate]);
-      await docker.run(['save', '--output', path, ...Object.values(IMAGES)]);
+      for (const names of PUBLIC_NAMES) await docker.run(['tag', ...names]);
+      const names = [...Object.values(IMAGES), ...PUBLIC_NAMES.map(([, name]) => name)];
+      await docker.run(['save', '--output', path, ...names]);
     }),
   );
   forgetOldArchives();

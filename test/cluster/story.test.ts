@@ -1,0 +1,181 @@
+/** A platform engineer's day: the quick start of docs/kubernetes.md, command by command, and what kubectl and callers see after each. */
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { until } from '../e2e/until.ts';
+import { commandsOf } from './document.ts';
+import { IMAGES } from './images/images.ts';
+import { REPOSITORY } from './images/base-image.ts';
+import { ownedFolder } from './process/folder.ts';
+import { type Ran, run } from './process/run.ts';
+import { takeAway } from './process/take-away.ts';
+import { testCluster } from './test-cluster.ts';
+import { runInPod } from './test-pods.ts';
+
+const cluster = testCluster();
+const { kubectl } = cluster;
+const steps = commandsOf(join(REPOSITORY, 'docs/kubernetes.md'));
+const { folder, watchdog } = ownedFolder();
+const bin = join(folder, 'bin');
+const POOL = ['agentpool', 'getting-started'] as const;
+
+/** This cluster has no volumes, and two cores for everything. */
+const VALUES = `
+redis: { bundled: { persistence: { enabled: false }, resources: { requests: { cpu: 50m } } } }
+gateway: { resources: { requests: { cpu: 50m } } }
+operator: { resources: { requests: { cpu: 20m } } }
+`;
+
+beforeAll(() => {
+  mkdirSync(bin);
+  symlinkSync(cluster.tools.kubectl, join(bin, 'kubectl'));
+  symlinkSync(cluster.tools.helm, join(bin, 'helm'));
+  const plugin = join(REPOSITORY, 'cli/kubectl-agentpool.js');
+  writeFileSync(
+    join(bin, 'kubectl-agentpool'),
+    `#!/bin/sh\nexec ${process.execPath} ${plugin} "$@"\n`,
+    {
+      mode: 0o755,
+    },
+  );
+  writeFileSync(join(folder, 'values.yaml'), VALUES);
+});
+
+afterAll(async () => {
+  await kubectl.attempt(['delete', 'agentpool', '--all', '--all-namespaces', '--wait=false']);
+  await cluster.helm(['uninstall', 'agentpool', '-n', 'agentpool', '--ignore-not-found', '--wait']);
+  await kubectl.attempt(['delete', 'crd', 'agentpools.agentpool.dev', '--timeout=60s']);
+  await kubectl.run(['delete', 'namespace', 'agentpool', '--ignore-not-found']);
+  await takeAway(folder);
+  watchdog.dismiss();
+}, 240_000);
+
+/** Runs the commands of a step as they stand in the document; what they said, one after the other. */
+async function follow(heading: string): Promise<string> {
+  const commands = steps.get(heading) ?? [];
+  expect(commands).not.toEqual([]);
+  const said: string[] = [];
+  for (const command of commands) said.push(await shell(command));
+  return said.join('\n');
+}
+
+function shell(command: string): Promise<string> {
+  const isInstall = command.startsWith('helm install');
+  const line = isInstall ? `${command} --values ${join(folder, 'values.yaml')}` : command;
+  return run('sh', ['-c', line], {
+    cwd: REPOSITORY,
+    withinMs: 240_000,
+    env: {
+      KUBECONFIG: cluster.kubeconfig,
+      PATH: `${bin}:${process.env['PATH'] ?? ''}`,
+    },
+  });
+}
+
+async function adminToken(): Promise<string> {
+  const secret = await kubectl.get('secret', 'agentpool-tokens', 'agentpool');
+  const { 'admin-token': token = '' } = secret['data'] as Readonly<Record<string, string>>;
+  return Buffer.from(token, 'base64').toString();
+}
+
+/** As a service in the cluster would: gRPC by the Service's name. */
+async function callFromPod(project: string, input: string): Promise<Ran> {
+  const request = {
+    pool: 'getting-started',
+    tenant: 'acme',
+    project,
+    agent: 'counter',
+    text: input,
+  };
+  const token = await adminToken();
+  return runInPod(
+    kubectl,
+    ['default', IMAGES.client],
+    [
+      'grpcurl',
+      ...['-plaintext', '-H', `authorization: Bearer ${token}`, '-d', JSON.stringify(request)],
+      'agentpool-gateway.agentpool.svc:9090',
+      'agentpool.v1.AgentPoolService/Execute',
+    ],
+  );
+}
+
+const runtimePods = () => kubectl.list('pods', 'default', 'agentpool.dev/pool=getting-started');
+const role = (name: string) => (pod: { metadata: { labels?: Readonly<Record<string, string>> } }) =>
+  pod.metadata.labels?.['agentpool.dev/role'] === name;
+
+it('1. installs', async () => {
+  await follow('1. Install');
+  const { status } = await kubectl.get('deployment', 'agentpool-gateway', 'agentpool');
+  expect(status).toMatchObject({ readyReplicas: 2 });
+}, 240_000);
+
+it('2. makes a pool whose pods are restricted and have no token', async () => {
+  const said = await follow('2. A pool');
+  expect(said).toMatch(/getting-started +True +1 +1 +\d+ +\d+ +AllReady/);
+  const pods = await runtimePods();
+  expect(pods.length).toBeGreaterThan(0);
+  for (const { spec } of pods)
+    expect(spec).toMatchObject({
+      automountServiceAccountToken: false,
+      securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+      containers: [
+        {
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ['ALL'] },
+          },
+        },
+      ],
+    });
+}, 180_000);
+
+it('3. is called, by kubectl and over gRPC from a pod', async () => {
+  expect(await follow('3. Call it')).toContain('website');
+  const { stdout, stderr } = await callFromPod('website', 'again');
+  expect(`${stdout}${stderr}`).toMatch(/"count": *2|count.*2/);
+}, 120_000);
+
+it('4. gives a project a pod of its own', async () => {
+  await follow('4. Tiers');
+  await until('the project is served by its own pod', async () => {
+    const { stdout } = await callFromPod('website', 'hot');
+    return stdout.includes('HOT');
+  });
+  const pods = (await runtimePods()).filter(role('dedicated'));
+  expect(
+    pods.some(({ metadata }) => metadata.labels?.['agentpool.dev/project'] !== undefined),
+  ).toBe(true);
+}, 120_000);
+
+it('5. scales', async () => {
+  await follow('5. Scale');
+  expect((await runtimePods()).filter(role('shared')).length).toBe(2);
+}, 120_000);
+
+it('6. changes, and tells the story in events', async () => {
+  const before = await kubectl.get(...POOL);
+  const said = await follow('6. Change');
+  const after = await kubectl.get(...POOL);
+  const revision = ({ status }: typeof after): unknown =>
+    (status as { readonly currentRevision?: string }).currentRevision;
+  expect(revision(after)).not.toBe(revision(before));
+  expect(said).toMatch(/RolloutStarted[\s\S]*RolloutCompleted/);
+  const { stdout } = await callFromPod('website', 'after');
+  expect(stdout).toContain('count');
+}, 240_000);
+
+it('7. stops and goes on with what it knew', async () => {
+  await follow('7. Stop and go');
+  const { stdout } = await callFromPod('website', 'back');
+  expect(Number(/"count": *(\d+)/.exec(stdout)?.[1] ?? 0)).toBeGreaterThan(3);
+}, 240_000);
+
+it('8. goes, and leaves the resource only', async () => {
+  await follow('8. Delete');
+  expect(await runtimePods()).toEqual([]);
+  const left = await kubectl.list('secrets,poddisruptionbudgets,networkpolicies', 'default');
+  expect(left.filter(({ metadata }) => metadata.name.startsWith('getting-started'))).toEqual([]);
+  expect(await kubectl.find('crd', 'agentpools.agentpool.dev')).toBeDefined();
+}, 240_000);
