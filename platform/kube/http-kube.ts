@@ -137,7 +137,20 @@ export class HttpKube implements Kube {
     object: T,
     options: ApplyOptions = {},
   ): Promise<Stored<T>> {
-    return this.#apply(resource, object, '/status', options);
+    const { name = '', namespace, uid } = object.metadata ?? {};
+    const identity = {
+      name,
+      ...(namespace !== undefined && { namespace }),
+      ...(uid !== undefined && { uid }),
+    };
+    // With labels in it the status of a pod would change these too.
+    const { status } = object as KubeObject & { readonly status?: unknown };
+    return this.#apply(
+      resource,
+      { metadata: identity, status } as KubeObject as T,
+      '/status',
+      options,
+    );
   }
 
   patch<T extends KubeObject>(

@@ -56,6 +56,9 @@ function reasonOf({ status, isWrite }: Refusal, body: StatusBody | undefined): K
   if (status === 404 && body === undefined) return 'KindNotFound';
   if (status === 409 && body?.reason === 'AlreadyExists') return 'AlreadyExists';
   if (status === 403 && (body?.message ?? '').includes('exceeded quota')) return 'QuotaExceeded';
+  // A uid in a patch or an apply is a precondition; on another incarnation the API server calls it an immutable field.
+  if (status === 422 && fieldsOf(body).some(({ field }) => field === 'metadata.uid'))
+    return 'Conflict';
   if (status < 500) return REASONS[status] ?? 'Refused';
   // Only the API server's own "not now" is certain: 500 and 504 can come after the write has reached etcd.
   const isCertain = status === 503 && body?.reason === 'ServiceUnavailable';

@@ -11,6 +11,10 @@ describeKube('the fake API server', async () => {
     kube,
     other: cluster.connect('kubectl'),
     namespace: 'default',
+    tooOld: async () => {
+      cluster.compact();
+      return '1';
+    },
     token: { text: 'good', username: 'system:serviceaccount:default:caller' },
   };
 });

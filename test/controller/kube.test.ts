@@ -30,5 +30,10 @@ describeKube('a real API server', async () => {
   const [kube, other] = clients;
   if (kube === undefined || other === undefined) throw new Error('there are two clients');
   const username = `system:serviceaccount:${namespace}:caller`;
-  return { kube, other, namespace, token: { text: text.trim(), username } };
+  const tooOld = async (): Promise<string> => {
+    await api.kill();
+    await api.startAgain();
+    return '1';
+  };
+  return { kube, tooOld, other, namespace, token: { text: text.trim(), username } };
 });

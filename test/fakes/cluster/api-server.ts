@@ -159,19 +159,14 @@ export class FakeApiServer {
     const graceSeconds = graceOf(resource, live, options);
     const isHeld = graceSeconds > 0 || (live.metadata.finalizers ?? []).length > 0;
     if (!isHeld) {
+      // Watches see a pod's end in two steps, also where nothing holds it.
+      if (kindOf(resource) === '/pods') this.#markDeleted(resource, live, 0);
       this.remove(resource, live);
       return;
     }
     const before = live.metadata.deletionGracePeriodSeconds;
     if (live.metadata.deletionTimestamp !== undefined && (before ?? 0) <= graceSeconds) return;
-    this.#written(resource, {
-      ...live,
-      metadata: {
-        ...live.metadata,
-        deletionTimestamp: this.#time(graceSeconds * 1_000),
-        deletionGracePeriodSeconds: graceSeconds,
-      },
-    });
+    this.#markDeleted(resource, live, graceSeconds);
   }
 
   /** Takes it away for good: what the kubelet does when a pod has ended, and the API server when nothing holds an object. */
@@ -190,6 +185,12 @@ export class FakeApiServer {
   writeSpec(resource: AnyResource, ref: ObjectRef, change: Json): void {
     const live = this.get(resource, ref);
     this.#written(resource, { ...live, spec: mergePatched(live['spec'], change) });
+  }
+
+  #markDeleted(resource: AnyResource, live: AnyObject, graceSeconds: number): void {
+    const deletionTimestamp = this.#time(graceSeconds * 1_000);
+    const deletion = { deletionTimestamp, deletionGracePeriodSeconds: graceSeconds };
+    this.#written(resource, { ...live, metadata: { ...live.metadata, ...deletion } });
   }
 
   #replace(
