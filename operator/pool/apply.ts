@@ -50,7 +50,7 @@ async function act(action: Action, run: PoolRun, hands: Hands, signal: AbortSign
       log.info('runtime is drained', { runtime: action.name, detail: { why: action.why } });
       run.orders.drain(action.name);
       try {
-        await driver.drain(action.name, action.withinMs);
+        await driver.drain({ pool: run.key, name: action.name }, action.withinMs);
       } catch (error) {
         run.orders.refuseDrain(action.name);
         throw error;
@@ -59,7 +59,7 @@ async function act(action: Action, run: PoolRun, hands: Hands, signal: AbortSign
     case 'remove':
       // First the store: whoever needs the dead runtime's projects can claim them at once.
       await Promise.allSettled(action.incarnations.map((one) => store.deregister(one)));
-      await driver.remove(action.name);
+      await driver.remove({ pool: run.key, name: action.name });
       run.orders.remove(action.name, clock.nowMs());
       return;
   }
@@ -111,10 +111,10 @@ async function bind(
   log.info('standby is bound', { runtime: name, instance_id: project });
   run.orders.bind(name, { project, sinceMs: clock.nowMs() });
   try {
-    await driver.bind(name, { project, id: random.id() }, signal);
+    await driver.bind({ pool: run.key, name }, { project, id: random.id() }, signal);
   } catch (error) {
     // Whether it took the project is unknown, and it serves nobody yet: another one is cheaper than finding out.
-    await driver.remove(name);
+    await driver.remove({ pool: run.key, name });
     run.orders.remove(name, clock.nowMs());
     throw error;
   }

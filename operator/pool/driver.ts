@@ -7,8 +7,13 @@ import type { Role } from '../../api/names.ts';
 import type { PoolKey, ProjectKey } from '../../core/identifiers.ts';
 import type { ModuleArtifact } from './wanted-pool.ts';
 
-/** Unique for ever; a lower case DNS label of at most 63 characters. */
+/** A lower case DNS label of at most 63 characters; no two runtimes of a pool have the same at one time. */
 export type RuntimeName = string;
+
+export interface RuntimeRef {
+  readonly pool: PoolKey;
+  readonly name: RuntimeName;
+}
 
 /** What a runtime as a whole may use; a standby only serves projects of an equal class. */
 export interface ResourceClass {
@@ -90,6 +95,9 @@ export interface DrivenRuntime {
   readonly phase: RuntimePhase;
 }
 
+/** How many runtimes of each role a pool should have. */
+export type PoolNeeds = Readonly<Record<Role, number>> & { readonly spec: AgentPoolSpec };
+
 export interface Driver {
   readonly kind: string;
   /** What of the spec it enforces itself; `describe` tells what is missing. */
@@ -101,14 +109,19 @@ export interface Driver {
   create(request: RuntimeRequest, signal: AbortSignal): Promise<void>;
   /** Gives a standby its one project, for life. The same project and id again are answered like the first time. */
   bind(
-    name: RuntimeName,
+    runtime: RuntimeRef,
     binding: { readonly project: ProjectKey; readonly id: string },
     signal: AbortSignal,
   ): Promise<void>;
   /** Asks it to finish what it does, release what it owns and end; after `withinMs` it is ended. Does not wait for that. */
-  drain(name: RuntimeName, withinMs: number): Promise<void>;
+  drain(runtime: RuntimeRef, withinMs: number): Promise<void>;
   /** Ends it now if it still runs, and forgets it once it is gone. Unknown names are fine. */
-  remove(name: RuntimeName): Promise<void>;
+  remove(runtime: RuntimeRef): Promise<void>;
+  /**
+   * Brings what the pool has besides its runtimes to what is wanted: before each create, and whenever the needs may have changed.
+   * Left out: there is nothing of the kind.
+   */
+  prepare?(pool: PoolKey, needs: PoolNeeds, signal: AbortSignal): Promise<void>;
   list(pool: PoolKey): Promise<readonly DrivenRuntime[]>;
   /** Pools that have runtimes. */
   listPools(): Promise<readonly PoolKey[]>;

@@ -164,7 +164,7 @@ export class PoolReconciler {
   /** A record of an earlier run that no manifest names now; its projects stay. */
   async #forgetRecord(key: PoolKey): Promise<Outcome> {
     const { store, driver } = this.#options;
-    for (const { name } of await driver.list(key)) await driver.remove(name);
+    for (const { name } of await driver.list(key)) await driver.remove({ pool: key, name });
     const isKnown = (await store.listPools()).some((record) => record.key === key);
     if (isKnown) await store.deletePool(key);
     return { type: 'done' };

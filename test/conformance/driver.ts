@@ -22,6 +22,7 @@ export interface DriverFixture {
 }
 
 const POOL = 'default~assistants';
+const at = (name: string) => ({ pool: POOL, name });
 const NEVER = new AbortController().signal;
 
 export function describeDriver(title: string, make: () => Promise<DriverFixture>): void {
@@ -110,7 +111,7 @@ export function describeDriver(title: string, make: () => Promise<DriverFixture>
         reason: 'Crashed',
         message: expect.stringContaining('SIGKILL'),
       });
-      await driver.remove('pool-a1');
+      await driver.remove(at('pool-a1'));
       expect(await one('pool-a1')).toBeUndefined();
     });
 
@@ -132,7 +133,7 @@ export function describeDriver(title: string, make: () => Promise<DriverFixture>
     it('drains one: it is ending, then ended as ordered', async () => {
       await create('pool-a1');
       await fixture.listening('pool-a1');
-      await driver.drain('pool-a1', 20_000);
+      await driver.drain(at('pool-a1'), 20_000);
       expect((await one('pool-a1'))?.phase.at).toBe('ending');
       await reaches('pool-a1', 'exited');
       expect((await one('pool-a1'))?.phase).toMatchObject({ reason: 'Ordered' });
@@ -142,14 +143,14 @@ export function describeDriver(title: string, make: () => Promise<DriverFixture>
     it('ends one that does not drain in time', async () => {
       await create('pool-a1', 'stubborn');
       await fixture.listening('pool-a1');
-      await driver.drain('pool-a1', 200);
+      await driver.drain(at('pool-a1'), 200);
       await reaches('pool-a1', 'exited');
       expect(fixture.isAlive('pool-a1')).toBe(false);
     });
 
     it('removes one that runs: nothing of it is left', async () => {
       await create('pool-a1');
-      await driver.remove('pool-a1');
+      await driver.remove(at('pool-a1'));
       await fixture.until(async () => (await one('pool-a1')) === undefined);
       expect(fixture.isAlive('pool-a1')).toBe(false);
     });
@@ -158,7 +159,7 @@ export function describeDriver(title: string, make: () => Promise<DriverFixture>
       await create('pool-a1');
       await fixture.listening('pool-a1');
       await fixture.freeze('pool-a1');
-      await driver.remove('pool-a1');
+      await driver.remove(at('pool-a1'));
       await fixture.until(async () => (await one('pool-a1')) === undefined);
       expect(fixture.isAlive('pool-a1')).toBe(false);
     });
@@ -174,21 +175,21 @@ export function describeDriver(title: string, make: () => Promise<DriverFixture>
       await create('pool-a1');
       await fixture.listening('pool-a1');
       const project = `${POOL}~acme~website`;
-      await driver.bind('pool-a1', { project, id: 'first' }, NEVER);
+      await driver.bind(at('pool-a1'), { project, id: 'first' }, NEVER);
       expect((await one('pool-a1'))?.binding?.project).toBe(project);
-      await driver.bind('pool-a1', { project, id: 'first' }, NEVER);
+      await driver.bind(at('pool-a1'), { project, id: 'first' }, NEVER);
       await expect(
-        driver.bind('pool-a1', { project: `${POOL}~acme~shop`, id: 'second' }, NEVER),
+        driver.bind(at('pool-a1'), { project: `${POOL}~acme~shop`, id: 'second' }, NEVER),
       ).rejects.toThrow();
       expect((await one('pool-a1'))?.binding?.project).toBe(project);
     });
 
     it('does not know what it did not make', async () => {
       await expect(
-        driver.bind('pool-zz', { project: `${POOL}~a~b`, id: 'x' }, NEVER),
+        driver.bind(at('pool-zz'), { project: `${POOL}~a~b`, id: 'x' }, NEVER),
       ).rejects.toThrow();
-      await driver.drain('pool-zz', 10);
-      await driver.remove('pool-zz');
+      await driver.drain(at('pool-zz'), 10);
+      await driver.remove(at('pool-zz'));
       expect(await driver.list(POOL)).toEqual([]);
     });
   });

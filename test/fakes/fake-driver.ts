@@ -1,5 +1,10 @@
 /** A driver without processes that can be slow, fail and lie: late creates, stale lists, lost events, refused calls. */
-import type { Driver, DrivenRuntime, RuntimeRequest } from '../../operator/pool/driver.ts';
+import type {
+  Driver,
+  DrivenRuntime,
+  RuntimeRef,
+  RuntimeRequest,
+} from '../../operator/pool/driver.ts';
 import type { PoolKey } from '../../core/identifiers.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Store } from '../../platform/store/store.ts';
@@ -95,7 +100,7 @@ export class FakeDriver implements Driver {
     this.onCreate?.(request);
   }
 
-  async bind(name: string, binding: { readonly project: string }): Promise<void> {
+  async bind({ name }: RuntimeRef, binding: { readonly project: string }): Promise<void> {
     const runtime = this.runtime(name);
     runtime.bind(binding.project);
     this.#changed(runtime.request.pool);
@@ -105,13 +110,13 @@ export class FakeDriver implements Driver {
     }
   }
 
-  async drain(name: string, withinMs: number): Promise<void> {
+  async drain({ name }: RuntimeRef, withinMs: number): Promise<void> {
     const runtime = this.#runtimes.get(name);
     runtime?.drain(withinMs);
     if (runtime !== undefined) this.#changed(runtime.request.pool);
   }
 
-  async remove(name: string): Promise<void> {
+  async remove({ name }: RuntimeRef): Promise<void> {
     const runtime = this.#runtimes.get(name);
     runtime?.exit('Ordered', 'was ended by SIGKILL');
     this.#runtimes.delete(name);

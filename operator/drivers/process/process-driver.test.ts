@@ -92,7 +92,9 @@ describe('the process driver', () => {
       await fixture.listening('pool-a1');
       const pid = Number(/"sleeper":(\d+)/.exec(textOf('pool-a1'))?.[1]);
       expect(identityOf(pid)).toBeDefined();
-      await (how === 'remove' ? fixture.driver.remove('pool-a1') : fixture.kill('pool-a1'));
+      await (how === 'remove'
+        ? fixture.driver.remove({ pool: 'default~assistants', name: 'pool-a1' })
+        : fixture.kill('pool-a1'));
       await fixture.until(async () => identityOf(pid) === undefined);
     },
   );

@@ -5,7 +5,13 @@ import type { PoolKey } from '../../../core/identifiers.ts';
 import type { Clock } from '../../../platform/clock.ts';
 import type { ControlTarget, RuntimeControl } from '../../../platform/link/grpc-runtime-control.ts';
 import type { Log } from '../../../platform/log.ts';
-import type { Driver, DrivenRuntime, RuntimeName, RuntimeRequest } from '../../pool/driver.ts';
+import type {
+  Driver,
+  DrivenRuntime,
+  RuntimeName,
+  RuntimeRef,
+  RuntimeRequest,
+} from '../../pool/driver.ts';
 import { childEnvironment } from './child-environment.ts';
 import { launchLine, type RuntimeAccess } from './launch.ts';
 import type { LivenessLimits } from './liveness.ts';
@@ -103,7 +109,7 @@ class ChildProcesses implements ProcessDriver {
   }
 
   async bind(
-    name: RuntimeName,
+    { name }: RuntimeRef,
     binding: { readonly project: string; readonly id: string },
   ): Promise<void> {
     const runtime = this.#runtimes.get(name);
@@ -111,11 +117,11 @@ class ChildProcesses implements ProcessDriver {
     await runtime.bind(binding.project, binding.id, BIND_TIMEOUT_MS);
   }
 
-  async drain(name: RuntimeName, withinMs: number): Promise<void> {
+  async drain({ name }: RuntimeRef, withinMs: number): Promise<void> {
     this.#runtimes.get(name)?.drain(withinMs);
   }
 
-  async remove(name: RuntimeName): Promise<void> {
+  async remove({ name }: RuntimeRef): Promise<void> {
     this.#runtimes.get(name)?.remove();
   }
 
