@@ -17,7 +17,12 @@ const LAUNCH = {
 
 describe('a launch configuration', () => {
   it('is read as it was written', () => {
-    expect(parseLaunch(JSON.stringify(LAUNCH))).toEqual(LAUNCH);
+    expect(parseLaunch(JSON.stringify(LAUNCH))).toEqual({
+      ...LAUNCH,
+      name: LAUNCH.incarnation,
+      listen: { type: 'socket', address: LAUNCH.listen },
+      store: { type: 'socket', ...LAUNCH.store },
+    });
     expect(parseLaunch(JSON.stringify({ ...LAUNCH, workerPath: '/w.mjs' })).workerPath).toBe(
       '/w.mjs',
     );

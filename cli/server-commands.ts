@@ -1,6 +1,7 @@
 /** The commands that serve: their options and help. What they start is imported when they run. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { LOG_LEVELS } from '../platform/log.ts';
+import type { PodRuntimeOptions } from './cluster/runtime.ts';
 import { FORMATS } from './output/print.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -99,12 +100,28 @@ function addRuntime(program: Command, terminal: Terminal): void {
   program
     .command('runtime')
     .description(
-      'one runtime; a driver starts it and gives its launch configuration on standard input',
+      'one runtime; a driver starts it: as a child, with its launch configuration on standard input, or in a pod (AGENTPOOL_RUNTIME is set)',
     )
-    .action(async () => {
+    .addOption(
+      inPod('--secret <folder>', "the Secret of the pool's runtimes", '/etc/agentpool/runtime'),
+    )
+    .addOption(inPod('--work <folder>', 'the only folder that is written', '/run/agentpool'))
+    .addOption(inPod('--last-words <file>', 'why it cannot start', '/dev/termination-log'))
+    .addOption(inPod('--port <port>', 'for gateways and peers', 50_051).argParser(port))
+    .addOption(inPod('--probe-port <port>', 'for the kubelet', 50_052).argParser(port))
+    .addOption(inPod('--metrics-port <port>', 'for Prometheus', 9_464).argParser(port))
+    .action(async (options: PodRuntimeOptions) => {
+      if (terminal.environment['AGENTPOOL_RUNTIME'] !== undefined) {
+        const { podRuntime } = await import('./cluster/runtime.ts');
+        return podRuntime(terminal, options);
+      }
       const { runtime } = await import('./standalone/runtime.ts');
-      await runtime(terminal);
+      return runtime(terminal);
     });
+}
+
+function inPod(flags: string, description: string, value: string | number): Option {
+  return new Option(flags, `in a pod: ${description}`).default(value);
 }
 
 function addConfig(program: Command, terminal: Terminal): void {

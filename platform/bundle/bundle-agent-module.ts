@@ -15,6 +15,8 @@ export interface AgentModuleRequest {
   readonly module: string;
   /** Absolute folder: of the manifest. */
   readonly from: string;
+  /** Absolute path of a node_modules that is searched last, for modules that lie elsewhere. */
+  readonly packages?: string;
   /** Absolute folder for the bundle; made when missing. */
   readonly outFolder: string;
 }
@@ -51,8 +53,9 @@ export async function bundleAgentModule(request: AgentModuleRequest): Promise<Ag
   return { digest, file, inputs: inputs.filter((path) => existsSync(path)) };
 }
 
-function optionsOf({ module, from, outFolder }: AgentModuleRequest): BuildOptions {
+function optionsOf({ module, from, outFolder, packages }: AgentModuleRequest): BuildOptions {
   return {
+    ...(packages === undefined ? {} : { nodePaths: [packages] }),
     absWorkingDir: from,
     entryPoints: { agents: entryOf(module, from) },
     outdir: outFolder,

@@ -1,0 +1,51 @@
+/** What the files of a mounted Secret say of the Redis store: where it is, who we are there, how it is used. Reads no files. */
+import type { RedisStoreOptions, RedisTls } from './redis-options.ts';
+
+/** Names of the files; in the Secret of a pool's runtimes each has `store-` before it. */
+export const STORE_FILES = {
+  required: ['url'],
+  optional: ['username', 'password', 'ca.crt', 'tls.crt', 'tls.key', 'key-prefix', 'min-replicas'],
+} as const;
+
+export type StoreFile =
+  (typeof STORE_FILES.required)[number] | (typeof STORE_FILES.optional)[number];
+export type RedisPlace = Pick<RedisStoreOptions, 'access' | 'keyPrefix' | 'minReplicas'>;
+
+const REPLICAS_MAX = 10;
+
+/** Throws with one sentence; no name or password gets into it. */
+export function redisPlaceOf(textOf: (file: StoreFile) => string | undefined): RedisPlace {
+  const url = textOf('url');
+  if (url === undefined) throw new Error('url is missing');
+  const tls = given<keyof RedisTls>([
+    ['ca', textOf('ca.crt')],
+    ['cert', textOf('tls.crt')],
+    ['key', textOf('tls.key')],
+  ]);
+  const minReplicas = textOf('min-replicas');
+  return {
+    access: {
+      url,
+      ...given([
+        ['username', textOf('username')],
+        ['password', textOf('password')],
+      ]),
+      ...(Object.keys(tls).length === 0 ? {} : { tls }),
+    },
+    ...given([['keyPrefix', textOf('key-prefix')]]),
+    ...(minReplicas === undefined ? {} : { minReplicas: replicasOf(minReplicas) }),
+  };
+}
+
+function given<Name extends string>(
+  fields: readonly (readonly [Name, string | undefined])[],
+): Partial<Record<Name, string>> {
+  return Object.fromEntries(fields.filter(([, text]) => text !== undefined)) as Partial<
+    Record<Name, string>
+  >;
+}
+
+function replicasOf(text: string): number {
+  if (/^\d{1,2}$/.test(text) && Number(text) <= REPLICAS_MAX) return Number(text);
+  throw new Error(`min-replicas must be a number from 0 to ${REPLICAS_MAX}`);
+}
