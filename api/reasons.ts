@@ -167,6 +167,10 @@ export const EVENT_REASONS = {
   ),
   Recovered: normal('A pool or runtime that had failed serves again.'),
   AgentModuleInvalid: sameAs('AgentModuleInvalid'),
+  ManifestInvalid: warning(
+    'The manifest was changed to something that cannot be applied; the pool stays as it was before.',
+    'Correct the manifest at the place that the message names; it is read again when the file changes.',
+  ),
   RuntimeCrashLooping: sameAs('RuntimeCrashLooping'),
   ImagePullFailed: sameAs('ImagePullFailed'),
   Unschedulable: sameAs('Unschedulable'),

@@ -21,8 +21,6 @@ export interface PoolLimits {
   readonly crashLoopFailures: number;
   /** How often to look whether a demoted project has been released. */
   readonly demotionPollMs: number;
-  /** How often to look for new or idle HOT projects where nothing tells of them. */
-  readonly hotPollMs: number;
   /** How often to look though nothing happened: whatever a lost event left undone. */
   readonly resyncMs: number;
   /** Projects read per pass to find those that tiers.default makes HOT. */
@@ -43,7 +41,6 @@ export const POOL_LIMITS: PoolLimits = Object.freeze({
   moduleRetryMinMs: 10_000,
   crashLoopFailures: 3,
   demotionPollMs: 250,
-  hotPollMs: 2_000,
   resyncMs: 30_000,
   projectsScannedMax: 10_000,
   countsWriteIntervalMs: 5_000,

@@ -4,6 +4,7 @@ import type { PoolEvent } from '../../api/pool-report.ts';
 import type { PoolKey, PoolRef } from '../../core/identifiers.ts';
 import type { PoolRecord } from '../../platform/store/store.ts';
 import { Expectations } from '../engine/expectations.ts';
+import type { Broken } from './broken.ts';
 import type { RuntimeName, RuntimeTemplate } from './driver.ts';
 import { type Memory, NO_MEMORY } from './memory.ts';
 import type { Observed } from './observed.ts';
@@ -22,6 +23,8 @@ export interface PoolRun {
   generation: number;
   observed: Observed | undefined;
   status: AgentPoolStatus | undefined;
+  /** What was wrong with module and manifest in the last pass. */
+  broken: Broken;
   events: readonly PoolEvent[];
   /** What the store has, as far as we wrote or read it. */
   published: PoolRecord | undefined;
@@ -40,6 +43,7 @@ export function newPoolRun(key: PoolKey, ref: PoolRef): PoolRun {
     generation: 0,
     observed: undefined,
     status: undefined,
+    broken: {},
     events: [],
     published: undefined,
     countsWrittenMs: -Infinity,

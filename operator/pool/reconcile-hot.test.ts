@@ -1,6 +1,8 @@
 /** HOT projects under the operator's loop, over a fake driver and a real memory store. */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { loaded } from '../../test/fakes/fake-pool-source.ts';
+import { warm } from '../../test/builders/pool-builders.ts';
+import { LEASE_TTL_MS } from '../../platform/store/store.ts';
 import { OperatorWorld } from '../../test/fakes/operator-world.ts';
 
 const PROJECT = 'default~pool~acme~website';
@@ -109,13 +111,23 @@ describe('HOT projects', () => {
     await world.start();
     await world.pass(5_000);
     expect(world.running('dedicated')).toEqual([]);
+    let scans = 0;
+    const { listProjects } = world.store;
+    world.store.listProjects = (...args) => {
+      scans += 1;
+      return listProjects.apply(world.store, args);
+    };
+    await world.pass(20_000);
+    expect(scans).toBe(0);
     world.driver.isHot.add(PROJECT);
+    const [runtime] = await world.store.listRuntimes();
     await world.store.claim({
       key: PROJECT,
-      incarnation: world.running()[0] ?? '',
+      incarnation: runtime?.incarnation ?? '',
       claimId: 'c',
     });
-    await world.pass(5_000);
+    await world.store.heartbeat({ ...runtime!, instances: warm(1) }, LEASE_TTL_MS);
+    await world.pass(1_000);
     expect(world.driver.runtimes.map((one) => one.binding?.project)).toContain(PROJECT);
   });
 

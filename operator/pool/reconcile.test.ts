@@ -4,9 +4,11 @@ import { OperatorWorld } from '../../test/fakes/operator-world.ts';
 import { loaded } from '../../test/fakes/fake-pool-source.ts';
 import { templateOf } from './observe.ts';
 import { spec } from '../../test/builders/pool-builders.ts';
+import type { ModuleState } from './wanted-pool.ts';
 
 const revisionOf = (digest: string): string => templateOf(spec(), { digest, path: '' }).revision;
 const PROJECT = 'default~pool~acme~website';
+const bundle = (digest: string): string => `/bundles/${digest}.mjs`;
 
 describe('the operator', () => {
   let world: OperatorWorld;
@@ -302,6 +304,68 @@ describe('the operator', () => {
       );
     },
   );
+
+  it.each(['Retain', 'Delete'] as const)(
+    'a crash while a pool goes: the next start does what its policy says, %s',
+    async (deletionPolicy) => {
+      const key = world.put({ replicas: 1, deletionPolicy });
+      world.driver.times.drainMs = 60_000;
+      await world.start();
+      await world.pass(5_000);
+      await world.store.claim({ key: PROJECT, incarnation: 'gone', claimId: 'c' });
+      world.source.take(key);
+      await world.pass(1_000);
+      await world.stop();
+      expect(await world.store.listProjects(key, { limit: 10 })).toHaveLength(1);
+      await world.start();
+      await world.pass(5_000);
+      expect(await world.store.listPools()).toEqual([]);
+      expect(await world.store.listProjects(key, { limit: 10 })).toHaveLength(
+        deletionPolicy === 'Retain' ? 1 : 0,
+      );
+    },
+  );
+
+  it('an edit that breaks module or manifest is an event, once, and the pool stays ready', async () => {
+    const key = world.put({ replicas: 1 });
+    await world.start();
+    await world.pass(5_000);
+    const { artifact: last } = loaded('one') as Extract<ModuleState, { at: 'loaded' }>;
+    const module = { at: 'broken', message: 'agents.ts:1:23: Unexpected end', last } as const;
+    world.put({ replicas: 1 }, module);
+    await world.pass(5_000);
+    world.source.spoil(key, ['pool.yaml:3: spec.replica: unknown field']);
+    await world.pass(5_000);
+    const told = world.view().events.filter(({ type }) => type === 'Warning');
+    expect(told.map(({ reason, message, count }) => [reason, message, count])).toEqual([
+      ['AgentModuleInvalid', 'agents.ts:1:23: Unexpected end', 1],
+      ['ManifestInvalid', 'pool.yaml:3: spec.replica: unknown field', 1],
+    ]);
+    expect(world.running()).toHaveLength(1);
+    world.put({ replicas: 1 });
+    await world.pass(5_000);
+    world.put({ replicas: 1 }, module);
+    await world.pass(5_000);
+    expect(world.view().events.find((one) => one.reason === 'AgentModuleInvalid')?.count).toBe(2);
+  });
+
+  it('tells which modules its runtimes need: the new, and the old while something of it runs', async () => {
+    const key = world.put({ replicas: 1 });
+    world.driver.times.drainMs = 10_000;
+    await world.start();
+    await world.pass(5_000);
+    expect([...world.source.kept]).toEqual(['/bundles/one.mjs']);
+    world.put({ replicas: 1 }, loaded('two'));
+    await world.pass(1_000);
+    world.put({ replicas: 1 }, loaded('three'));
+    await world.pass(3_000);
+    expect([...world.source.kept]).toEqual(expect.arrayContaining(['one', 'three'].map(bundle)));
+    await world.pass(60_000);
+    expect([...world.source.kept]).toEqual(['three'].map(bundle));
+    world.source.take(key);
+    await world.pass(60_000);
+    expect([...world.source.kept]).toEqual([]);
+  });
 
   it('refuses tasks of a pool that is going, until it is gone', async () => {
     const key = world.put({ replicas: 1 });

@@ -2,15 +2,16 @@
 import type { AgentPoolSpec, AgentPoolStatus } from '../../api/agent-pool.ts';
 import type { PoolEvent } from '../../api/pool-report.ts';
 import { type PoolKey, type PoolRef, poolRefOfKey } from '../../core/identifiers.ts';
-import { StoreError } from '../../platform/store/store.ts';
+import { type PoolRecord, StoreError } from '../../platform/store/store.ts';
 import type { Outcome } from '../engine/controller.ts';
 import { apply, type Hands } from './apply.ts';
+import { brokenOf } from './broken.ts';
 import { decide } from './decide.ts';
 import { erasePool } from './erase-pool.ts';
 import { addEvents, type NewEvent } from './events.ts';
 import type { Death } from './failures.ts';
 import { learn } from './learn.ts';
-import { artifactOf, look, type Sight, templateOf } from './observe.ts';
+import { look, type Sight } from './observe.ts';
 import type { Observed } from './observed.ts';
 import type { Plan } from './plan.ts';
 import type { PoolLimits } from './pool-limits.ts';
@@ -18,6 +19,7 @@ import { newPoolRun, type PoolRun } from './pool-run.ts';
 import { publish } from './publish.ts';
 import { statusOf } from './status.ts';
 import { tellEvents } from './tell-events.ts';
+import { forgetTemplates, modulePathsOf, noteTemplate } from './templates.ts';
 import type { ModuleState, PoolSource, WantedPool } from './wanted-pool.ts';
 
 /** What the operator knows of a pool, for those in the same process. */
@@ -62,7 +64,7 @@ export class PoolReconciler {
     const wanted = this.#options.source.get(key);
     const run = this.#runs.get(key) ?? newPoolRun(key, poolRefOfKey(key));
     const spec = wanted?.spec ?? run.spec;
-    if (spec === undefined) return this.#forgetRecord(key);
+    if (spec === undefined) return this.#forgetRecord(key, signal);
     this.#runs.set(key, run);
     try {
       const outcome = await this.#pass(run, spec, wanted, signal);
@@ -88,7 +90,8 @@ export class PoolReconciler {
     const update = noteTemplate(run, spec, wanted?.module);
     const lesson = learn(before, { spec, runtimes: sight.runtimes, update, limits }, nowMs);
     run.memory = lesson.memory;
-    forgetTemplates(run, update);
+    forgetTemplates(run, update, sight.runtimes);
+    this.#keepModules();
     const observed = observedOf(sight, run, update);
     const plan = decide({ spec, isDeleted: wanted === undefined }, observed, limits, nowMs);
     this.#mourn(run, lesson.deaths);
@@ -97,6 +100,8 @@ export class PoolReconciler {
       tellEvents({
         specBefore: run.spec,
         spec,
+        brokenBefore: run.broken,
+        broken: brokenOf(wanted),
         before,
         after: run.memory,
         deaths: lesson.deaths,
@@ -107,6 +112,7 @@ export class PoolReconciler {
       }),
     );
     run.spec = spec;
+    if (wanted !== undefined) run.broken = brokenOf(wanted);
     run.observed = observed;
     if (wanted === undefined) return this.#passOfDeleted(run, spec, plan, signal);
     run.generation = wanted.generation;
@@ -145,40 +151,43 @@ export class PoolReconciler {
     signal: AbortSignal,
   ): Promise<Outcome> {
     const { store, limits, log } = this.#options;
-    if (run.published !== undefined && spec.operatingMode === 'Running') {
+    if (run.published !== undefined && run.published.deleting !== true) {
       run.spec = { ...spec, operatingMode: 'Suspended' };
-      run.published = { ...run.published, spec: run.spec };
-      await store.putPool(run.published);
+      const record: PoolRecord = { ...run.published, spec: run.spec, deleting: true };
+      await store.putPool(record);
+      run.published = record;
     }
     await apply(plan, run, this.#options, signal);
     if ((run.observed?.runtimes ?? []).length > 0)
       return { type: 'again', afterMs: limits.resyncMs };
     await erasePool(store, run.key, spec.deletionPolicy, signal);
     this.#runs.delete(run.key);
+    this.#keepModules();
     this.#views.delete(run.key);
     log.info('pool is deleted', this.#keysOf(run, { deletionPolicy: spec.deletionPolicy }));
     this.#options.onView();
     return { type: 'done' };
   }
 
-  /** A record of an earlier run that no manifest names now; its projects stay. */
-  async #forgetRecord(key: PoolKey): Promise<Outcome> {
+  /** A record of an earlier run that no manifest names now; its projects stay, unless that run was about to erase them. */
+  async #forgetRecord(key: PoolKey, signal: AbortSignal): Promise<Outcome> {
     const { store, driver } = this.#options;
     for (const { name } of await driver.list(key)) await driver.remove({ pool: key, name });
-    const isKnown = (await store.listPools()).some((record) => record.key === key);
-    if (isKnown) await store.deletePool(key);
+    const record = (await store.listPools()).find((one) => one.key === key);
+    if (record === undefined) return { type: 'done' };
+    // The operator wrote it with all defaults applied; the store does not look into it.
+    const { deletionPolicy } = record.spec as Partial<AgentPoolSpec>;
+    const policy = record.deleting === true ? (deletionPolicy ?? 'Retain') : 'Retain';
+    await erasePool(store, key, policy, signal);
     return { type: 'done' };
   }
 
   #outcome(run: PoolRun, plan: Plan, againMs: number | undefined): Outcome {
     const { limits, clock } = this.#options;
-    const spec = run.spec;
-    const seesHotProjects = spec?.tiers.default === 'HOT' || (spec?.tiers.hot.idleSeconds ?? 0) > 0;
     const afterMs = Math.min(
       plan.wakeInMs ?? Infinity,
       againMs ?? Infinity,
       (run.orders.nextTimeoutMs ?? Infinity) - clock.nowMs(),
-      seesHotProjects ? limits.hotPollMs : Infinity,
       plan.partial ? limits.demotionPollMs : limits.resyncMs,
     );
     return { type: 'again', afterMs: Math.max(1, afterMs) };
@@ -236,6 +245,10 @@ export class PoolReconciler {
     }
   }
 
+  #keepModules(): void {
+    this.#options.source.keep?.(new Set([...this.#runs.values()].flatMap(modulePathsOf)));
+  }
+
   #mourn(run: PoolRun, deaths: readonly Death[]): void {
     for (const { runtime, reason, message, stack } of deaths)
       this.#options.log.warn('runtime was lost', {
@@ -269,27 +282,6 @@ function observedOf(sight: Sight, run: PoolRun, update: string | undefined): Obs
     failuresByProject: memory.failuresByProject,
     ...(memory.refusal === undefined ? {} : { refusal: memory.refusal }),
   };
-}
-
-/** The revision of the spec as it is now; of a deleted pool, or while the module never loaded, what it was. */
-function noteTemplate(
-  run: PoolRun,
-  spec: AgentPoolSpec,
-  module: ModuleState | undefined,
-): string | undefined {
-  const artifact = module && artifactOf(module);
-  if (artifact === undefined) return run.observed?.update;
-  const template = templateOf(spec, artifact);
-  run.templates.set(template.revision, template);
-  return template.revision;
-}
-
-function forgetTemplates(run: PoolRun, update: string | undefined): void {
-  const { rollout, served } = run.memory;
-  const from = rollout?.at === 'settled' ? undefined : rollout?.from;
-  for (const revision of run.templates.keys())
-    if (revision !== update && revision !== served && revision !== from)
-      run.templates.delete(revision);
 }
 
 function stackOf(run: PoolRun, module: ModuleState): string | undefined {

@@ -1,5 +1,6 @@
 /** Which events a pass over a pool is worth: from what was remembered before and after, and from what is done. Pure. */
 import type { AgentPoolSpec } from '../../api/agent-pool.ts';
+import type { Broken } from './broken.ts';
 import type { NewEvent } from './events.ts';
 import type { Death } from './failures.ts';
 import { projectLabel } from './hot-projects.ts';
@@ -14,6 +15,8 @@ export interface Pass {
   /** The spec of the pass before, if there was one. */
   readonly specBefore: AgentPoolSpec | undefined;
   readonly spec: AgentPoolSpec;
+  readonly brokenBefore: Broken;
+  readonly broken: Broken;
   readonly before: Memory;
   readonly after: Memory;
   readonly deaths: readonly Death[];
@@ -26,6 +29,7 @@ export interface Pass {
 export function tellEvents(pass: Pass): readonly NewEvent[] {
   return [
     ...modeEvents(pass),
+    ...brokenEvents(pass),
     ...rolloutEvents(pass.before.rollout, pass.after.rollout),
     ...pass.deaths.filter((death) => death.servedMs !== undefined).map(lostEvent),
     ...failureEvents(pass),
@@ -43,6 +47,15 @@ function modeEvents({ specBefore, spec }: Pass): NewEvent[] {
   if (wasSuspended && !isSuspended)
     return [{ reason: 'Resumed', message: 'spec.operatingMode is Running again' }];
   return [];
+}
+
+function brokenEvents({ brokenBefore, broken }: Pass): NewEvent[] {
+  const events: NewEvent[] = [];
+  if (broken.module !== undefined && broken.module !== brokenBefore.module)
+    events.push({ reason: 'AgentModuleInvalid', message: broken.module });
+  if (broken.manifest !== undefined && broken.manifest !== brokenBefore.manifest)
+    events.push({ reason: 'ManifestInvalid', message: broken.manifest });
+  return events;
 }
 
 function rolloutEvents(before: Rollout | undefined, after: Rollout | undefined): NewEvent[] {

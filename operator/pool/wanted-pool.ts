@@ -26,6 +26,8 @@ export interface WantedPool {
   readonly generation: number;
   readonly spec: AgentPoolSpec;
   readonly module: ModuleState;
+  /** What is wrong with the manifest now, a line each: the pool is what it was before. */
+  readonly problems?: readonly string[];
 }
 
 export interface PoolSource {
@@ -34,5 +36,7 @@ export interface PoolSource {
   list(): readonly PoolKey[];
   /** Calls back when a pool came, changed or went. Returns its end. */
   watch(onChange: (key: PoolKey) => void): () => void;
+  /** Told when it changes: paths of the artifacts that runtimes have or will be given. Of all others only what `get` answers is needed. */
+  keep?(paths: ReadonlySet<string>): void;
   close(): Promise<void>;
 }

@@ -228,6 +228,8 @@ export interface PoolRecord {
   readonly report?: unknown;
   /** What is served now; new projects go to runtimes of this revision. */
   readonly revision: string;
+  /** Nobody wants it any more, and what `deletionPolicy` says is not done yet. */
+  readonly deleting?: true;
 }
 
 export interface Page {

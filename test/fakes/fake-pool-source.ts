@@ -9,6 +9,8 @@ export function loaded(digest: string): ModuleState {
 }
 
 export class FakePoolSource implements PoolSource {
+  /** Of modules, as told last. */
+  kept: ReadonlySet<string> = new Set();
   readonly #pools = new Map<PoolKey, WantedPool>();
   readonly #watchers = new Set<(key: PoolKey) => void>();
 
@@ -22,6 +24,17 @@ export class FakePoolSource implements PoolSource {
     this.#pools.set(key, { ref, generation, spec, module });
     this.#tell(key);
     return key;
+  }
+
+  /** The manifest is edited into something that is not valid. */
+  spoil(key: PoolKey, problems: readonly string[]): void {
+    const before = this.#pools.get(key);
+    if (before !== undefined) this.#pools.set(key, { ...before, problems });
+    this.#tell(key);
+  }
+
+  keep(paths: ReadonlySet<string>): void {
+    this.kept = paths;
   }
 
   take(key: PoolKey): void {
