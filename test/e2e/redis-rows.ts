@@ -21,7 +21,7 @@ export async function countRows(redis: Redis, prefix = 'agentpool'): Promise<num
 
 async function size(redis: Redis, key: string): Promise<number> {
   // A record is one row, whatever its fields.
-  if (key.endsWith('}')) return 1;
+  if (key.endsWith(':record')) return 1;
   switch (await redis.type(key)) {
     case 'hash':
       return redis.hlen(key);

@@ -19,7 +19,7 @@ import type {
 // The scripts read and write the same with cmsgpack: plain lists, no extensions, whole numbers as 64 bits.
 const packr = new Packr({ useRecords: false, copyBuffers: true, int64AsType: 'number' });
 
-export type Reply = Buffer | number | null;
+export const isBytes = (reply: unknown): reply is Buffer => Buffer.isBuffer(reply);
 
 export const textOrEmpty = (reply: unknown): string =>
   Buffer.isBuffer(reply) ? reply.toString() : '';

@@ -3,10 +3,9 @@
  * connection every call fails at once.
  */
 import { Redis } from 'ioredis';
-import type { Clock } from '../../clock.ts';
 import { StoreError } from '../store-error.ts';
 import { explain, isNoScript, textOf, toStoreError } from './redis-failure.ts';
-import { clientOptionsOf, TIMEOUT_MS, type RedisStoreOptions } from './redis-options.ts';
+import { accessOf, clientOptionsOf, placeOf, type RedisStoreOptions } from './redis-options.ts';
 import type { RedisScript } from './redis-script.ts';
 
 /** Calls that wait for their answers; more are refused. */
@@ -32,16 +31,15 @@ export interface Call {
 
 export class RedisConnection {
   readonly #redis: Redis;
-  readonly #clock: Clock;
-  readonly #timeoutMs: number;
   #calls = 0;
   #closed = false;
   #lastProblem = 'not connected yet';
 
   constructor(options: RedisStoreOptions, events: ConnectionEvents) {
-    this.#clock = options.clock;
-    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
     this.#redis = new Redis(clientOptionsOf(options));
+    this.#redis.on('reconnecting', () => {
+      this.#refresh(options);
+    });
     this.#redis.on('error', (error: Error) => {
       this.#lastProblem = explain(error);
     });
@@ -94,11 +92,6 @@ export class RedisConnection {
     return this.call(call('EVAL', script.text));
   }
 
-  /** Resolves when Redis answers. Without a time of its own: where nothing comes for as long as a call waits, the client ends the connection. */
-  async ping(): Promise<void> {
-    await this.#redis.ping();
-  }
-
   /** The answers come no more: whatever waits fails, and a new connection is made. */
   drop(why: string): void {
     if (this.#closed) return;
@@ -111,6 +104,15 @@ export class RedisConnection {
     this.#redis.disconnect();
   }
 
+  /** The next connection is made with what is said then. */
+  #refresh(options: RedisStoreOptions): void {
+    try {
+      Object.assign(this.#redis.options, placeOf(accessOf(options)));
+    } catch (error) {
+      this.#lastProblem = explain(error);
+    }
+  }
+
   #failed(call: Pick<Call, 'name' | 'writes'>, error: unknown): StoreError {
     if (error instanceof StoreError) return error;
     const failure = toStoreError(call.name, call.writes, error);
@@ -119,31 +121,18 @@ export class RedisConnection {
     return failure;
   }
 
-  #send({ name, writes, command, args }: Call): Promise<unknown> {
+  /** Where nothing comes back for `timeoutMs`, the client ends the connection, and with it every call. */
+  async #send({ name, command, args }: Call): Promise<unknown> {
     if (this.#closed) throw new StoreError('the store is closed', 'not-applied');
     if (!this.isReady)
       throw new StoreError(`${name}: no connection to Redis: ${this.#lastProblem}`, 'not-applied');
     if (this.#calls >= CALLS_MAX)
       throw new StoreError(`${name}: too many calls to Redis wait for an answer`, 'not-applied');
     this.#calls += 1;
-    return new Promise((resolve, reject) => {
-      const timer = this.#clock.after(this.#timeoutMs, () => {
-        reject(
-          new StoreError(
-            `${name}: Redis did not answer in time`,
-            writes ? 'unknown' : 'not-applied',
-          ),
-        );
-        this.drop('Redis did not answer in time');
-      });
-      const end = (): void => {
-        timer.cancel();
-        this.#calls -= 1;
-      };
-      this.#redis
-        .callBuffer(command, [...args])
-        .then(resolve, reject)
-        .finally(end);
-    });
+    try {
+      return await this.#redis.callBuffer(command, [...args]);
+    } finally {
+      this.#calls -= 1;
+    }
   }
 }

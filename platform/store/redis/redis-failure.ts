@@ -18,8 +18,8 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
 
 export function textOf(thrown: unknown): string {
   const { message, code } = thrown as { readonly message?: unknown; readonly code?: unknown };
-  const text =
-    typeof message === 'string' && message !== '' ? message : String(code ?? 'no answer');
+  const known = [message, code].find((text) => typeof text === 'string' && text !== '');
+  const text = typeof known === 'string' ? known : 'no answer';
   return text.split('\n', 1)[0] ?? text;
 }
 

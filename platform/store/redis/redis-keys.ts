@@ -44,15 +44,15 @@ export class RedisKeys {
   }
 
   project(key: ProjectKey): ProjectKeys {
-    const record = this.#tagged(key);
+    const tagged = this.#tagged(key);
     return {
-      record,
-      state: `${record}:state`,
-      log: `${record}:log`,
-      results: `${record}:results`,
-      again: `${record}:again`,
-      conversations: `${record}:conversations`,
-      names: `${record}:names`,
+      record: `${tagged}:record`,
+      state: `${tagged}:state`,
+      log: `${tagged}:log`,
+      results: `${tagged}:results`,
+      again: `${tagged}:again`,
+      conversations: `${tagged}:conversations`,
+      names: `${tagged}:names`,
     };
   }
 

@@ -12,7 +12,7 @@ import {
   LIVE_RUNTIME,
   LIVE_RUNTIMES,
 } from './lease-scripts.ts';
-import { numberOf, runtimeOf, textOrEmpty } from './redis-codec.ts';
+import { isBytes, numberOf, runtimeOf, textOrEmpty } from './redis-codec.ts';
 import { read, type RedisContext } from './redis-context.ts';
 
 export class RedisLeases {
@@ -68,7 +68,7 @@ export class RedisLeases {
     );
     return lists
       .flatMap((list) => list as readonly unknown[])
-      .filter(Buffer.isBuffer)
+      .filter(isBytes)
       .map(runtimeOf);
   }
 

@@ -26,7 +26,8 @@ export interface RedisAccess {
 }
 
 export interface RedisStoreOptions {
-  readonly access: RedisAccess;
+  /** A function is asked again for each new connection: credentials may have changed. */
+  readonly access: RedisAccess | (() => RedisAccess);
   /** Before every key and channel; `agentpool` if absent. Two installations on one Redis need two. */
   readonly keyPrefix?: string;
   /** Claims and commits wait until so many replicas have them; fewer in time is an unknown outcome. 0 if absent. */
@@ -47,6 +48,9 @@ const BACKOFF_FIRST_MS = 25;
 const BACKOFF_MAX_MS = 1_000;
 const KEEP_ALIVE_MS = 5_000;
 
+export const accessOf = ({ access }: Pick<RedisStoreOptions, 'access'>): RedisAccess =>
+  typeof access === 'function' ? access() : access;
+
 export function keyPrefixOf(options: Pick<RedisStoreOptions, 'keyPrefix'>): string {
   const prefix = options.keyPrefix ?? KEY_PREFIX;
   if (KEY_PREFIX_PATTERN.test(prefix)) return prefix;
@@ -57,9 +61,9 @@ export function keyPrefixOf(options: Pick<RedisStoreOptions, 'keyPrefix'>): stri
 export function clientOptionsOf(
   options: RedisStoreOptions,
 ): RedisOptions & { readonly replyMapping: 'legacy' } {
-  const { access, random, timeoutMs = TIMEOUT_MS } = options;
+  const { random, timeoutMs = TIMEOUT_MS } = options;
   return {
-    ...placeOf(access),
+    ...placeOf(accessOf(options)),
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
@@ -80,7 +84,8 @@ export function clientOptionsOf(
   };
 }
 
-function placeOf(access: RedisAccess): RedisOptions {
+/** Where to connect, and as whom. @throws StoreError */
+export function placeOf(access: RedisAccess): RedisOptions {
   if (access.url.startsWith('unix:')) {
     return { path: access.url.slice('unix:'.length).replace(/^\/\//, ''), ...userOf(access) };
   }
@@ -131,11 +136,4 @@ function tlsOf(tls: RedisTls, host: string): NonNullable<RedisOptions['tls']> {
     ...(key === undefined ? {} : { key }),
     ...(isAddress ? {} : { servername: serverName }),
   };
-}
-
-/** For people and logs: where, never who. */
-export function describePlace(access: RedisAccess): string {
-  if (access.url.startsWith('unix:')) return access.url;
-  const url = parse(access.url);
-  return `${url.protocol}//${url.host}`;
 }

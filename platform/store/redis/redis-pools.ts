@@ -3,7 +3,7 @@ import { poolKeyOfProject, type PoolKey, type ProjectKey } from '../../../core/i
 import type { TierOverride } from '../../../core/tier.ts';
 import type { PoolRecord } from '../store.ts';
 import { DELETE_POOL, PUT_POOL, SET_OVERRIDE } from './pool-scripts.ts';
-import { jsonOf, overrideOf } from './redis-codec.ts';
+import { isBytes, jsonOf, overrideOf } from './redis-codec.ts';
 import { read, type RedisContext } from './redis-context.ts';
 import type { RedisLeases } from './redis-leases.ts';
 
@@ -53,7 +53,7 @@ export class RedisPools {
       pools.map((pool) => read(this.#context, 'listPools', ['GET', keys.pool(pool).record])),
     );
     return records
-      .filter(Buffer.isBuffer)
+      .filter(isBytes)
       .map((record) => jsonOf(record) as PoolRecord)
       .sort(byKey);
   }

@@ -1,32 +1,25 @@
 /** The store port over Redis: for several machines. One connection (two with replicas to wait for), one script per step, no command ever sent twice. */
 import type { PoolKey, ProjectKey } from '../../../core/identifiers.ts';
 import type { TierOverride } from '../../../core/tier.ts';
-import type { Timer } from '../../clock.ts';
 import { ChangeTopics } from '../change-topics.ts';
 import type { TurnWindow } from '../reads.ts';
 import { StoreError } from '../store-error.ts';
-import { TOPICS } from '../store-methods.ts';
 import type * as port from '../store.ts';
 import { LeaseWatch } from './lease-watch.ts';
 import { commitTo } from './redis-commits.ts';
 import { RedisConnection } from './redis-connection.ts';
 import type { RedisContext } from './redis-context.ts';
-import { checkDurability, UNCHECKED } from './redis-durability.ts';
-import { isTopic, RedisKeys } from './redis-keys.ts';
+import { RedisKeys } from './redis-keys.ts';
 import { RedisLeases } from './redis-leases.ts';
 import { keyPrefixOf, TIMEOUT_MS, type RedisStoreOptions } from './redis-options.ts';
 import { RedisOwnership } from './redis-ownership.ts';
 import { RedisPools } from './redis-pools.ts';
 import * as reads from './redis-reads.ts';
+import { RedisSession } from './redis-session.ts';
 import { ReplicaGate } from './replica-gate.ts';
-
-/** How often an idle connection is asked whether it lives; a lost announcement is made good for then, too. */
-const PING_MS = 5_000;
-const READ_AGAIN_MS = 60_000;
 
 export class RedisStore implements port.Store {
   readonly kind = 'redis';
-  readonly #options: RedisStoreOptions;
   readonly #context: RedisContext;
   readonly #writing: RedisContext;
   readonly #topics = new ChangeTopics();
@@ -35,38 +28,40 @@ export class RedisStore implements port.Store {
   readonly #replicas: ReplicaGate;
   readonly #ownership: RedisOwnership;
   readonly #pools: RedisPools;
-  #durability = UNCHECKED;
-  #lostAtMs: number | undefined;
-  #timer: Timer | undefined;
-  #readAgainAtMs = 0;
-  #closed = false;
-  #onOpen: ((error?: unknown) => void) | undefined;
+  readonly #session: RedisSession;
 
   /** @param onOpen called once: when it can be used, or with what makes it useless. See openRedisStore. */
-  constructor(options: RedisStoreOptions, onOpen: (error?: unknown) => void) {
+  constructor(options: RedisStoreOptions, onOpen: (error?: StoreError) => void) {
     const { clock, minReplicas = 0, timeoutMs = TIMEOUT_MS, serverTimeMs, pool } = options;
     const keys = new RedisKeys(keyPrefixOf(options));
-    this.#options = options;
-    this.#onOpen = onOpen;
     const connection = new RedisConnection(options, {
-      onReady: () => void this.#connected(),
-      onLost: () => this.#lost(),
-      onMessage: (channel, message) => this.#heard(keys.poolOfChannel(channel), message),
+      onReady: () => void this.#session.connected(),
+      onLost: () => this.#session.lost(),
+      onMessage: (channel, message) => this.#session.heard(channel, message),
     });
     const time = (): string => (serverTimeMs === undefined ? '' : String(serverTimeMs()));
     this.#context = { connection, keys, pool, time };
-    const writer = minReplicas === 0 ? connection : new RedisConnection(options, NOTHING_TO_HEAR);
+    const { writer, isReady } = writerOf(options, connection);
     this.#writing = { ...this.#context, connection: writer };
     this.#replicas = new ReplicaGate(writer, minReplicas, timeoutMs / 2);
     this.#leases = new RedisLeases(this.#context, clock);
     this.#watch = new LeaseWatch(this.#leases, clock);
     this.#ownership = new RedisOwnership(this.#writing, this.#leases, this.#replicas);
     this.#pools = new RedisPools(this.#context, this.#leases);
+    this.#session = new RedisSession(options, {
+      context: this.#context,
+      leases: this.#leases,
+      watch: this.#watch,
+      topics: this.#topics,
+      onOpen: (error) => {
+        void isReady.then(() => onOpen(error));
+      },
+    });
   }
 
   /** What an acknowledged commit survives, as found at the last connect. */
   get durability(): port.StoreDurability {
-    return this.#durability;
+    return this.#session.durability;
   }
 
   /** Why there is no connection, for people. */
@@ -190,92 +185,28 @@ export class RedisStore implements port.Store {
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+    this.#session.close();
     this.#topics.close();
     this.#watch.stop();
-    this.#timer?.cancel();
     this.#context.connection.close();
     this.#writing.connection.close();
   }
-
-  /** Forgives first, so that nobody's lease is judged by the time in which nobody could renew; then listens, then looks at everything. */
-  async #connected(): Promise<void> {
-    const lostAtMs = this.#lostAtMs;
-    this.#lostAtMs = undefined;
-    try {
-      const forgiven = lostAtMs === undefined ? undefined : this.#leases.forgive(lostAtMs);
-      const durability = checkDurability(this.#context, this.#options.minReplicas ?? 0);
-      await this.#listen();
-      await forgiven;
-      this.#durability = await durability;
-      this.#onOpen?.();
-      this.#onOpen = undefined;
-      this.#everythingMayHaveChanged();
-      this.#ping();
-    } catch (error) {
-      this.#lostAtMs ??= lostAtMs;
-      this.#failed(error);
-    }
-  }
-
-  #failed(error: unknown): void {
-    if (this.#closed) return;
-    const onOpen = this.#onOpen;
-    if (onOpen !== undefined && !this.#context.connection.isReady) return;
-    this.#onOpen = undefined;
-    onOpen?.(error);
-    if (onOpen !== undefined) return;
-    this.#options.log.warn('Redis is connected but cannot be used; trying again', { err: error });
-    this.#context.connection.drop((error as Error).message);
-  }
-
-  #lost(): void {
-    this.#timer?.cancel();
-    if (this.#closed || this.#lostAtMs !== undefined) return;
-    // Nothing may have come through for as long as a call waits.
-    const { clock, timeoutMs = TIMEOUT_MS } = this.#options;
-    this.#lostAtMs = clock.nowMs() - timeoutMs;
-  }
-
-  #heard(pool: PoolKey, message: string): void {
-    if (!isTopic(message)) return;
-    if (message === 'runtimes') this.#watch.lookAt(pool);
-    this.#topics.notify(message);
-  }
-
-  #everythingMayHaveChanged(): void {
-    this.#readAgainAtMs = this.#options.clock.nowMs() + READ_AGAIN_MS;
-    this.#watch.lookAtAll();
-    for (const topic of TOPICS) this.#topics.notify(topic);
-  }
-
-  async #listen(): Promise<void> {
-    const { connection, keys, pool } = this.#context;
-    const [command, channel] = pool === undefined ? ['PSUBSCRIBE', '*'] : ['SUBSCRIBE', pool];
-    const args = [keys.channel(channel)];
-    await connection.call({ name: 'subscribe', writes: false, command, args });
-  }
-
-  #ping(): void {
-    const { clock } = this.#options;
-    this.#timer?.cancel();
-    this.#timer = clock.after(PING_MS, () => {
-      this.#context.connection.ping().then(
-        () => this.#ping(),
-        // The next connection starts anew.
-        () => undefined,
-      );
-      if (clock.nowMs() >= this.#readAgainAtMs) this.#everythingMayHaveChanged();
-    });
-  }
 }
 
-const NOTHING_TO_HEAR = {
-  onReady: () => undefined,
-  onLost: () => undefined,
-  onMessage: () => undefined,
-};
+/** While Redis waits for replicas it answers nothing else on that connection, so those writes have one of their own. */
+function writerOf(
+  options: RedisStoreOptions,
+  connection: RedisConnection,
+): { readonly writer: RedisConnection; readonly isReady: Promise<void> } {
+  if ((options.minReplicas ?? 0) === 0) return { writer: connection, isReady: Promise.resolve() };
+  const ready = Promise.withResolvers<undefined>();
+  const writer = new RedisConnection(options, {
+    onReady: () => ready.resolve(undefined),
+    onLost: () => undefined,
+    onMessage: () => undefined,
+  });
+  return { writer, isReady: ready.promise };
+}
 
 const OPEN_MS_MAX = 10_000;
 
@@ -285,7 +216,7 @@ export function openRedisStore(options: RedisStoreOptions): Promise<RedisStore> 
     const store = new RedisStore(options, (error) => {
       timer.cancel();
       if (error === undefined) resolve(store);
-      else void store.close().finally(() => reject(error as Error));
+      else void store.close().finally(() => reject(error));
     });
     const timer = options.clock.after(OPEN_MS_MAX, () => {
       void store.close();

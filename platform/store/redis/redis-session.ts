@@ -1,0 +1,131 @@
+/** What happens around a connection: after it is made (forgive, listen, look at everything), while it is idle, when it is lost. Sends nothing of the port's. */
+import type { Timer } from '../../clock.ts';
+import type { ChangeTopics } from '../change-topics.ts';
+import type { StoreError } from '../store-error.ts';
+import { TOPICS } from '../store-methods.ts';
+import type { StoreDurability } from '../store.ts';
+import type { LeaseWatch } from './lease-watch.ts';
+import { read, type RedisContext } from './redis-context.ts';
+import { checkDurability, UNCHECKED } from './redis-durability.ts';
+import { isTopic } from './redis-keys.ts';
+import type { RedisLeases } from './redis-leases.ts';
+import { TIMEOUT_MS, type RedisStoreOptions } from './redis-options.ts';
+
+/** How often an idle connection is asked whether it lives. */
+const PING_MS = 5_000;
+/** A change whose announcement was lost is seen then at the latest. */
+const READ_AGAIN_MS = 60_000;
+
+export interface SessionParts {
+  readonly context: RedisContext;
+  readonly leases: RedisLeases;
+  readonly watch: LeaseWatch;
+  readonly topics: ChangeTopics;
+  /** Once: the store can be used, or never will be. */
+  readonly onOpen: (error?: StoreError) => void;
+}
+
+export class RedisSession {
+  readonly #options: RedisStoreOptions;
+  readonly #parts: SessionParts;
+  #durability = UNCHECKED;
+  #isOpen = false;
+  #closed = false;
+  #lostAtMs: number | undefined;
+  #timer: Timer | undefined;
+  #readAgainAtMs = 0;
+
+  constructor(options: RedisStoreOptions, parts: SessionParts) {
+    this.#options = options;
+    this.#parts = parts;
+  }
+
+  get durability(): StoreDurability {
+    return this.#durability;
+  }
+
+  /** Forgives first, so that nobody's lease is judged by the time in which nobody could renew; then listens, then looks at everything. */
+  async connected(): Promise<void> {
+    const lostAtMs = this.#lostAtMs;
+    this.#lostAtMs = undefined;
+    try {
+      await this.#begin(lostAtMs);
+    } catch (error) {
+      this.#lostAtMs ??= lostAtMs;
+      this.#failed(error as StoreError);
+      return;
+    }
+    if (!this.#isOpen) this.#parts.onOpen();
+    this.#isOpen = true;
+    this.#everythingMayHaveChanged();
+    this.#ping();
+  }
+
+  lost(): void {
+    this.#timer?.cancel();
+    if (this.#closed) return;
+    const { clock, timeoutMs = TIMEOUT_MS } = this.#options;
+    // Nothing may have come through for as long as a call waits.
+    this.#lostAtMs ??= clock.nowMs() - timeoutMs;
+  }
+
+  heard(channel: string, message: string): void {
+    if (!isTopic(message)) return;
+    const { context, watch, topics } = this.#parts;
+    if (message === 'runtimes') watch.lookAt(context.keys.poolOfChannel(channel));
+    topics.notify(message);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+  }
+
+  async #begin(lostAtMs: number | undefined): Promise<void> {
+    const { context, leases } = this.#parts;
+    const { connection, keys, pool } = context;
+    const [command, channel] = pool === undefined ? ['PSUBSCRIBE', '*'] : ['SUBSCRIBE', pool];
+    const listen = { name: 'subscribe', writes: false, command, args: [keys.channel(channel)] };
+    await Promise.all([
+      this.#check(),
+      lostAtMs === undefined ? undefined : leases.forgive(lostAtMs),
+      connection.call(listen),
+    ]);
+  }
+
+  #failed(error: StoreError): void {
+    const { context, onOpen } = this.#parts;
+    if (this.#closed || !context.connection.isReady) return;
+    if (!this.#isOpen) {
+      onOpen(error);
+      return;
+    }
+    this.#options.log.warn('Redis is connected but cannot be used; trying again', { err: error });
+    context.connection.drop(error.message);
+  }
+
+  #everythingMayHaveChanged(): void {
+    this.#readAgainAtMs = this.#options.clock.nowMs() + READ_AGAIN_MS;
+    this.#parts.watch.lookAtAll();
+    for (const topic of TOPICS) this.#parts.topics.notify(topic);
+  }
+
+  #ping(): void {
+    const { clock } = this.#options;
+    this.#timer?.cancel();
+    this.#timer = clock.after(PING_MS, () => {
+      read(this.#parts.context, 'ping', ['PING']).then(
+        () => this.#ping(),
+        // The next connection starts anew.
+        () => undefined,
+      );
+      if (clock.nowMs() < this.#readAgainAtMs) return;
+      this.#everythingMayHaveChanged();
+      this.#check().catch(() => undefined);
+    });
+  }
+
+  async #check(): Promise<void> {
+    this.#durability = await checkDurability(this.#parts.context, this.#options.minReplicas ?? 0);
+  }
+}
