@@ -1,0 +1,280 @@
+/**
+ * Runtimes as bare pods whose controller is their AgentPool. Reads from a cache, writes with uid or resourceVersion, so that what was
+ * decided on an old view has no effect; never touches a pod that no AgentPool controls.
+ */
+import { LABELS } from '../../../api/names.ts';
+import { type PoolKey, poolRefOfKey, type ProjectKey } from '../../../core/identifiers.ts';
+import type { Clock } from '../../../platform/clock.ts';
+import { isKubeError } from '../../../platform/kube/kube-error.ts';
+import { type Kube, refOf, type Stored } from '../../../platform/kube/kube.ts';
+import { type Pod, PODS } from '../../../platform/kube/resources.ts';
+import type { RuntimeControl } from '../../../platform/link/grpc-runtime-control.ts';
+import type { Log } from '../../../platform/log.ts';
+import { CreateRefused } from '../../pool/create-refused.ts';
+import type {
+  Driver,
+  DrivenRuntime,
+  PoolNeeds,
+  RuntimeRef,
+  RuntimeRequest,
+} from '../../pool/driver.ts';
+import type { CachedObjects } from './cached-objects.ts';
+import {
+  bindingMetadata,
+  bindingOfPod,
+  BY_POOL,
+  controllerOf,
+  type PodBinding,
+  poolOfPod,
+  resourcesOfPod,
+  roleOfPod,
+} from './own-pod.ts';
+import { phaseOf } from './phase-of.ts';
+import { podOf, type PoolOwner, PORTS } from './pod-of.ts';
+import type { PoolBelongings } from './pool-belongings.ts';
+import { Sightings } from './sightings.ts';
+
+export interface KubernetesDriverOptions {
+  /** Writes only while this process leads. */
+  readonly kube: Kube;
+  /** Indexed by `BY_POOL`. */
+  readonly pods: CachedObjects<Pod>;
+  /** The pool as it is in the cluster now; undefined: it is gone. */
+  readonly ownerOf: (pool: PoolKey) => PoolOwner | undefined;
+  readonly belongings: PoolBelongings;
+  readonly connect: (pool: PoolKey, address: string) => RuntimeControl;
+  /** For pools whose agents come from a ConfigMap. */
+  readonly defaultImage?: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const BIND_TIMEOUT_MS = 5_000;
+const BIND_TRIES_MAX = 3;
+/** Long enough to be ended in order, too short to finish anything. */
+const REMOVAL_GRACE_SECONDS = 1;
+const MS_PER_SECOND = 1_000;
+
+export class KubernetesDriver implements Driver {
+  readonly kind = 'kubernetes';
+  readonly enforces = { hotMemory: true };
+  readonly #options: KubernetesDriverOptions;
+  readonly #sightings: Sightings;
+
+  constructor(options: KubernetesDriverOptions) {
+    this.#options = options;
+    this.#sightings = new Sightings(options.pods, options.clock);
+  }
+
+  async create(request: RuntimeRequest, signal: AbortSignal): Promise<void> {
+    const { kube, defaultImage } = this.#options;
+    const owner = this.#options.ownerOf(request.pool);
+    if (owner === undefined) throw new Error(`the pool ${request.pool} is gone`);
+    try {
+      await kube.create(PODS, madePod(request, owner, defaultImage), { signal });
+    } catch (error) {
+      if (isKubeError(error, 'AlreadyExists')) return this.#checkPresent(request, owner, signal);
+      throw refusalOf(error);
+    }
+  }
+
+  async bind(
+    runtime: RuntimeRef,
+    binding: { readonly project: ProjectKey; readonly id: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const pod = await this.#markBound(runtime, binding, signal);
+    await this.#callBind(runtime.pool, pod, binding);
+  }
+
+  async drain(runtime: RuntimeRef, withinMs: number): Promise<void> {
+    await this.#delete(runtime, Math.max(1, Math.ceil(withinMs / MS_PER_SECOND)));
+  }
+
+  async remove(runtime: RuntimeRef): Promise<void> {
+    await this.#delete(runtime, REMOVAL_GRACE_SECONDS);
+  }
+
+  async prepare(pool: PoolKey, needs: PoolNeeds, signal: AbortSignal): Promise<void> {
+    const owner = this.#options.ownerOf(pool);
+    if (owner !== undefined) await this.#options.belongings.ensure(pool, owner, needs, signal);
+  }
+
+  async list(pool: PoolKey): Promise<readonly DrivenRuntime[]> {
+    return this.#podsOf(pool).map((pod) => this.#view(pool, pod));
+  }
+
+  async listPools(): Promise<readonly PoolKey[]> {
+    return [...new Set(this.#options.pods.list().flatMap((pod) => poolOfPod(pod) ?? []))];
+  }
+
+  watch(onChange: (pool: PoolKey) => void): () => void {
+    return this.#options.pods.onChange(({ before, after }) => {
+      const pod = after ?? before;
+      const pool = pod && poolOfPod(pod);
+      if (pool !== undefined) onChange(pool);
+    });
+  }
+
+  /**
+   * Tells standbys that were marked as bound, and perhaps never told, what their project is: for an operator that takes over from
+   * another one. Repeats are answered like the first time.
+   */
+  async finishBindings(): Promise<void> {
+    const bound = this.#options.pods.list().flatMap((pod) => {
+      const [pool, binding] = [poolOfPod(pod), bindingOfPod(pod)];
+      const isUp = phaseOf(pod).at === 'running';
+      return pool === undefined || binding === undefined || !isUp ? [] : { pool, pod, binding };
+    });
+    await Promise.all(
+      bound.map(({ pool, pod, binding }) =>
+        this.#callBind(pool, pod, binding).catch((error: unknown) => {
+          this.#options.log.info('bound runtime could not be told its project again', {
+            err: error,
+            runtime: pod.metadata.name,
+          });
+        }),
+      ),
+    );
+  }
+
+  #podsOf(pool: PoolKey): readonly Stored<Pod>[] {
+    const uid = this.#options.ownerOf(pool)?.uid;
+    // Of a pool that is gone the cluster itself takes the pods away; of an earlier one of the same name, too.
+    return this.#options.pods
+      .find(BY_POOL, pool)
+      .filter((pod) => uid === undefined || controllerOf(pod.metadata)?.uid === uid);
+  }
+
+  #find({ pool, name }: RuntimeRef): Stored<Pod> | undefined {
+    return this.#podsOf(pool).find((pod) => pod.metadata.name === name);
+  }
+
+  #view(pool: PoolKey, pod: Stored<Pod>): DrivenRuntime {
+    const binding = bindingOfPod(pod);
+    const seen = this.#sightings.of(pod);
+    return {
+      name: pod.metadata.name,
+      pool,
+      role: roleOfPod(pod),
+      revision: pod.metadata.labels?.[LABELS.revision] ?? '',
+      resources: resourcesOfPod(pod),
+      createdMs: seen.startedMs ?? seen.seenMs,
+      phase: phaseOf(pod),
+      ...(binding === undefined
+        ? {}
+        : { binding: { project: binding.project, sinceMs: seen.boundMs ?? seen.seenMs } }),
+    };
+  }
+
+  /** Somebody made it: another operator, or we ourselves with an answer that got lost. */
+  async #checkPresent(
+    { name }: RuntimeRequest,
+    owner: PoolOwner,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { namespace, uid } = owner;
+    const pod = await this.#options.kube.get(PODS, { namespace, name }, { signal });
+    const isOurs = controllerOf(pod.metadata)?.uid === uid;
+    if (isOurs && pod.metadata.deletionTimestamp === undefined) return;
+    throw new Error(
+      isOurs
+        ? `the pod ${name} is being deleted: its name is not free yet`
+        : `the name ${name} is taken by a pod that is not this pool's`,
+    );
+  }
+
+  /** The kubelet writes to the pod, too: a conflict is looked at, not believed. */
+  async #markBound(
+    runtime: RuntimeRef,
+    binding: PodBinding,
+    signal: AbortSignal,
+  ): Promise<Stored<Pod>> {
+    const { kube } = this.#options;
+    let pod = this.#find(runtime);
+    for (let tries = 1; ; tries++) {
+      if (pod === undefined) throw new Error(`there is no runtime ${runtime.name} to bind`);
+      const before = bindingOfPod(pod);
+      if (before?.project === binding.project && before.id === binding.id) return pod;
+      if (before !== undefined)
+        throw new Error(`${runtime.name} is bound for life to another project`);
+      const { uid, resourceVersion } = pod.metadata;
+      const patch = { metadata: { uid, resourceVersion, ...bindingMetadata(binding) } };
+      try {
+        return await kube.patch(PODS, refOf(pod), patch, { uid, resourceVersion, signal });
+      } catch (error) {
+        if (tries === BIND_TRIES_MAX || !isKubeError(error, 'Conflict', 'OutcomeUnknown'))
+          throw error;
+      }
+      pod = await this.#readAgain(pod, signal);
+    }
+  }
+
+  async #readAgain(pod: Stored<Pod>, signal: AbortSignal): Promise<Stored<Pod> | undefined> {
+    const now = await this.#options.kube.get(PODS, refOf(pod), { signal });
+    const isSame = now.metadata.uid === pod.metadata.uid;
+    return isSame && now.metadata.deletionTimestamp === undefined ? now : undefined;
+  }
+
+  async #callBind(pool: PoolKey, pod: Stored<Pod>, { project, id }: PodBinding): Promise<void> {
+    const ip = pod.status?.podIP;
+    if (ip === undefined) throw new Error(`the pod ${pod.metadata.name} has no address yet`);
+    const host = ip.includes(':') ? `[${ip}]` : ip;
+    const control = this.#options.connect(pool, `${host}:${PORTS.link}`);
+    try {
+      await control.bind(project, id, BIND_TIMEOUT_MS);
+    } finally {
+      control.close();
+    }
+  }
+
+  async #delete(runtime: RuntimeRef, gracePeriodSeconds: number): Promise<void> {
+    const pod = this.#find(runtime);
+    if (pod === undefined || isGoing(pod, gracePeriodSeconds)) return;
+    const { uid } = pod.metadata;
+    try {
+      await this.#options.kube.delete(PODS, refOf(pod), { uid, gracePeriodSeconds });
+    } catch (error) {
+      // Conflict: another pod has this name by now, and that one is not meant.
+      if (!isKubeError(error, 'NotFound', 'Conflict')) throw error;
+    }
+  }
+}
+
+/** Told already, and as soon as asked for. */
+function isGoing({ metadata }: Stored<Pod>, graceSeconds: number): boolean {
+  if (metadata.deletionTimestamp === undefined) return false;
+  return (metadata.deletionGracePeriodSeconds ?? 0) <= graceSeconds;
+}
+
+function madePod(request: RuntimeRequest, owner: PoolOwner, defaultImage?: string): Pod {
+  try {
+    return podOf(request, owner, defaultImage);
+  } catch (error) {
+    throw new CreateRefused('PodRejected', error instanceof Error ? error.message : String(error));
+  }
+}
+
+function refusalOf(error: unknown): unknown {
+  if (isKubeError(error, 'QuotaExceeded'))
+    return new CreateRefused('QuotaExceeded', error.message, error);
+  if (isKubeError(error, 'Invalid', 'Forbidden', 'Refused'))
+    return new CreateRefused('PodRejected', error.message, error);
+  return error;
+}
+
+/** The pool of each pod: for the cache. */
+export function indexByPool(pod: Pod): readonly string[] {
+  const pool = poolOfPod(pod);
+  return pool === undefined ? [] : [pool];
+}
+
+/** The selection of the cache: all that could be a runtime. */
+export const RUNTIME_PODS_SELECTOR = LABELS.pool;
+
+export function ownerOfObject(
+  pool: PoolKey,
+  object: Stored<object & { readonly metadata?: object }> | undefined,
+): PoolOwner | undefined {
+  return object && { ...poolRefOfKey(pool), uid: object.metadata.uid };
+}

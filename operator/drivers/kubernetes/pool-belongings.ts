@@ -1,0 +1,154 @@
+/**
+ * Keeps what a pool has in the cluster besides its pods as it should be: looks before it writes, writes only what differs, and leaves
+ * alone what somebody else has made under the same name.
+ */
+import { createHash } from 'node:crypto';
+import type { PoolKey } from '../../../core/identifiers.ts';
+import type { Clock } from '../../../platform/clock.ts';
+import { isKubeError } from '../../../platform/kube/kube-error.ts';
+import { type Kube, refOf, type Stored } from '../../../platform/kube/kube.ts';
+import {
+  type KubeObject,
+  NETWORK_POLICIES,
+  POD_DISRUPTION_BUDGETS,
+  type Resource,
+  type Secret,
+  SECRETS,
+} from '../../../platform/kube/resources.ts';
+import type { PoolNeeds } from '../../pool/driver.ts';
+import { isContained } from './is-contained.ts';
+import { controllerOf } from './own-pod.ts';
+import type { PoolOwner } from './pod-of.ts';
+import { disruptionBudget, networkPolicy, runtimeSecret } from './pool-objects.ts';
+
+export interface PoolBelongingsOptions {
+  readonly kube: Kube;
+  /** What the runtimes of the pool are given as files; `before`: what they have now. Throws when it cannot be made. */
+  readonly secretFiles: (
+    pool: PoolKey,
+    before: Secret | undefined,
+  ) => Promise<Readonly<Record<string, string>>>;
+  /** Where gateways and operator run. */
+  readonly releaseNamespace: string;
+  readonly clock: Clock;
+}
+
+/** What is as it should be is looked at again after this: somebody may have changed it, certificates grow old. */
+const LOOK_AGAIN_MS = 10 * 60_000;
+
+interface Settled {
+  readonly uid: string;
+  readonly digest: string;
+  readonly untilMs: number;
+}
+
+export class PoolBelongings {
+  readonly #options: PoolBelongingsOptions;
+  /** By pool. Bounded by the pools that have runtimes; those of deleted ones go when their time is over. */
+  readonly #settled = new Map<PoolKey, Settled>();
+
+  constructor(options: PoolBelongingsOptions) {
+    this.#options = options;
+  }
+
+  /** What runtimes are given has changed: everything is looked at again. */
+  renew(): void {
+    this.#settled.clear();
+  }
+
+  async ensure(
+    pool: PoolKey,
+    owner: PoolOwner,
+    needs: PoolNeeds,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const nowMs = this.#options.clock.nowMs();
+    const digest = digestOf(needs);
+    const settled = this.#settled.get(pool);
+    if (settled?.uid === owner.uid && settled.digest === digest && nowMs < settled.untilMs) return;
+    await this.#ensureAll(pool, owner, needs, signal);
+    for (const [key, { untilMs }] of this.#settled) if (nowMs >= untilMs) this.#settled.delete(key);
+    this.#settled.set(pool, { uid: owner.uid, digest, untilMs: nowMs + LOOK_AGAIN_MS });
+  }
+
+  async #ensureAll(
+    pool: PoolKey,
+    owner: PoolOwner,
+    { spec, shared, dedicated }: PoolNeeds,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { secretFiles, releaseNamespace } = this.#options;
+    const { maxUnavailable } = spec.disruption;
+    await this.#ensure(SECRETS, owner, runtimeSecret(owner, {}), signal, async (before) =>
+      runtimeSecret(owner, await secretFiles(pool, before)),
+    );
+    for (const [role, count] of [
+      ['shared', shared],
+      ['dedicated', dedicated],
+    ] as const) {
+      const budget = disruptionBudget(owner, role, count, maxUnavailable);
+      await this.#ensure(POD_DISRUPTION_BUDGETS, owner, budget, signal);
+    }
+    const policy = networkPolicy(owner, releaseNamespace);
+    if (spec.networkPolicy === 'Managed')
+      await this.#ensure(NETWORK_POLICIES, owner, policy, signal);
+    else await this.#removeOwn(NETWORK_POLICIES, owner, policy, signal);
+  }
+
+  async #ensure<T extends KubeObject>(
+    resource: Resource<T>,
+    owner: PoolOwner,
+    named: T,
+    signal: AbortSignal,
+    make: (before: Stored<T> | undefined) => Promise<T> = async () => named,
+  ): Promise<void> {
+    const before = await this.#read(resource, named, signal);
+    if (before !== undefined) checkOwner(resource, owner, before);
+    const wanted = await make(before);
+    if (before !== undefined && isContained(wanted, before)) return;
+    await this.#options.kube.apply(resource, wanted, { signal });
+  }
+
+  async #removeOwn<T extends KubeObject>(
+    resource: Resource<T>,
+    owner: PoolOwner,
+    named: T,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const before = await this.#read(resource, named, signal);
+    if (before === undefined || controllerOf(before.metadata)?.uid !== owner.uid) return;
+    const { uid } = before.metadata;
+    await this.#options.kube.delete(resource, refOf(named), { uid, signal });
+  }
+
+  async #read<T extends KubeObject>(
+    resource: Resource<T>,
+    named: T,
+    signal: AbortSignal,
+  ): Promise<Stored<T> | undefined> {
+    try {
+      return await this.#options.kube.get(resource, refOf(named), { signal });
+    } catch (error) {
+      if (isKubeError(error, 'NotFound')) return undefined;
+      throw error;
+    }
+  }
+}
+
+function checkOwner(
+  { kind }: Resource<KubeObject>,
+  owner: PoolOwner,
+  { metadata }: Stored<KubeObject>,
+): void {
+  if (controllerOf(metadata)?.uid === owner.uid) return;
+  throw new Error(
+    `the ${kind} ${metadata.namespace ?? ''}/${metadata.name} is not this pool's: delete it or rename the pool`,
+  );
+}
+
+function digestOf({ spec, shared, dedicated }: PoolNeeds): string {
+  const { disruption, networkPolicy: policy, tenants } = spec;
+  return createHash('sha256')
+    .update(JSON.stringify([shared, dedicated, disruption, policy, tenants]))
+    .digest('base64url');
+}
