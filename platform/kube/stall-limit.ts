@@ -1,0 +1,34 @@
+/** Ends a watch that has fallen silent: a dead connection, a frozen API server or proxy sends nothing and closes nothing. */
+import type { Clock } from '../clock.ts';
+import { KubeError } from './kube-error.ts';
+
+export interface StallLimit {
+  readonly clock: Clock;
+  readonly stallMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** The events of `open`. @throws {KubeError} Unavailable after `stallMs` without any; the signal's reason. */
+export async function* watchWithStallLimit<E>(
+  open: (signal: AbortSignal) => AsyncIterable<E>,
+  { clock, stallMs, signal }: StallLimit,
+): AsyncGenerator<E> {
+  const stalled = new AbortController();
+  let lastMs = clock.nowMs();
+  const check = (): void => {
+    const silentMs = clock.nowMs() - lastMs;
+    if (silentMs < stallMs) timer = clock.after(stallMs - silentMs, check);
+    else stalled.abort(new KubeError('Unavailable', `the watch was silent for ${stallMs} ms`));
+  };
+  let timer = clock.after(stallMs, check);
+  try {
+    for await (const event of open(AbortSignal.any([stalled.signal, signal]))) {
+      lastMs = clock.nowMs();
+      yield event;
+      // The time that the reader took is not silence of the watch.
+      lastMs = clock.nowMs();
+    }
+  } finally {
+    timer.cancel();
+  }
+}
