@@ -1,8 +1,11 @@
 /** The commands that serve: their options and help. What they start is imported when they run. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { LOG_LEVELS } from '../platform/log.ts';
+import type { ClusterGatewayOptions } from './cluster/gateway.ts';
 import type { PodRuntimeOptions } from './cluster/runtime.ts';
+import { EXIT_CODES } from './exit-code.ts';
 import { FORMATS } from './output/print.ts';
+import type { ServerOptions } from './standalone/standalone.ts';
 import type { Terminal } from './terminal.ts';
 
 const HTTP_PORT = 8_080;
@@ -88,11 +91,33 @@ function addDev(program: Command, terminal: Terminal): void {
 function addGateway(program: Command, terminal: Terminal): void {
   const command = program
     .command('gateway')
-    .description('one more gateway process on the data folder of a running standalone server')
-    .addOption(data());
+    .description(
+      'one more gateway: on the data folder of a running standalone server, or in a cluster (--store, --link)',
+    )
+    .addOption(data())
+    .addOption(inCluster('--store <folder>', 'the Secret of the store: url, username, password …'))
+    .addOption(
+      inCluster('--link <folder>', 'the Secret of the links: key, ca.crt, tls.crt, tls.key'),
+    )
+    .addOption(inCluster('--tls <folder>', 'tls.crt and tls.key for clients; without it plain'))
+    .addOption(
+      inCluster(
+        '--token-review <file>',
+        'JSON list of {subject | namespace | group, tenants, projects?, role} for tokens that Kubernetes knows',
+      ),
+    );
   listens(command).action(async () => {
-    const { gateway } = await import('./standalone/gateway.ts');
-    await gateway(terminal, command.opts());
+    const { store, link, ...rest } = command.opts<ServerOptions & Partial<ClusterGatewayOptions>>();
+    if (store === undefined && link === undefined) {
+      const { gateway } = await import('./standalone/gateway.ts');
+      return gateway(terminal, rest);
+    }
+    if (store === undefined || link === undefined)
+      return command.error('error: --store and --link go together', {
+        exitCode: EXIT_CODES.Usage,
+      });
+    const { clusterGateway } = await import('./cluster/gateway.ts');
+    return clusterGateway(terminal, { ...rest, store, link });
   });
 }
 
@@ -118,6 +143,10 @@ function addRuntime(program: Command, terminal: Terminal): void {
       const { runtime } = await import('./standalone/runtime.ts');
       return runtime(terminal);
     });
+}
+
+function inCluster(flags: string, description: string): Option {
+  return new Option(flags, `in a cluster: ${description}`);
 }
 
 function inPod(flags: string, description: string, value: string | number): Option {

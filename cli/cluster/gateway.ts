@@ -1,0 +1,66 @@
+/** `agentpool gateway` in a cluster: one of several, over the store of the installation, with mutual TLS to the runtimes. */
+import { systemRandom } from '../../platform/random.ts';
+import { readEnvironment } from '../../platform/config/environment.ts';
+import { createLog, type LogLevel } from '../../platform/log.ts';
+import { Closers } from '../standalone/closers.ts';
+import { environmentOrFail } from '../standalone/environment-or-fail.ts';
+import { checkListenAddresses, type ListenOptions } from '../standalone/listen-addresses.ts';
+import { startEdges } from '../standalone/start-edges.ts';
+import { startError } from '../standalone/start-error.ts';
+import { listenForStop } from '../standalone/stop-signals.ts';
+import type { Terminal } from '../terminal.ts';
+import { clusterAccess } from './cluster-access.ts';
+import { openClientTls, openLink, openStore, runtimesOver } from './secret-folders.ts';
+
+export interface ClusterGatewayOptions extends ListenOptions {
+  /** Folders of mounted Secrets. */
+  readonly store: string;
+  readonly link: string;
+  readonly tls?: string;
+  /** File of rules. */
+  readonly tokenReview?: string;
+  readonly logLevel?: LogLevel;
+}
+
+const ORDER = ['edges', 'store', 'access', 'tls', 'link'] as const;
+
+export async function clusterGateway(
+  terminal: Terminal,
+  options: ClusterGatewayOptions,
+): Promise<void> {
+  const { tokens = options.tokenReview } = options;
+  checkListenAddresses({ ...options, ...(tokens === undefined ? {} : { tokens }) });
+  const environment = environmentOrFail(readEnvironment(terminal.environment));
+  terminal.ignoreClosedOutput();
+  const log = createLog(options.logLevel ?? environment.logLevel ?? 'info', 'gateway');
+  const stop = listenForStop(terminal);
+  const closers = new Closers(ORDER);
+  try {
+    const link = await openLink(options.link, log);
+    closers.add('link', () => link.close());
+    const tls = options.tls === undefined ? undefined : await openClientTls(options.tls, log);
+    closers.add('tls', () => tls?.close());
+    const access = await clusterAccess(options, log);
+    closers.add('access', () => access.close());
+    const store = await openStore(options.store, log);
+    closers.add('store', () => store.close());
+    const edges = await startEdges({
+      store,
+      runtimeAccess: runtimesOver(link),
+      access,
+      listen: options,
+      log,
+      name: `gateway-${systemRandom.id()}`,
+      ...(tls === undefined ? {} : { tls }),
+    });
+    closers.add('edges', () => edges.stop());
+    log.info('gateway serves', { detail: { http: edges.http, grpc: edges.grpc } });
+    terminal.line(`AgentPool gateway is ready. HTTP ${edges.http}, gRPC ${edges.grpc}`);
+    await stop.told;
+  } catch (error) {
+    throw startError(error, false);
+  } finally {
+    await closers.closeAll();
+    stop.unlisten();
+  }
+}

@@ -1,0 +1,98 @@
+/** The folders of mounted Secrets that gateway and operator are started with: who this process is inside, and where the store is. */
+import type { PoolKey } from '../../core/identifiers.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { channelTls } from '../../platform/grpc/grpc-tls.ts';
+import type { RuntimeAccess } from '../../platform/link/grpc-runtime-client.ts';
+import type { Log } from '../../platform/log.ts';
+import { systemRandom } from '../../platform/random.ts';
+import {
+  type RedisPlace,
+  redisPlaceOf,
+  STORE_FILES,
+} from '../../platform/store/redis/redis-secret.ts';
+import { openRedisStore } from '../../platform/store/redis/redis-store.ts';
+import type { Store } from '../../platform/store/store.ts';
+import { StoreError } from '../../platform/store/store-error.ts';
+import { runtimeIdentity } from '../../platform/tls/identities.ts';
+import { INSTALLATION_KEY_CHARACTERS_MIN, poolRuntimeKey } from '../../platform/tls/pool-key.ts';
+import {
+  type Followed,
+  openSecretFolder,
+  SecretFolderError,
+} from '../../platform/tls/secret-folder.ts';
+import {
+  type TlsMaterial,
+  tlsMaterialOf,
+  type TlsSource,
+} from '../../platform/tls/tls-material.ts';
+import { CliError } from '../exit-code.ts';
+
+export interface LinkSecret extends TlsMaterial {
+  /** The installation's: the keys of all pools are made of it. */
+  readonly installationKey: string;
+}
+
+/** `--link`: `key`, `ca.crt`, `tls.crt`, `tls.key`. Throws a CliError that names the file. */
+export function openLink(path: string, log: Log): Promise<Followed<LinkSecret>> {
+  return openSecretFolder({
+    path,
+    required: ['key', 'ca.crt', 'tls.crt', 'tls.key'],
+    optional: [],
+    accept: (files) => ({ ...tlsMaterialOf(files), installationKey: installationKeyOf(files.key) }),
+    clock: systemClock,
+    log,
+  }).catch(asCliError);
+}
+
+/** `--tls`: `tls.crt`, `tls.key`: what clients see. Throws a CliError that names the file. */
+export function openClientTls(path: string, log: Log): Promise<Followed<TlsMaterial>> {
+  return openSecretFolder({
+    path,
+    required: ['tls.crt', 'tls.key'],
+    optional: [],
+    accept: tlsMaterialOf,
+    clock: systemClock,
+    log,
+  }).catch(asCliError);
+}
+
+/** `--store`: where Redis is and who we are there. Throws a CliError that names the file, or says why Redis cannot be used. */
+export async function openStore(path: string, log: Log): Promise<Store> {
+  const place = await readPlace(path, log).catch(asCliError);
+  try {
+    return await openRedisStore({ ...place, clock: systemClock, random: systemRandom, log });
+  } catch (error) {
+    throw error instanceof StoreError ? new CliError(error.message) : error;
+  }
+}
+
+/** How the runtimes of a pool are reached: derived, so no Kubernetes call. */
+export function runtimesOver(link: TlsSource & { readonly current: LinkSecret }) {
+  const channels = channelTls(link);
+  return (pool: PoolKey): RuntimeAccess => ({
+    key: poolRuntimeKey(link.current.installationKey, pool),
+    tls: { channels, serverName: runtimeIdentity(pool) },
+  });
+}
+
+/** Read once: a connection to the store keeps its credentials until the process ends. */
+async function readPlace(path: string, log: Log): Promise<RedisPlace> {
+  const folder = await openSecretFolder({
+    path,
+    ...STORE_FILES,
+    accept: (files) => redisPlaceOf((name) => files[name]),
+    clock: systemClock,
+    log,
+  });
+  folder.close();
+  return folder.current;
+}
+
+function installationKeyOf(text: string): string {
+  if (text.length >= INSTALLATION_KEY_CHARACTERS_MIN) return text;
+  throw new Error(`key must have at least ${INSTALLATION_KEY_CHARACTERS_MIN} characters`);
+}
+
+function asCliError(error: unknown): never {
+  throw error instanceof SecretFolderError ? new CliError(error.message) : error;
+}
