@@ -51,11 +51,12 @@ export async function clusterGateway(
       listen: options,
       log,
       name: `gateway-${systemRandom.id()}`,
+      readiness: 'reachable',
       ...(tls === undefined ? {} : { tls }),
     });
     closers.add('edges', () => edges.stop());
     log.info('gateway serves', { detail: { http: edges.http, grpc: edges.grpc } });
-    terminal.line(`AgentPool gateway is ready. HTTP ${edges.http}, gRPC ${edges.grpc}`);
+    terminal.line(`AgentPool gateway is ready.\n  HTTP    ${edges.http}\n  gRPC    ${edges.grpc}`);
     await stop.told;
   } catch (error) {
     throw startError(error, false);

@@ -78,6 +78,14 @@ export function startGateway(data: string, options: StartOptions = {}): Promise<
   return start(['gateway', '--data', data, ...FREE_PORTS], data, options);
 }
 
+/** `agentpool gateway` in a cluster: `args` name the folders of its Secrets. */
+export function startClusterGateway(
+  args: readonly string[],
+  options: StartOptions = {},
+): Promise<Server> {
+  return start(['gateway', ...args, ...FREE_PORTS], '', options);
+}
+
 const FREE_PORTS = ['--http', '0', '--grpc', '0'];
 
 /** For `afterEach`: ends whatever a failed test left running. */
@@ -196,7 +204,7 @@ async function start(
 
 function addressesIn(text: string): { readonly http: string; readonly grpc: string } {
   return {
-    http: /^\s*HTTP\s+(http:\/\/\S+)/m.exec(text)?.[1] ?? '',
+    http: /^\s*HTTP\s+(https?:\/\/\S+)/m.exec(text)?.[1] ?? '',
     grpc: /^\s*gRPC\s+(\S+:\d+)/m.exec(text)?.[1] ?? '',
   };
 }
