@@ -15,6 +15,7 @@ import { startGrpcGateway } from './edges/grpc-server.ts';
 import { createGatewayCore } from './gateway-core.ts';
 import type { ConnectRuntime } from './routing/runtime-set.ts';
 import { createGatewayService, type GatewayService } from './service/gateway-service.ts';
+import type { Readiness } from './service/pools.ts';
 
 export interface GatewayOptions {
   readonly clock: Clock;
@@ -34,6 +35,8 @@ export interface GatewayOptions {
   readonly runtimeAccess: (pool: PoolKey) => RuntimeAccess;
   /** What clients of the gRPC edge see; absent: plain. */
   readonly tls?: TlsSource;
+  /** Default: `served`. */
+  readonly readiness?: Readiness;
   /** Longest drain at `stop`. */
   readonly drainMsMax: number;
 }
@@ -53,7 +56,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { access, clock, log, drainMsMax, tls } = options;
   const core = createGatewayCore({ ...options, connect: linksOf(options) });
   await core.start();
-  const service = createGatewayService(core.context, options.metrics);
+  const service = createGatewayService(core.context, options.metrics, options.readiness);
   const grpc = await startGrpcGateway(
     { access, clock, log, service },
     { address: options.grpcListen, ...(tls === undefined ? {} : { tls }) },

@@ -3,7 +3,7 @@ import type { PoolKey } from '../../core/identifiers.ts';
 import { LOCAL_ADMIN } from '../../gateway/access/principal.ts';
 import type { Access } from '../../gateway/access/access.ts';
 import { startHttpGateway } from '../../gateway/edges/http/http-gateway.ts';
-import { type Gateway, startGateway } from '../../gateway/main.ts';
+import { type Gateway, type GatewayOptions, startGateway } from '../../gateway/main.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import { createMetrics, type Metrics } from '../../platform/metrics/registry.ts';
@@ -25,6 +25,7 @@ export interface EdgesOptions {
   readonly tls?: TlsSource;
   /** In the logs of runtimes. */
   readonly name: string;
+  readonly readiness?: GatewayOptions['readiness'];
 }
 
 export interface Edges {
@@ -44,7 +45,7 @@ const REQUEST_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Rejects when an address cannot be had; then nothing is left listening. */
 export async function startEdges(options: EdgesOptions): Promise<Edges> {
-  const { store, access, runtimeAccess, listen, log, name, tls } = options;
+  const { store, access, runtimeAccess, listen, log, name, tls, readiness } = options;
   const encryption = tls === undefined ? {} : { tls };
   const metrics = createMetrics(true);
   const gateway = await startGateway({
@@ -59,6 +60,7 @@ export async function startEdges(options: EdgesOptions): Promise<Edges> {
     defaultNamespace: NAMESPACE,
     runtimeAccess,
     ...encryption,
+    ...(readiness === undefined ? {} : { readiness }),
     drainMsMax: DRAIN_MS_MAX,
   });
   const http = await startHttpGateway({

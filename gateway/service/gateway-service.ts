@@ -5,7 +5,7 @@ import { Conversations } from './conversations.ts';
 import { Instances } from './instances.ts';
 import { Leases } from './leases.ts';
 import { OwnerCalls } from './owner-calls.ts';
-import { Pools } from './pools.ts';
+import { Pools, type Readiness } from './pools.ts';
 import { ProjectTargets } from './project-target.ts';
 import { Projects } from './projects.ts';
 import { Tasks } from './tasks.ts';
@@ -19,7 +19,11 @@ export interface GatewayService {
   readonly pools: Pools;
 }
 
-export function createGatewayService(context: StageContext, metrics: Metrics): GatewayService {
+export function createGatewayService(
+  context: StageContext,
+  metrics: Metrics,
+  readiness: Readiness = 'served',
+): GatewayService {
   const targets = new ProjectTargets(context.membership);
   const owners = new OwnerCalls(context);
   const instances = new Instances({ context, targets, owners });
@@ -29,6 +33,6 @@ export function createGatewayService(context: StageContext, metrics: Metrics): G
     conversations: new Conversations({ store: context.store, targets, owners }),
     instances,
     projects: new Projects({ context, targets, owners, instances }),
-    pools: new Pools({ context, metrics, targets, instances }),
+    pools: new Pools({ context, metrics, targets, instances, readiness }),
   };
 }

@@ -52,11 +52,19 @@ export interface PoolHealth {
   readonly readyRuntimes: number;
 }
 
+/** When a gateway counts as ready; in any case it must have read the store. */
+export type Readiness =
+  /** A runtime of some pool can be used, if any pool runs: alone on its machine, it can serve. */
+  | 'served'
+  /** It reaches what the others reach: one of many is no worse than they are while no runtime is ready anywhere. */
+  | 'reachable';
+
 export interface PoolsParts {
   readonly context: StageContext;
   readonly metrics: Metrics;
   readonly targets: ProjectTargets;
   readonly instances: Instances;
+  readonly readiness: Readiness;
 }
 
 export class Pools {
@@ -111,11 +119,14 @@ export class Pools {
     }));
   }
 
-  /** The store was read, and where there are pools at least one of them can be served. */
   get isReady(): boolean {
-    if (!this.#parts.context.membership.isKnown) return false;
-    const running = this.health().filter(({ isSuspended }) => !isSuspended);
-    return running.length === 0 || running.some(({ readyRuntimes }) => readyRuntimes > 0);
+    const { context, readiness } = this.#parts;
+    if (!context.membership.isKnown) return false;
+    const running = context.membership.pools.filter(({ isSuspended }) => !isSuspended);
+    const runtimes = running.flatMap(({ key }) => context.runtimes.of(key));
+    if (runtimes.some(({ isOpen }) => isOpen)) return true;
+    if (readiness === 'served') return running.length === 0;
+    return runtimes.every(({ record }) => !record.ready);
   }
 
   /** Prometheus text of this gateway and of the runtimes that answer. */

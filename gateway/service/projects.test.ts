@@ -416,6 +416,19 @@ describe('pools', () => {
     await settle();
     expect(gateway.service.pools.isReady).toBe(expected);
   });
+
+  it.each([
+    ['no runtime is ready anywhere', [], true],
+    ['it reaches none of those that are', ['a'], false],
+  ])(
+    'as one of many it is as ready as the others when %s: %s',
+    async (_name, runtimes, expected) => {
+      const gateway = await testGateway({}, runtimes, 'reachable');
+      for (const link of gateway.links.values()) link.move('connecting');
+      await settle();
+      expect(gateway.service.pools.isReady).toBe(expected);
+    },
+  );
 });
 
 describe('the drain of a gateway', () => {

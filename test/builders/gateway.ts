@@ -7,6 +7,7 @@ import {
   createGatewayService,
   type GatewayService,
 } from '../../gateway/service/gateway-service.ts';
+import type { Readiness } from '../../gateway/service/pools.ts';
 import type { CallOptions, TaskAnswer, TaskRequest } from '../../gateway/task/call.ts';
 import { silentLog } from '../../platform/log.ts';
 import { createMetrics, type Metrics } from '../../platform/metrics/registry.ts';
@@ -35,7 +36,7 @@ export class TestGateway {
   readonly service: GatewayService;
   #ids = 0;
 
-  constructor() {
+  constructor(readiness?: Readiness) {
     const random: Random = { float: () => 0.5, id: () => `made-${(this.#ids += 1)}` };
     this.core = createGatewayCore({
       clock: this.clock,
@@ -50,7 +51,7 @@ export class TestGateway {
         return link;
       },
     });
-    this.service = createGatewayService(this.core.context, this.metrics);
+    this.service = createGatewayService(this.core.context, this.metrics, readiness);
   }
 
   async putPool(spec: AgentPoolSpecInput = {}, name = 'main'): Promise<void> {
@@ -106,8 +107,9 @@ export interface TestTask {
 export async function testGateway(
   spec: AgentPoolSpecInput = {},
   runtimes: readonly string[] = ['a'],
+  readiness?: Readiness,
 ): Promise<TestGateway> {
-  const gateway = new TestGateway();
+  const gateway = new TestGateway(readiness);
   await gateway.putPool(spec);
   for (const incarnation of runtimes)
     await gateway.memory.heartbeat(runtimeRecord(incarnation), LONG_TTL_MS);
