@@ -51,11 +51,14 @@ export class RedisServer {
     this.#settings = settings;
   }
 
-  /** @param settings as in redis.conf; no persistence and no TCP unless they say so. */
-  static async start(settings: RedisSettings = {}): Promise<RedisServer> {
+  /** @param settings as in redis.conf, or made with the server's folder; no persistence and no TCP unless they say so. */
+  static async start(
+    settings: RedisSettings | ((folder: string) => RedisSettings) = {},
+  ): Promise<RedisServer> {
     assertInstalled();
     const folder = mkdtempSync(join(tmpdir(), 'agentpool-redis-'));
-    const server = new RedisServer(folder, settings);
+    const made = typeof settings === 'function' ? settings(folder) : settings;
+    const server = new RedisServer(folder, made);
     await server.start();
     return server;
   }

@@ -9,7 +9,7 @@ const UNSENT = /^Stream isn't writeable/;
 
 const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/^(NOAUTH|WRONGPASS)/, 'check user and password'],
-  [/^NOPERM|ACL failure|permission/i, 'give the user the rights that docs/operate.md lists'],
+  [/^NOPERM|ACL failure|permission/i, 'give the user the rights that docs/redis.md lists'],
   [/^OOM/, 'Redis has no memory left: raise maxmemory or delete data'],
   [/^MISCONF/, 'Redis cannot write to its disk: look at its log'],
   [/^READONLY/, 'this is a replica: connect to the primary'],

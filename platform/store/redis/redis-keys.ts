@@ -1,5 +1,5 @@
 /**
- * Every key that the Redis store uses (docs/reference/redis-keys.md explains each). What belongs to one project shares one hash tag, what
+ * Every key that the Redis store uses (docs/redis.md explains each). What belongs to one project shares one hash tag, what
  * belongs to one pool another: a script touches one slot only, and a user of Redis can be limited to one pool by two patterns.
  */
 import { poolKeyOfProject, type PoolKey, type ProjectKey } from '../../../core/identifiers.ts';
