@@ -7,7 +7,8 @@ import { environmentOrFail } from './environment-or-fail.ts';
 import { checkListenAddresses } from './listen-addresses.ts';
 import { makePool } from './made-pool.ts';
 import { serve } from './serve.ts';
-import { DEFAULT_LOG_LEVEL, type ServerOptions, storageOf } from './standalone.ts';
+import { DEFAULT_LOG_LEVEL, type ServerOptions } from './standalone.ts';
+import { storageOf } from './storage-of.ts';
 
 export async function dev(
   terminal: Terminal,

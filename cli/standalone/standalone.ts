@@ -6,12 +6,12 @@ import type { PartialSpec } from '../../api/spec-defaults.ts';
 import { readManifests } from '../../operator/sources/read-manifests.ts';
 import { readEnvironment } from '../../platform/config/environment.ts';
 import type { LogLevel } from '../../platform/log.ts';
-import type { Store } from '../../platform/store/store.ts';
 import { CliError } from '../exit-code.ts';
 import type { Terminal } from '../terminal.ts';
 import { environmentOrFail } from './environment-or-fail.ts';
 import { checkListenAddresses, type ListenOptions } from './listen-addresses.ts';
 import { serve } from './serve.ts';
+import { storageOf } from './storage-of.ts';
 
 export interface ServerOptions extends ListenOptions {
   readonly data: string;
@@ -51,18 +51,6 @@ async function poolsOrFail(
     undefined,
     'Nothing was started. "agentpool config FILE" shows every field of a manifest that is right.',
   );
-}
-
-/** One process has one store. */
-export function storageOf(pools: readonly AgentPool[]): Store['kind'] {
-  const kinds = new Set(pools.map(({ spec }) => spec.checkpoint.storage ?? 'embedded'));
-  if (kinds.size > 1)
-    throw new CliError(
-      'some pools have checkpoint.storage memory and others embedded; one server keeps all of them in one store',
-      undefined,
-      'Give all pools the same checkpoint.storage, or start a server for each.',
-    );
-  return kinds.has('memory') ? 'memory' : 'embedded';
 }
 
 /** Agent modules that are files beside the only manifest. */

@@ -13,6 +13,7 @@ import {
   openManifestFiles,
 } from '../../operator/sources/manifest-files.ts';
 import { bundleAgentModule } from '../../platform/bundle/bundle-agent-module.ts';
+import { forgetModules } from '../../platform/bundle/forget-modules.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { connectRuntimeControl } from '../../platform/link/grpc-runtime-control.ts';
 import type { Log, LogLevel } from '../../platform/log.ts';
@@ -22,6 +23,7 @@ import type { Store } from '../../platform/store/store.ts';
 import { join } from 'node:path';
 import type { Terminal } from '../terminal.ts';
 import { prepareBundles } from './prepare-bundles.ts';
+import { otherStorages } from './storage-of.ts';
 import type { DataFolder } from './data-folder.ts';
 
 export type WantedFiles = Pick<
@@ -38,6 +40,7 @@ export interface SourceOptions extends WantedFiles {
 /** Rejects with a ManifestError when the manifests are wrong. */
 export async function openSource(options: SourceOptions): Promise<PoolSource> {
   const { files, made, defaults, watchModules, folder, terminal, log } = options;
+  const modules = join(folder.path, 'modules');
   const known = (await folder.store.listPools()).map(
     ({ key, generation, spec }): [PoolKey, { generation: number; spec: unknown }] => [
       key,
@@ -49,8 +52,9 @@ export async function openSource(options: SourceOptions): Promise<PoolSource> {
     ...(made === undefined ? {} : { made }),
     defaults,
     watchModules,
-    bundle: (module, from) =>
-      bundleAgentModule({ module, from, outFolder: join(folder.path, 'modules') }),
+    bundle: (module, from) => bundleAgentModule({ module, from, outFolder: modules }),
+    forgetModules: (needed) => forgetModules(modules, needed, systemClock.wallMs()),
+    check: (pools) => otherStorages(pools, folder.store.kind),
     known: new Map(known),
     onProblems: (lines) => {
       if (lines.length === 0) terminal.error('The manifests are valid again and applied.');

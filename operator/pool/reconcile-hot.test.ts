@@ -112,10 +112,10 @@ describe('HOT projects', () => {
     await world.pass(5_000);
     expect(world.running('dedicated')).toEqual([]);
     let scans = 0;
-    const { listProjects } = world.store;
+    const listProjects = world.store.listProjects.bind(world.store);
     world.store.listProjects = (...args) => {
       scans += 1;
-      return listProjects.apply(world.store, args);
+      return listProjects(...args);
     };
     await world.pass(20_000);
     expect(scans).toBe(0);

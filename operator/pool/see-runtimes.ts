@@ -47,11 +47,12 @@ export function seeRuntimes(facts: Facts): readonly SeenRuntime[] {
       incarnations: [],
       state: { at: facts.orders.isDrained(one.name) ? 'ending' : 'expected' },
       isServing: false,
-      instances: NONE_IN_ANY_TIER,
-      blanks: 0,
+      ...NOTHING_TOLD,
     }));
   return [...listed, ...expected];
 }
+
+const NOTHING_TOLD = { instances: NONE_IN_ANY_TIER, blanks: 0 } as const;
 
 function seeOne(
   driven: DrivenRuntime,
@@ -62,7 +63,7 @@ function seeOne(
   // After a restart in place the lease of the one before may live on for a while: it is the one that is not ready any more.
   const member = members.find(({ ready }) => ready) ?? members.at(-1);
   const binding = driven.binding ?? facts.orders.bindingOf(name);
-  const instances = member?.instances ?? NONE_IN_ANY_TIER;
+  const { instances, blanks } = member ?? NOTHING_TOLD;
   const owner = binding && facts.projects.get(binding.project)?.owner;
   return {
     name,
@@ -76,7 +77,7 @@ function seeOne(
     isServing:
       binding === undefined ? countOf(instances) > 0 : isIncarnationOf(name, owner?.incarnation),
     instances,
-    blanks: member?.blanks ?? 0,
+    blanks,
   };
 }
 

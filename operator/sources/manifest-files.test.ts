@@ -145,12 +145,39 @@ describe('pools from manifest files', () => {
     writeFileSync(file, pool('a', '{replicas: many}'));
     await until(() => problems.length === 1);
     expect(problems[0]?.[0]).toMatch(/pool\.yaml:4: spec\.replicas: /);
-    expect(opened.get('default~a')?.spec.replicas).toBe(2);
-    expect(changed).toEqual([]);
+    expect(opened.get('default~a')).toMatchObject({
+      generation: 1,
+      spec: { replicas: 2 },
+      problems: problems[0],
+    });
+    expect(changed).toEqual(['default~a']);
     writeFileSync(file, pool('a', '{replicas: 4}'));
-    await until(() => changed.length > 0);
+    await until(() => changed.length > 1);
+    expect(opened.get('default~a')?.problems).toBeUndefined();
     expect(problems).toHaveLength(2);
     expect(problems[1]).toEqual([]);
+  });
+
+  it('stay as they were while the file asks for what needs a restart', async () => {
+    writeFileSync(file, pool('a'));
+    const opened = await open({
+      check: (pools) =>
+        pools.some(({ pool: { spec } }) => spec.checkpoint.storage === 'memory') ? ['restart'] : [],
+    });
+    writeFileSync(file, pool('a', '{replicas: 3, checkpoint: {storage: memory}}'));
+    await until(() => problems.length === 1);
+    expect(problems).toEqual([['restart']]);
+    expect(opened.get('default~a')).toMatchObject({ spec: { replicas: 1 }, problems: ['restart'] });
+  });
+
+  it('let old bundles go, but for those that are needed and their own', async () => {
+    writeFileSync(file, pool('a'));
+    const kept: string[][] = [];
+    const opened = await open({ forgetModules: async (needed) => void kept.push([...needed]) });
+    for (const path of ['/bundles/zero.mjs', '/bundles/zero.mjs', '/bundles/one.mjs'])
+      opened.keep?.(new Set([path]));
+    await until(() => kept.length === 2);
+    expect(kept).toEqual([['/bundles/zero.mjs', '/bundles/one.mjs'], ['/bundles/one.mjs']]);
   });
 
   it('say that a module is broken, and keep what it was', async () => {

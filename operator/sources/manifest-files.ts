@@ -10,7 +10,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { PoolSource, WantedPool } from '../pool/wanted-pool.ts';
 import { FileWatch } from './file-watch.ts';
-import { type BundleModule, type LoadedModule, loadModule } from './module-loader.ts';
+import { artifactOf, type BundleModule, type LoadedModule, loadModule } from './module-loader.ts';
 import { readManifests } from './read-manifests.ts';
 
 export interface ManifestFilesOptions {
@@ -24,6 +24,12 @@ export interface ManifestFilesOptions {
   readonly watchModules: boolean;
   /** What is known of pools from an earlier run: their generation counts on. */
   readonly known: ReadonlyMap<PoolKey, { readonly generation: number; readonly spec: unknown }>;
+  /** What cannot be applied without a restart although it is valid, a line each. */
+  readonly check?: (
+    pools: readonly { readonly pool: AgentPool; readonly source: string }[],
+  ) => readonly string[];
+  /** Deletes the bundles of modules beside these. */
+  readonly forgetModules?: (needed: ReadonlySet<string>) => Promise<void>;
   /** What is wrong with the files now, a line each; empty: nothing any more. */
   readonly onProblems: (lines: readonly string[]) => void;
   readonly clock: Clock;
@@ -64,6 +70,7 @@ class ManifestFiles implements PoolSource {
   readonly #watchers = new Set<(key: PoolKey) => void>();
   #entries: ReadonlyMap<PoolKey, Entry> = new Map();
   #problems: readonly string[] = [];
+  #needed: ReadonlySet<string> | undefined;
   /** Reads one after the other. */
   #reading: Promise<unknown> = Promise.resolve();
 
@@ -92,6 +99,17 @@ class ManifestFiles implements PoolSource {
     return () => this.#watchers.delete(onChange);
   }
 
+  keep(paths: ReadonlySet<string>): void {
+    if (isDeepStrictEqual(paths, this.#needed)) return;
+    this.#needed = paths;
+    // Never while a bundle is made.
+    this.#reading = this.#reading
+      .then(() => this.#forgetModules(paths))
+      .catch((error: unknown) => {
+        this.#options.log.warn('old bundles could not be deleted', { err: error });
+      });
+  }
+
   async close(): Promise<void> {
     this.#watch.close();
     await this.#reading;
@@ -110,6 +128,8 @@ class ManifestFiles implements PoolSource {
     const startedMs = this.#options.clock.wallMs();
     const read = await readManifests(this.#options.files, this.#options.defaults);
     if (!read.ok) return read.problems.map(formatProblem);
+    const refusals = this.#options.check?.(read.pools) ?? [];
+    if (refusals.length > 0) return refusals;
     const pools = [
       ...read.pools.map(({ pool, source }) => ({ pool, folder: dirname(resolve(source)) })),
       ...(this.#options.made ?? []),
@@ -122,10 +142,21 @@ class ManifestFiles implements PoolSource {
     const before = this.#entries;
     this.#entries = entries;
     await this.#follow(startedMs);
-    for (const key of new Set([...before.keys(), ...entries.keys()]))
-      if (!isDeepStrictEqual(before.get(key)?.wanted, entries.get(key)?.wanted))
-        for (const watcher of this.#watchers) watcher(key);
+    this.#tell(before);
     return [];
+  }
+
+  #tell(before: ReadonlyMap<PoolKey, Entry>): void {
+    for (const key of new Set([...before.keys(), ...this.#entries.keys()]))
+      if (!isDeepStrictEqual(before.get(key)?.wanted, this.#entries.get(key)?.wanted))
+        for (const watcher of this.#watchers) watcher(key);
+  }
+
+  async #forgetModules(paths: ReadonlySet<string>): Promise<void> {
+    const own = [...this.#entries.values()].flatMap(
+      ({ wanted }) => artifactOf(wanted.module)?.path ?? [],
+    );
+    await this.#options.forgetModules?.(new Set([...paths, ...own]));
   }
 
   async #entryOf(key: PoolKey, pool: AgentPool, folder: string): Promise<Entry> {
@@ -158,9 +189,19 @@ class ManifestFiles implements PoolSource {
     if (times.some((ms) => ms > startedMs && ms <= nowMs)) this.#refreshSoon();
   }
 
+  /** The pools stay as they were, and say why. */
+  #spoil(problems: readonly string[]): void {
+    const before = this.#entries;
+    this.#entries = new Map(
+      [...before].map(([key, entry]) => [key, { ...entry, wanted: { ...entry.wanted, problems } }]),
+    );
+    this.#tell(before);
+  }
+
   #report(problems: readonly string[]): void {
     if (isDeepStrictEqual(problems, this.#problems)) return;
     this.#problems = problems;
+    if (problems.length > 0) this.#spoil(problems);
     for (const line of problems)
       this.#options.log.error('manifest is invalid, the pools stay as they were', {
         detail: { problem: line },

@@ -36,6 +36,7 @@ export async function loadModule(
   }
 }
 
-function artifactOf(state: ModuleState): ModuleArtifact | undefined {
+/** What is served: of a broken module what it was before. */
+export function artifactOf(state: ModuleState): ModuleArtifact | undefined {
   return state.at === 'loaded' ? state.artifact : state.last;
 }
