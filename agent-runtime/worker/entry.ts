@@ -14,6 +14,7 @@ import { compactPayload } from './compact-payload.ts';
 import { MessageBatch } from './message-batch.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './protocol.ts';
 import { encodeValue } from '../../proto/value-codec.ts';
+import { rehearse } from './rehearse.ts';
 import { createStackMap } from './stack-map.ts';
 import { broken, createWorkerHost, type Usage, type WorkerHost } from './worker-host.ts';
 
@@ -22,7 +23,8 @@ if (parentPort === null)
 const port = parentPort;
 const { modulePath, limits } = workerData as WorkerStart;
 const mapStack = createStackMap(modulePath);
-const IDLE_LOAD_MS = 200;
+/** A prewarmed worker has this long before it prepares itself for its first task: whoever waits for this one has opened a session by then. */
+const IDLE_MS = 200;
 let host: WorkerHost | undefined;
 
 const outgoing = new MessageBatch<FromWorker>((messages) => {
@@ -77,11 +79,19 @@ try {
     mapStack,
   });
   const { receive } = bound(host);
+  let isBlank = true;
   port.on('message', (messages: readonly ToWorker[]) => {
-    for (const message of messages) receive(message);
+    for (const message of messages) {
+      if (message.type === 'open') isBlank = false;
+      receive(message);
+    }
   });
-  // A prewarmed worker has time for what the first protobuf value would wait for; one that a task waits for has not.
-  systemClock.after(IDLE_LOAD_MS, () => encodeValue(null));
+  systemClock.after(IDLE_MS, () => {
+    // What the first protobuf value would wait for.
+    encodeValue(null);
+    if (isBlank)
+      void rehearse({ limits, clock: systemClock, random: systemRandom, post: compactPayload });
+  });
 } catch (error) {
   post(broken(error, mapStack));
 }
