@@ -6,7 +6,10 @@ const CGROUPS = '/sys/fs/cgroup';
 
 /** `name` must begin with the name of the cluster's folder and a dot: that is how it is found when all is taken away. */
 export function makeCgroup(name: string): void {
-  if (existsSync(join(CGROUPS, 'cgroup.controllers'))) return makeUnified(name);
+  if (existsSync(join(CGROUPS, 'cgroup.controllers'))) {
+    makeUnified(name);
+    return;
+  }
   for (const tree of readdirSync(CGROUPS, { withFileTypes: true })) {
     if (!tree.isDirectory() || tree.name === 'unified') continue;
     const path = join(CGROUPS, tree.name, name);

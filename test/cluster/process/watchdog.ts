@@ -1,11 +1,12 @@
 /**
- * A process that waits for the end of another and then takes away what was started for a folder: it holds one end of a pipe, and the
- * kernel closes the other however its owner dies. `node watchdog.ts FOLDER` is that process; the functions are its owner's side.
+ * Has a process wait for the end of this one and then take away what was started for a folder: it holds one end of a pipe, and the
+ * kernel closes the other however its owner dies.
  */
 import { spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { takeAway } from './take-away.ts';
+
+const PROGRAM = fileURLToPath(new URL('watchdog-process.ts', import.meta.url));
 
 export interface Watchdog {
   /** The folder outlives its owner from now on. */
@@ -13,7 +14,7 @@ export interface Watchdog {
 }
 
 export function watch(folder: string): Watchdog {
-  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), folder], {
+  const child = spawn(process.execPath, [PROGRAM, folder], {
     detached: true,
     stdio: ['pipe', 'ignore', 'inherit'],
   });
@@ -26,11 +27,3 @@ export function watch(folder: string): Watchdog {
     },
   };
 }
-
-async function waitForOwner(folder: string): Promise<void> {
-  process.on('SIGINT', () => undefined);
-  for await (const chunk of process.stdin) if (String(chunk).includes('dismissed')) return;
-  await takeAway(folder);
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) await waitForOwner(process.argv[2] ?? '');
