@@ -77,6 +77,8 @@ async function copyAssets(): Promise<void> {
   await mkdir(join(APP, CHUNKS, 'static'), { recursive: true });
   await cp(join(swagger, 'static/logo.svg'), join(APP, CHUNKS, 'static/logo.svg'));
   await cp(health, join(APP, 'proto'), { recursive: true });
+  const reflection = join(ROOT, 'node_modules/@grpc/reflection/build/proto/grpc');
+  await cp(reflection, join(APP, 'proto/grpc'), { recursive: true });
   await cp(join(ROOT, 'LICENSE'), join(APP, 'LICENSE'));
   await cp(join(ROOT, 'cli/kubectl-agentpool.js'), join(APP, 'cli/kubectl-agentpool.js'));
 }
