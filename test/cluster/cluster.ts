@@ -1,6 +1,7 @@
 /** A whole Kubernetes of one or two nodes on this machine: starts it, finds a running one again, and gives its parts to the tests. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { auditFlags } from './audit.ts';
 import { Component } from './process/component.ts';
 import { ControlPlane } from './control/control-plane.ts';
 import { type KubeObject, Kubectl } from './control/kubectl.ts';
@@ -171,6 +172,7 @@ function controlOf(folder: string, { tools, network }: ClusterRecord): ControlPl
       '--kubelet-preferred-address-types=InternalIP',
       // Its machine knows the way to pods, not to Services.
       '--enable-aggregator-routing',
+      ...auditFlags(folder),
     ],
   });
 }

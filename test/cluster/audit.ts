@@ -1,0 +1,65 @@
+/** What one user asked the API server for, from its audit log. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+interface AuditEvent {
+  readonly verb: string;
+  readonly user: { readonly username: string };
+  readonly objectRef?: {
+    readonly resource: string;
+    readonly subresource?: string;
+    readonly apiGroup?: string;
+  };
+  readonly responseStatus?: { readonly code: number };
+}
+
+export interface Asked {
+  /** `pods`, `agentpools.agentpool.dev/status`. */
+  readonly resource: string;
+  readonly verb: string;
+  readonly isForbidden: boolean;
+}
+
+/** Of service accounts only: a line for each request when it has been answered. */
+const POLICY = {
+  apiVersion: 'audit.k8s.io/v1',
+  kind: 'Policy',
+  omitStages: ['RequestReceived', 'Panic'],
+  rules: [
+    { level: 'Metadata', userGroups: ['system:serviceaccounts:agentpool'] },
+    { level: 'None' },
+  ],
+};
+const LOG_MIB_MAX = '50';
+
+/** Flags of an API server that keeps the log in this folder. */
+export function auditFlags(folder: string): readonly string[] {
+  const policy = join(folder, 'audit-policy.json');
+  writeFileSync(policy, JSON.stringify(POLICY));
+  return [
+    `--audit-policy-file=${policy}`,
+    `--audit-log-path=${join(folder, 'audit.log')}`,
+    `--audit-log-maxsize=${LOG_MIB_MAX}`,
+    '--audit-log-maxbackup=1',
+  ];
+}
+
+export function askedBy(user: string, folder: string): readonly Asked[] {
+  const file = join(folder, 'audit.log');
+  if (!existsSync(file)) throw new Error('this cluster keeps no audit log');
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as AuditEvent)
+    .filter((event) => event.user.username === user)
+    .flatMap(({ verb, objectRef, responseStatus }) =>
+      objectRef === undefined
+        ? []
+        : [{ resource: nameOf(objectRef), verb, isForbidden: responseStatus?.code === 403 }],
+    );
+}
+
+function nameOf({ resource, subresource, apiGroup }: NonNullable<AuditEvent['objectRef']>): string {
+  const group = apiGroup === undefined ? '' : `.${apiGroup}`;
+  return `${resource}${group}${subresource === undefined ? '' : `/${subresource}`}`;
+}
