@@ -8,6 +8,7 @@ import type { Random } from '../random.ts';
 import { isKubeError } from './kube-error.ts';
 import type { CallOptions, Kube, ObjectRef, Stored } from './kube.ts';
 import type { KubeMetrics } from './metrics.ts';
+import { microTime } from './micro-time.ts';
 import { LEASES, type Lease } from './resources.ts';
 
 export interface LeaseTimes {
@@ -87,15 +88,20 @@ export class LeaderElection {
   async #run(): Promise<void> {
     const { clock, random, log } = this.#options;
     const { signal } = this.#stopping;
-    while (!signal.aborted && this.#standing.type !== 'over') {
+    while (!this.#isOver()) {
       const error = await this.#try().catch((thrown: unknown) => thrown);
-      if (signal.aborted) return;
+      if (this.#isStopping()) return;
       if (error !== undefined) log.debug('lease not had', { err: error });
       if (this.#standing.type === 'leading' && this.#leftMs() <= 0) this.#lose();
       if (this.#isOver()) return;
       const waitMs = this.#times.retryMs * (1 + random.float() / 5);
       await clock.sleep(Math.min(waitMs, this.#leftMs()), signal).catch(() => undefined);
+      if (this.#isStopping()) return;
     }
+  }
+
+  #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
   }
 
   #isOver(): boolean {
@@ -167,7 +173,7 @@ export class LeaderElection {
 
   #lead(lease: Stored<Lease>, renewedMs: number): void {
     // An answer that comes after `stop` or the loss gives nothing back.
-    if (this.#stopping.signal.aborted || this.#isOver()) return;
+    if (this.#isStopping() || this.#isOver()) return;
     const isNew = this.#standing.type !== 'leading';
     this.#standing = { type: 'leading', lease, renewedMs };
     if (!isNew) return;
@@ -221,9 +227,9 @@ export class LeaderElection {
     };
   }
 
-  /** For people to read. The API server wants six digits. */
+  /** For people to read. */
   #time(): string {
-    return new Date(this.#options.clock.wallMs()).toISOString().replace('Z', '000Z');
+    return microTime(this.#options.clock.wallMs());
   }
 
   /** No call takes longer than half the deadline: a frozen API server must not hide that the time is over. */

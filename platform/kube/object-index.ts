@@ -38,7 +38,7 @@ export class ObjectIndex<T extends KubeObject> {
   }
 
   set(object: Stored<T>): void {
-    const key = keyOf(object as KubeObject);
+    const key = keyOf(object);
     this.delete(key);
     this.#objects.set(key, object);
     for (const [name, by] of this.#indexes)

@@ -138,10 +138,10 @@ export class ResourceCache<T extends KubeObject> {
     const { clock, random } = this.#options;
     const { signal } = this.#stopping;
     let failures = 0;
-    while (!signal.aborted) {
+    while (!this.#isStopping()) {
       const startedMs = clock.nowMs();
       const error = await this.#once().catch((thrown: unknown) => thrown);
-      if (signal.aborted) return;
+      if (this.#isStopping()) return;
       this.#onEnd(error);
       const livedMs = clock.nowMs() - startedMs;
       const isFruitful =
@@ -151,6 +151,10 @@ export class ResourceCache<T extends KubeObject> {
       const waitMs = backoffMs(this.#limits, Math.max(1, failures), random, error);
       await clock.sleep(waitMs, signal).catch(() => undefined);
     }
+  }
+
+  #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
   }
 
   /** A list where one is due, then a watch to its end. */
@@ -204,7 +208,7 @@ export class ResourceCache<T extends KubeObject> {
       return;
     }
     const object = this.#kept(event.object);
-    const key = keyOf(object as KubeObject);
+    const key = keyOf(object);
     this.#change(key, event.type === 'DELETED' ? undefined : object);
     this.#resumeFrom = versionOf(object);
   }
@@ -213,7 +217,7 @@ export class ResourceCache<T extends KubeObject> {
     this.#contactMs = this.#listedAtMs;
     const listed = new Set(items.map((item) => keyOf(item as KubeObject)));
     for (const key of this.#objects.keys()) if (!listed.has(key)) this.#change(key, undefined);
-    for (const item of items) this.#change(keyOf(item as KubeObject), item);
+    for (const item of items) this.#change(keyOf(item), item);
   }
 
   /** A version that is there already is no change, whatever an event calls it. */

@@ -52,15 +52,35 @@ export function watchError(body: StatusBody): KubeError {
   return new KubeError(reason, body.message ?? 'the watch ended with an error');
 }
 
-function reasonOf({ status, isWrite }: Refusal, body: StatusBody | undefined): KubeErrorReason {
-  if (status === 404 && body === undefined) return 'KindNotFound';
-  if (status === 409 && body?.reason === 'AlreadyExists') return 'AlreadyExists';
-  if (status === 403 && (body?.message ?? '').includes('exceeded quota')) return 'QuotaExceeded';
+function reasonOf(refusal: Refusal, body: StatusBody | undefined): KubeErrorReason {
+  return refusal.status < 500 ? refusedFor(refusal, body) : failedWith(refusal, body);
+}
+
+type Judge = (status: number, body: StatusBody | undefined) => boolean;
+
+/** What the HTTP status alone does not say; the first that holds counts. */
+const SPECIAL: readonly (readonly [KubeErrorReason, Judge])[] = [
+  ['KindNotFound', (status, body) => status === 404 && body === undefined],
+  ['AlreadyExists', (status, body) => status === 409 && body?.reason === 'AlreadyExists'],
+  [
+    'QuotaExceeded',
+    (status, body) => status === 403 && (body?.message ?? '').includes('exceeded quota'),
+  ],
   // A uid in a patch or an apply is a precondition; on another incarnation the API server calls it an immutable field.
-  if (status === 422 && fieldsOf(body).some(({ field }) => field === 'metadata.uid'))
-    return 'Conflict';
-  if (status < 500) return REASONS[status] ?? 'Refused';
-  // Only the API server's own "not now" is certain: 500 and 504 can come after the write has reached etcd.
+  [
+    'Conflict',
+    (status, body) =>
+      status === 422 && fieldsOf(body).some(({ field }) => field === 'metadata.uid'),
+  ],
+];
+
+function refusedFor({ status }: Refusal, body: StatusBody | undefined): KubeErrorReason {
+  const special = SPECIAL.find(([, holds]) => holds(status, body));
+  return special?.[0] ?? REASONS[status] ?? 'Refused';
+}
+
+/** Only the API server's own "not now" is certain: 500 and 504 can come after the write has reached etcd. */
+function failedWith({ status, isWrite }: Refusal, body: StatusBody | undefined): KubeErrorReason {
   const isCertain = status === 503 && body?.reason === 'ServiceUnavailable';
   return isWrite && !isCertain ? 'OutcomeUnknown' : 'Unavailable';
 }

@@ -8,7 +8,8 @@ import {
   type Stored,
   type WatchEvent,
 } from '../../platform/kube/kube.ts';
-import { KubeError, type KubeErrorReason } from '../../platform/kube/kube-error.ts';
+import type { KubeError } from '../../platform/kube/kube-error.ts';
+import { type KubeErrorReason } from '../../platform/kube/kube-error.ts';
 import {
   CONFIG_MAPS,
   PODS,
