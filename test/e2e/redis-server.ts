@@ -138,6 +138,10 @@ export class RedisServer {
     redis.on('error', () => undefined);
     try {
       await redis.connect();
+    } catch {
+      return false;
+    }
+    try {
       return (await redis.info('persistence')).includes('loading:0');
     } catch {
       return false;

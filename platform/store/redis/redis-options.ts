@@ -47,6 +47,7 @@ export const TIMEOUT_MS = 2_000;
 const BACKOFF_FIRST_MS = 25;
 const BACKOFF_MAX_MS = 1_000;
 const KEEP_ALIVE_MS = 5_000;
+const DISCONNECT_MS = 200;
 
 export const accessOf = ({ access }: Pick<RedisStoreOptions, 'access'>): RedisAccess =>
   typeof access === 'function' ? access() : access;
@@ -75,6 +76,8 @@ export function clientOptionsOf(
     // Also while connecting: a Redis that stands still accepts connections and never answers.
     socketTimeout: timeoutMs,
     keepAlive: KEEP_ALIVE_MS,
+    // How long a close may hold up the end of the process.
+    disconnectTimeout: DISCONNECT_MS,
     connectionName: 'agentpool',
     disableClientInfo: true,
     retryStrategy: (attempt) => {

@@ -52,10 +52,16 @@ export class RedisOwnership {
       keys.poolOf(request.key).overrides,
       request.key,
     ]);
-    const [answer, overridden] = await Promise.all([this.#claim(request), override]);
+    const overridden = override.catch((error: unknown) => {
+      // The claim itself may have been granted.
+      throw new StoreError(`claim: ${(error as Error).message}`, 'unknown', error);
+    });
+    // Of the two failures the claim's own tells its outcome.
+    overridden.catch(() => undefined);
+    const answer = await this.#claim(request);
     if (answer.type !== 'claimed') return answer;
     await this.#replicas.wait('claim');
-    const found = overrideOf(overridden);
+    const found = overrideOf(await overridden);
     if (found === undefined) return answer;
     return { type: 'claimed', activation: { ...answer.activation, override: found } };
   }
