@@ -188,7 +188,7 @@ module.exports = {
     exclude: { path: '[.]test[.]ts$' },
     enhancedResolveOptions: {
       exportsFields: ['exports'],
-      conditionNames: ['import', 'node', 'default', 'types'],
+      conditionNames: ['agentpool-source', 'import', 'node', 'default', 'types'],
     },
   },
 };

@@ -2,6 +2,8 @@
 // (controller) and a real cluster. Types are checked by tsc, not here.
 const shared = {
   testEnvironment: 'node',
+  // Our own package by its name is its sources: nothing is built here.
+  testEnvironmentOptions: { customExportConditions: ['agentpool-source', 'node', 'node-addons'] },
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+[.]ts$': [
