@@ -14,7 +14,12 @@ import { readTurns } from './conversation-cache.ts';
 import { answerOf, inputJson, readInput, type Answer } from './payloads.ts';
 import type { RunNumber, RunOutcome, TaskStart } from './protocol.ts';
 import type { LiveAgent, RunSurroundings } from './run-surroundings.ts';
-import { answerTooLarge, conflictFailure, stateTooLarge } from './staging-failures.ts';
+import {
+  answerTooLarge,
+  commitTooLarge,
+  conflictFailure,
+  stateTooLarge,
+} from './staging-failures.ts';
 import { StateOverlay } from './state-overlay.ts';
 
 type StoredTurn = Omit<Turn, 'index'>;
@@ -195,15 +200,23 @@ export class Run {
       if (this.#hasEnded()) return undefined;
     }
     if (overlay.hasConflict) return 'conflict';
-    return stateTooLarge(state, overlay.writes, limits) ?? this.#commit(overlay.writes, answer);
+    const turns = this.#turns(answer);
+    return (
+      stateTooLarge(state, overlay.writes, limits) ??
+      commitTooLarge(answer, [...overlay.writes, ...turns]) ??
+      this.#commit(overlay.writes, answer, turns)
+    );
   }
 
-  #commit(writes: readonly StateWrite[], answer: Answer): RunOutcome {
+  #turns(answer: Answer): readonly StoredTurn[] {
     const { requestId } = this.#task;
-    const turns: readonly StoredTurn[] = [
+    return [
       { role: 'user', json: inputJson(this.#task.input), timeMs: this.#startedWallMs, requestId },
       { role: 'assistant', json: answer.json, timeMs: this.#around.clock.wallMs(), requestId },
     ];
+  }
+
+  #commit(writes: readonly StateWrite[], answer: Answer, turns: readonly StoredTurn[]): RunOutcome {
     this.#around.state.apply(writes);
     this.#around.conversations.append(this.conversationId, turns);
     const reran = this.#rerun !== undefined;

@@ -1,4 +1,5 @@
 /** Why a task that came to its end cannot be staged, as its error; changes nothing. */
+import { COMMIT_BYTES_MAX } from '../../platform/store/commit-limit.ts';
 import type { StateWrite } from '../../platform/store/store.ts';
 import type { TaskFailure } from './agent-failure.ts';
 import type { Answer } from './payloads.ts';
@@ -14,6 +15,20 @@ export function answerTooLarge(
   const bytes = payload.body.length;
   if (bytes <= answerBytesMax) return undefined;
   const message = `the answer has ${bytes} bytes; at most ${answerBytesMax} are allowed (limits.answerBytesMax)`;
+  return { type: 'error', reason: 'PAYLOAD_TOO_LARGE', message };
+}
+
+/** Escapes of JSON can make a text six times as long as the limits of inputs and answers say. */
+export function commitTooLarge(
+  { payload }: Answer,
+  kept: readonly { readonly json?: string }[],
+): TaskFailure | undefined {
+  const bytes = kept.reduce(
+    (sum, { json = '' }) => sum + Buffer.byteLength(json),
+    payload.body.length,
+  );
+  if (bytes <= COMMIT_BYTES_MAX) return undefined;
+  const message = `input, answer and state changes of this task would be ${bytes} bytes in the store; at most ${COMMIT_BYTES_MAX} can be kept`;
   return { type: 'error', reason: 'PAYLOAD_TOO_LARGE', message };
 }
 

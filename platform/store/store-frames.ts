@@ -1,8 +1,9 @@
 /** Frames on the store's socket: 4 bytes of length (big-endian), then MessagePack. Cuts the stream into frames; knows nothing of what they mean. */
 import { Packr } from 'msgpackr';
+import { COMMIT_BYTES_MAX } from './commit-limit.ts';
 
-/** Above the largest answer (16 MiB) with room for a few in one commit; a longer one is refused by its sender and ends the receiver's connection. */
-export const FRAME_BYTES_MAX = 64 * 1024 * 1024;
+/** The largest commit and what is around it; a longer one is refused by its sender and ends the receiver's connection. */
+export const FRAME_BYTES_MAX = COMMIT_BYTES_MAX + 8 * 1024 * 1024;
 
 export const STORE_PROTOCOL = 1;
 
