@@ -28,7 +28,7 @@ const REDIS_REASONS = {
     meaning:
       'Redis writes to its disk once a second: up to two seconds of acknowledged answers can be lost with Redis or its machine.',
     whatToDo:
-      'Set appendfsync to always, or accept the loss; spec.checkpoint.redis.minReplicas keeps a copy on replicas.',
+      'Set appendfsync to always, or accept the loss; min-replicas in the folder of the store keeps a copy on replicas.',
   },
   RedisFsyncNever: {
     meaning:
@@ -46,7 +46,7 @@ const REDIS_REASONS = {
   RedisReplicasMissing: {
     meaning:
       'Redis has fewer replicas than claims and commits wait for, so nothing is acknowledged.',
-    whatToDo: 'Bring the replicas back, or lower spec.checkpoint.redis.minReplicas.',
+    whatToDo: 'Bring the replicas back, or lower min-replicas in the folder of the store.',
   },
   RedisUnchecked: {
     meaning: 'What Redis keeps cannot be found out: its user may not read the settings.',

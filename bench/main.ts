@@ -14,6 +14,7 @@ import { gatewayOverhead } from './programs/gateway-overhead.ts';
 import { idle } from './programs/idle.ts';
 import { lease } from './programs/lease.ts';
 import { link } from './programs/link.ts';
+import { redis } from './programs/redis.ts';
 import { start } from './programs/start.ts';
 import { store } from './programs/store.ts';
 import { warm } from './programs/warm.ts';
@@ -33,6 +34,7 @@ const PROGRAMS: readonly BenchProgram[] = [
   start,
   link,
   store,
+  redis,
 ];
 
 const { positionals, values } = parseArgs({

@@ -53,7 +53,7 @@ export const commit: BenchProgram = {
   },
 };
 
-function rowsOf(what: string, { figures }: Compared<History>): Record<string, string>[] {
+export function rowsOf(what: string, { figures }: Compared<History>): Record<string, string>[] {
   return (Object.keys(HISTORIES) as History[]).map((turns) => ({
     what,
     turns,
@@ -61,7 +61,7 @@ function rowsOf(what: string, { figures }: Compared<History>): Record<string, st
   }));
 }
 
-function goalOf(what: string, { compare }: Compared<History>): Goal {
+export function goalOf(what: string, { compare }: Compared<History>): Goal {
   const ratio = compare('10,000', '10', (s, b) => s.p50Ms / b.p50Ms);
   return atMost(`${what}: p50 at 10,000 turns`, ratio, FLAT_WITHIN, '× that at 10 turns');
 }
@@ -100,7 +100,8 @@ async function throughThePath(size: Size): Promise<Compared<History>> {
   }
 }
 
-async function inStore(store: Store, size: Size): Promise<Compared<History>> {
+/** Bare commits to one store, after histories of three lengths. */
+export async function inStore(store: Store, size: Size): Promise<Compared<History>> {
   const loads = new Map<History, StoreLoad>();
   for (const history of Object.keys(HISTORIES) as History[])
     loads.set(history, await StoreLoad.claim(store, `history-${HISTORIES[history]}`));
