@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { RuntimeHost } from '../../agent-runtime/host/runtime-host.ts';
 import { createStartWorker } from '../../agent-runtime/worker/thread-channel.ts';
 import type { AppError } from '../../core/errors.ts';
-import { callerOf, statusOfThrown } from '../../gateway/edges/grpc-caller.ts';
+import { withCaller, statusOfThrown } from '../../gateway/edges/grpc-caller.ts';
 import { executeResponseOf, taskRequestOf } from '../../gateway/edges/grpc-task-messages.ts';
 import { LOCAL_ACCESS } from '../../gateway/access/access.ts';
 import { LOCAL_ADMIN } from '../../gateway/access/principal.ts';
@@ -91,12 +91,10 @@ async function serveDirectly(options: DirectRuntimeOptions): Promise<string> {
 
 function executeOn(host: RuntimeHost, project: string) {
   return (call: ExecuteCall, done: ExecuteDone): void => {
-    try {
-      const { remainingMs } = callerOf(call, LOCAL_ACCESS, clock);
+    const fail = (error: unknown): void => done(statusOfThrown(error));
+    const serve = ({ remainingMs }: { readonly remainingMs: number }): void =>
       host.task(new DirectTask(project, taskRequestOf(call.request, undefined), remainingMs, done));
-    } catch (error) {
-      done(statusOfThrown(error));
-    }
+    withCaller(call, { access: LOCAL_ACCESS, clock }, serve, fail);
   };
 }
 

@@ -40,7 +40,7 @@ export async function clusterGateway(
     closers.add('link', () => link.close());
     const tls = options.tls === undefined ? undefined : await openClientTls(options.tls, log);
     closers.add('tls', () => tls?.close());
-    const access = await clusterAccess(options, log);
+    const access = await clusterAccess(options, terminal, log);
     closers.add('access', () => access.close());
     const store = await openStore(options.store, log);
     closers.add('store', () => store.close());

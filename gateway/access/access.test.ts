@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { AppError } from '../../core/errors.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { silentLog, type Log } from '../../platform/log.ts';
-import { type Access, authenticateWith, LOCAL_ACCESS, openTokenAccess } from './access.ts';
+import { type Access, accessOf, LOCAL_ACCESS, openTokenFile, tableSource } from './access.ts';
 import { parseTokens, TokenFileError } from './token-file.ts';
 
 const ENTRY = { token: 'secret-token-1', subject: 'ann', tenants: ['acme'], role: 'caller' };
@@ -59,6 +59,8 @@ describe('a caller', () => {
     }),
   );
 
+  const withTable = accessOf([tableSource(() => tokens)]);
+
   it.each([
     ['Bearer secret-token-1', { subject: 'ann', tenants: ['acme'], role: 'caller' }],
     [
@@ -71,7 +73,7 @@ describe('a caller', () => {
       },
     ],
   ])('with %s is known', (authorization, expected) => {
-    expect(authenticateWith(tokens, authorization)).toMatchObject(expected);
+    expect(withTable.authenticate(authorization)).toMatchObject(expected);
   });
 
   it.each([
@@ -83,15 +85,12 @@ describe('a caller', () => {
     ['Bearer secret-token-11'],
     ['Bearer a b'],
   ])('with %s is not', (authorization) => {
-    expect(() => authenticateWith(tokens, authorization)).toThrow(AppError);
-    expect(() => authenticateWith(tokens, authorization)).toThrow(/token/);
+    expect(() => withTable.authenticate(authorization)).toThrow(AppError);
+    expect(() => withTable.authenticate(authorization)).toThrow(/token/);
   });
 
   it('is the local admin where there are no tokens', () => {
-    expect([LOCAL_ACCESS.isLocalOnly, LOCAL_ACCESS.authenticate(undefined).role]).toEqual([
-      true,
-      'admin',
-    ]);
+    expect([LOCAL_ACCESS.isLocalOnly, LOCAL_ACCESS.authenticate().role]).toEqual([true, 'admin']);
   });
 });
 
@@ -106,6 +105,10 @@ describe('a token file that changes', () => {
     access?.close();
     await rm(folder, { recursive: true });
   });
+
+  async function openAccess(path: string, log: Log): Promise<Access> {
+    return accessOf([await openTokenFile({ path, clock: systemClock, log })]);
+  }
 
   /** A log that resolves at the next message of this kind. */
   function nextLog(): {
@@ -126,11 +129,11 @@ describe('a token file that changes', () => {
     const path = join(folder, 'tokens.json');
     await writeFile(path, file(ENTRY));
     const { log, reloaded } = nextLog();
-    access = await openTokenAccess({ path, clock: systemClock, log });
+    access = await openAccess(path, log);
     await writeFile(join(folder, 'next'), file({ ...ENTRY, token: 'another-token' }));
     await rename(join(folder, 'next'), path);
     await reloaded;
-    expect(access.authenticate('Bearer another-token').subject).toBe('ann');
+    expect(access.authenticate('Bearer another-token')).toMatchObject({ subject: 'ann' });
     expect(() => access?.authenticate('Bearer secret-token-1')).toThrow(AppError);
   });
 
@@ -138,10 +141,10 @@ describe('a token file that changes', () => {
     const path = join(folder, 'tokens.json');
     await writeFile(path, file(ENTRY));
     const { log, refused } = nextLog();
-    access = await openTokenAccess({ path, clock: systemClock, log });
+    access = await openAccess(path, log);
     await writeFile(path, '[');
     await refused;
-    expect(access.authenticate('Bearer secret-token-1').subject).toBe('ann');
+    expect(access.authenticate('Bearer secret-token-1')).toMatchObject({ subject: 'ann' });
   });
 
   it.each([
@@ -150,8 +153,6 @@ describe('a token file that changes', () => {
   ])('stops the start when it %s', async (_name, text, message) => {
     const path = join(folder, 'tokens.json');
     if (text !== undefined) await writeFile(path, text);
-    await expect(openTokenAccess({ path, clock: systemClock, log: silentLog })).rejects.toThrow(
-      message,
-    );
+    await expect(openAccess(path, silentLog)).rejects.toThrow(message);
   });
 });

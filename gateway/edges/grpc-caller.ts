@@ -5,10 +5,12 @@ import type { Clock } from '../../platform/clock.ts';
 import { statusOf } from '../../proto/status.ts';
 import type { Access } from '../access/access.ts';
 import type { Principal } from '../access/principal.ts';
+import type { GrpcEdge } from './grpc-edge.ts';
 import { invalid, RESERVED_METADATA_PREFIX } from '../request-fields.ts';
 
 interface IncomingCall {
   readonly metadata: Metadata;
+  readonly cancelled: boolean;
   getDeadline(): Date | number;
 }
 
@@ -19,17 +21,46 @@ export interface Caller {
   readonly traceparent: string | undefined;
 }
 
-/** Throws TOKEN_INVALID, or INVALID_FIELD for metadata that is ours. */
-export function callerOf(call: IncomingCall, access: Access, clock: Clock): Caller {
+/** Throws or rejects with what `authenticate` does, or INVALID_FIELD for metadata that is ours. */
+export function callerOf(
+  call: IncomingCall,
+  access: Access,
+  clock: Clock,
+): Caller | Promise<Caller> {
   const values = call.metadata.getMap();
   for (const key in values)
     if (key.startsWith(RESERVED_METADATA_PREFIX))
       throw invalid('metadata', `keys with ${RESERVED_METADATA_PREFIX} are reserved`);
-  return {
-    principal: access.authenticate(textOf(values['authorization'])),
+  const callerWith = (principal: Principal): Caller => ({
+    principal,
     remainingMs: remainingMsOf(call.getDeadline(), clock),
     traceparent: textOf(values['traceparent']),
-  };
+  });
+  const principal = access.authenticate(textOf(values['authorization']));
+  return principal instanceof Promise ? principal.then(callerWith) : callerWith(principal);
+}
+
+/** At once where the caller is known; who has left meanwhile is not served. `fail` gets what either threw. */
+export function withCaller(
+  call: IncomingCall,
+  { access, clock }: Pick<GrpcEdge, 'access' | 'clock'>,
+  serve: (caller: Caller) => void,
+  fail: (thrown: unknown) => void,
+): void {
+  try {
+    const caller = callerOf(call, access, clock);
+    if (!(caller instanceof Promise)) {
+      serve(caller);
+      return;
+    }
+    caller
+      .then((known) => {
+        if (!call.cancelled) serve(known);
+      })
+      .catch(fail);
+  } catch (error) {
+    fail(error);
+  }
 }
 
 /** For `callback(…)`, `emit('error', …)`. */

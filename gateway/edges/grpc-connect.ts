@@ -8,10 +8,11 @@ import type {
   Init,
 } from '../../proto/generated/messages.ts';
 import { timestampOf } from '../../proto/timestamp.ts';
+import type { Principal } from '../access/principal.ts';
 import { authorize } from '../access/roles.ts';
 import { invalid } from '../request-fields.ts';
 import type { TaskHandle } from '../service/tasks.ts';
-import { type Caller, callerOf, statusOfThrown } from './grpc-caller.ts';
+import { type Caller, statusOfThrown, withCaller } from './grpc-caller.ts';
 import type { GrpcEdge } from './grpc-edge.ts';
 import { EventStream, TaskEvents } from './grpc-events.ts';
 import { taskRequestOf } from './grpc-task-messages.ts';
@@ -31,8 +32,7 @@ export function connectStreams(edge: GrpcEdge): ConnectStreams {
   const streams = new Set<ConnectStream>();
   return {
     handler: (call) => {
-      try {
-        const caller = callerOf(call, edge.access, edge.clock);
+      const serve = (caller: Caller): void => {
         authorize(caller.principal, 'Connect');
         const stream = new ConnectStream(call, edge, caller);
         streams.add(stream);
@@ -40,9 +40,8 @@ export function connectStreams(edge: GrpcEdge): ConnectStreams {
           streams.delete(stream);
           stream.clientLeft();
         });
-      } catch (error) {
-        call.emit('error', statusOfThrown(error));
-      }
+      };
+      withCaller(call, edge, serve, (thrown) => void call.emit('error', statusOfThrown(thrown)));
     },
     goAway: (deadlineWallMs) => {
       for (const stream of streams) stream.goAway(deadlineWallMs);
@@ -59,6 +58,8 @@ class ConnectStream {
   readonly #tasks = new Map<string, TaskHandle>();
   /** The client sends no more, or may not. */
   #isClosing = false;
+  /** Of the task that was read last, who sends it is being asked. */
+  #isLookingUp = false;
 
   constructor(call: ConnectCall, edge: GrpcEdge, caller: Caller) {
     this.#call = call;
@@ -97,15 +98,32 @@ class ConnectStream {
     else this.#refuse('', invalid('request', 'must be given'));
   }
 
+  /** Asked again for each task, so that a token that was withdrawn ends here too. */
   #execute(message: ExecuteRequest): void {
+    const refuse = (error: unknown): void => this.#refuse(message.request_id, AppError.from(error));
     try {
-      this.#start(message);
+      const principal = this.#edge.access.authenticate(authorizationOf(this.#call.metadata));
+      if (principal instanceof Promise)
+        void this.#afterLookup(
+          principal.then((known) => this.#start(message, known)).catch(refuse),
+        );
+      else this.#start(message, principal);
     } catch (error) {
-      this.#refuse(message.request_id, AppError.from(error));
+      refuse(error);
     }
   }
 
-  #start(message: ExecuteRequest): void {
+  /** Nothing more is read meanwhile, so that tasks start in the order in which they were sent. */
+  async #afterLookup(lookup: Promise<void>): Promise<void> {
+    this.#isLookingUp = true;
+    this.#call.pause();
+    await lookup;
+    this.#isLookingUp = false;
+    if (this.#tasks.size < CONNECT_TASKS_MAX) this.#call.resume();
+    this.#endIfDone();
+  }
+
+  #start(message: ExecuteRequest, principal: Principal): void {
     const { request_id: requestId } = message;
     if (requestId === '')
       throw invalid('request_id', 'must be given on Connect: answers are matched by it');
@@ -115,11 +133,10 @@ class ConnectStream {
         'a task with this request_id is in flight on this stream',
         { field: 'request_id' },
       );
-    const { access, clock, service } = this.#edge;
+    const { clock, service } = this.#edge;
     const events = new TaskEvents(this.#events);
     const task = service.tasks.start({
-      // Asked again for each task, so that a token that was withdrawn ends here too.
-      principal: access.authenticate(authorizationOf(this.#call.metadata)),
+      principal,
       remainingMs: this.#deadlineMs - clock.nowMs(),
       request: taskRequestOf(message, this.#traceparent),
       sink: events,
@@ -139,7 +156,7 @@ class ConnectStream {
       this.#tasks.delete(requestId);
       events.error(AppError.from(error));
     }
-    if (this.#tasks.size === CONNECT_TASKS_MAX - 1) this.#call.resume();
+    if (this.#tasks.size === CONNECT_TASKS_MAX - 1 && !this.#isLookingUp) this.#call.resume();
     this.#endIfDone();
   }
 
@@ -155,7 +172,7 @@ class ConnectStream {
   }
 
   #endIfDone(): void {
-    if (this.#isClosing && this.#tasks.size === 0) this.#call.end();
+    if (this.#isClosing && this.#tasks.size === 0 && !this.#isLookingUp) this.#call.end();
   }
 }
 

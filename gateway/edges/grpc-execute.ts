@@ -6,7 +6,7 @@ import type {
   ExecuteResponse,
   Init,
 } from '../../proto/generated/messages.ts';
-import { callerOf, statusOfThrown } from './grpc-caller.ts';
+import { type Caller, statusOfThrown, withCaller } from './grpc-caller.ts';
 import type { GrpcEdge } from './grpc-edge.ts';
 import { EventStream, TaskEvents } from './grpc-events.ts';
 import { executeResponseOf, taskRequestOf } from './grpc-task-messages.ts';
@@ -18,8 +18,8 @@ type UnaryHandler = (
 
 export function executeHandler({ access, clock, service }: GrpcEdge): UnaryHandler {
   return (call, callback) => {
-    try {
-      const { principal, remainingMs, traceparent } = callerOf(call, access, clock);
+    const fail = (error: unknown): void => callback(statusOfThrown(error));
+    const serve = ({ principal, remainingMs, traceparent }: Caller): void => {
       const task = service.tasks.start({
         principal,
         remainingMs,
@@ -28,17 +28,11 @@ export function executeHandler({ access, clock, service }: GrpcEdge): UnaryHandl
       call.once('cancelled', () => {
         task.leave();
       });
-      task.answer.then(
-        (answer) => {
-          callback(null, executeResponseOf(answer));
-        },
-        (error: unknown) => {
-          callback(statusOfThrown(error));
-        },
-      );
-    } catch (error) {
-      callback(statusOfThrown(error));
-    }
+      task.answer.then((answer) => {
+        callback(null, executeResponseOf(answer));
+      }, fail);
+    };
+    withCaller(call, { access, clock }, serve, fail);
   };
 }
 
@@ -48,8 +42,8 @@ export function executeStreamHandler({
   service,
 }: GrpcEdge): (call: ServerWritableStream<ExecuteRequest, Init<ExecuteEvent>>) => void {
   return (call) => {
-    try {
-      const { principal, remainingMs, traceparent } = callerOf(call, access, clock);
+    const fail = (error: unknown): void => void call.emit('error', statusOfThrown(error));
+    const serve = ({ principal, remainingMs, traceparent }: Caller): void => {
       const stream = new EventStream(call);
       const events = new TaskEvents(stream);
       const task = service.tasks.start({
@@ -63,17 +57,11 @@ export function executeStreamHandler({
         stream.gone();
         task.leave();
       });
-      task.answer.then(
-        (answer) => {
-          events.result(answer);
-          call.end();
-        },
-        (error: unknown) => {
-          call.emit('error', statusOfThrown(error));
-        },
-      );
-    } catch (error) {
-      call.emit('error', statusOfThrown(error));
-    }
+      task.answer.then((answer) => {
+        events.result(answer);
+        call.end();
+      }, fail);
+    };
+    withCaller(call, { access, clock }, serve, fail);
   };
 }

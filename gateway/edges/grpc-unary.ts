@@ -17,7 +17,10 @@ export function unaryOn({ access, clock, log }: GrpcEdge) {
       answer: (principal: Principal, request: Request) => Promise<Init<Response>>,
     ): Unary<Request, Response> =>
     (call, callback) => {
-      callService(() => answer(callerOf(call, access, clock).principal, call.request)).then(
+      callService(async () => {
+        const { principal } = await callerOf(call, access, clock);
+        return answer(principal, call.request);
+      }).then(
         (response) => {
           callback(null, response);
         },

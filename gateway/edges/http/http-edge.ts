@@ -172,7 +172,7 @@ export class HttpEdge {
   async #serve(route: Route, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const { access, clock, bodyBytesMax } = this.#options;
     const principal =
-      route.isOpen === true ? undefined : access.authenticate(request.headers.authorization);
+      route.isOpen === true ? undefined : await access.authenticate(request.headers.authorization);
     const call = openCall({ request, reply, principal, clock, bodyBytesMax: bodyBytesMax() });
     return sendAnswer(reply, await route.handle(call));
   }

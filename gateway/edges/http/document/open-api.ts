@@ -176,7 +176,7 @@ function reasonsOf(route: Route): readonly Reason[] {
       ...(route.isOpen === true ? [] : (['TOKEN_INVALID'] as const)),
       'FORBIDDEN',
       ...route.reasons,
-      ...(route.isOpen === true ? [] : (['STORE_UNAVAILABLE'] as const)),
+      ...(route.isOpen === true ? [] : (['ACCESS_UNAVAILABLE', 'STORE_UNAVAILABLE'] as const)),
       'DRAINING',
       'INTERNAL',
     ]),

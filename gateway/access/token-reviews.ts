@@ -1,0 +1,122 @@
+/** Tokens that Kubernetes knows (a pod's projected service account token): each is asked about once in a while, the answer kept within bounds. */
+import { LRUCache } from 'lru-cache';
+import { AppError } from '../../core/errors.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Log } from '../../platform/log.ts';
+import type { TokenSource } from './access.ts';
+import type { Principal } from './principal.ts';
+import type { ReviewedUser, ReviewRules } from './review-rules.ts';
+import { hashOf } from './token-file.ts';
+
+/** What a token must have been issued for. */
+export const TOKEN_AUDIENCE = 'agentpool';
+
+/** Undefined: not a valid token for this audience. Rejects when Kubernetes cannot be asked. */
+export type ReviewToken = (token: string, signal: AbortSignal) => Promise<ReviewedUser | undefined>;
+
+export interface TokenReviewsOptions {
+  readonly review: ReviewToken;
+  readonly rules: () => ReviewRules;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A token that was withdrawn is let in for so long at most. */
+const KNOWN_MS = 60_000;
+const UNKNOWN_MS = 10_000;
+const CACHED_MAX = 10_000;
+const ASKED_AT_ONCE_MAX = 256;
+const ASK_MS_MAX = 5_000;
+const TOKEN_CHARACTERS_MAX = 16_384;
+const RETRY_AFTER_MS = 1_000;
+const JWT = /^[\w-]+\.([\w-]+)\.[\w-]+$/;
+
+interface Answer {
+  /** Null: nobody. */
+  readonly user: ReviewedUser | null;
+}
+
+export class TokenReviews implements TokenSource {
+  readonly #options: TokenReviewsOptions;
+  /** By the hash of the token, as in the table of the token file. */
+  readonly #answers: LRUCache<string, Answer>;
+  readonly #asking = new Map<string, Promise<Answer>>();
+
+  constructor(options: TokenReviewsOptions) {
+    this.#options = options;
+    this.#answers = new LRUCache({
+      max: CACHED_MAX,
+      perf: { now: () => options.clock.nowMs() },
+      ttlResolution: 0,
+    });
+  }
+
+  find(token: string): Principal | undefined | Promise<Principal | undefined> {
+    // Anything else would be a call to the API server for each guess.
+    if (token.length > TOKEN_CHARACTERS_MAX || !JWT.test(token)) return undefined;
+    const hash = hashOf(token);
+    const answer = this.#answers.get(hash);
+    if (answer !== undefined) return this.#principalOf(answer);
+    const asking = this.#asking.get(hash) ?? this.#ask(token, hash);
+    return asking.then((answered) => this.#principalOf(answered));
+  }
+
+  close(): void {
+    this.#answers.clear();
+  }
+
+  #principalOf({ user }: Answer): Principal | undefined {
+    return user === null ? undefined : this.#options.rules()(user);
+  }
+
+  #ask(token: string, hash: string): Promise<Answer> {
+    if (this.#asking.size >= ASKED_AT_ONCE_MAX) return Promise.reject(unavailable());
+    const asking = this.#review(token)
+      .then((answer) => {
+        const ttl = answer.user === null ? UNKNOWN_MS : this.#knownMs(token);
+        if (ttl > 0) this.#answers.set(hash, answer, { ttl });
+        return answer;
+      })
+      .finally(() => this.#asking.delete(hash));
+    this.#asking.set(hash, asking);
+    return asking;
+  }
+
+  async #review(token: string): Promise<Answer> {
+    const { review, clock, log } = this.#options;
+    const late = new AbortController();
+    const timer = clock.after(ASK_MS_MAX, () => late.abort(new Error('the API server is silent')));
+    try {
+      return { user: (await review(token, late.signal)) ?? null };
+    } catch (error) {
+      log.warn('Kubernetes cannot be asked about a token', { err: error });
+      throw unavailable(error);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /** Not beyond the token's own end. */
+  #knownMs(token: string): number {
+    const endMs = expiryMsOf(token);
+    return Math.floor(Math.min(KNOWN_MS, endMs - this.#options.clock.wallMs()));
+  }
+}
+
+function unavailable(cause?: unknown): AppError {
+  return new AppError('ACCESS_UNAVAILABLE', 'who sent this token cannot be found out now', {
+    retryAfterMs: RETRY_AFTER_MS,
+    cause,
+  });
+}
+
+/** Kubernetes has checked the token by then. */
+function expiryMsOf(token: string): number {
+  try {
+    const payload = Buffer.from(JWT.exec(token)?.[1] ?? '', 'base64url').toString();
+    const { exp } = JSON.parse(payload) as { readonly exp?: unknown };
+    return typeof exp === 'number' ? exp * 1_000 : Infinity;
+  } catch {
+    return Infinity;
+  }
+}
