@@ -1,0 +1,251 @@
+/** What the client of a real API server does when that is killed, frozen, compacted, or asks for another token. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '../../platform/clock.ts';
+import { openCluster } from '../../platform/kube/cluster-access.ts';
+import { EventRecorder } from '../../platform/kube/event-recorder.ts';
+import type { KubeError } from '../../platform/kube/kube-error.ts';
+import { HttpKube } from '../../platform/kube/http-kube.ts';
+import { LeaderElection } from '../../platform/kube/leader-election.ts';
+import { leaderOnly } from '../../platform/kube/leader-only.ts';
+import { ResourceCache, type CacheLimits } from '../../platform/kube/resource-cache.ts';
+import { CONFIG_MAPS, EVENTS, LEASES, type ConfigMap } from '../../platform/kube/resources.ts';
+import { silentLog } from '../../platform/log.ts';
+import { systemRandom } from '../../platform/random.ts';
+import { startApiServer, type ApiServer } from '../cluster/api-server.ts';
+import { until } from '../e2e/until.ts';
+
+const NAMESPACE = 'default';
+const ref = (name: string) => ({ namespace: NAMESPACE, name });
+const map = (name: string, value = ''): ConfigMap => ({ metadata: ref(name), data: { value } });
+
+describe('a real API server that fails', () => {
+  let api: ApiServer;
+  let kube: HttpKube;
+  const clients: HttpKube[] = [];
+  const stops: (() => Promise<void>)[] = [];
+
+  const connect = async (kubeconfig: string, requestTimeoutMs?: number): Promise<HttpKube> => {
+    const access = await openCluster({ type: 'kubeconfig', files: [kubeconfig] }, systemClock);
+    const limit = requestTimeoutMs === undefined ? {} : { requestTimeoutMs };
+    const client = new HttpKube({
+      access,
+      clock: systemClock,
+      fieldManager: 'agentpool-operator',
+      ...limit,
+    });
+    clients.push(client);
+    return client;
+  };
+
+  beforeAll(async () => {
+    api = await startApiServer();
+    kube = await connect(api.kubeconfig);
+  }, 120_000);
+  afterEach(async () => {
+    for (const stop of stops.splice(0)) await stop();
+  });
+  afterAll(async () => {
+    for (const client of clients) client.close();
+    await api.stop();
+  }, 60_000);
+
+  const openCache = (
+    client: HttpKube,
+    limits: Partial<CacheLimits> = {},
+  ): ResourceCache<ConfigMap> => {
+    const cache = new ResourceCache({
+      kube: client,
+      resource: CONFIG_MAPS,
+      selection: { namespace: NAMESPACE },
+      clock: systemClock,
+      random: systemRandom,
+      log: silentLog,
+      limits,
+    });
+    cache.start();
+    stops.push(() => cache.stop());
+    return cache;
+  };
+  const shows = (cache: ResourceCache<ConfigMap>, name: string, value: string): Promise<unknown> =>
+    until(
+      `the cache shows ${name}=${value}`,
+      () => cache.get(ref(name))?.data?.['value'] === value,
+      30_000,
+    );
+
+  it('opens few connections, however many requests there are', async () => {
+    const client = await connect(api.kubeconfig);
+    for (let call = 0; call < 200; call++) await client.list(CONFIG_MAPS, { namespace: NAMESPACE });
+    expect(client.handshakes).toBe(1);
+    const all = Array.from({ length: 200 }, () =>
+      client.list(CONFIG_MAPS, { namespace: NAMESPACE }),
+    );
+    await Promise.all(all);
+    expect(client.handshakes).toBeLessThanOrEqual(8);
+  });
+
+  it('a cache goes on after the API server was killed and is back', async () => {
+    const cache = openCache(kube);
+    await kube.apply(CONFIG_MAPS, map('killed', 'before'));
+    await shows(cache, 'killed', 'before');
+    await api.kill();
+    const write = kube.apply(CONFIG_MAPS, map('killed', 'meanwhile'));
+    const failure = await write.catch((error: unknown) => error);
+    await api.startAgain();
+    // On a kept connection the write may have left before its end was noticed.
+    expect(['Unavailable', 'OutcomeUnknown']).toContain((failure as KubeError).reason);
+    expect(cache.get(ref('killed'))).toBeDefined();
+    await kube.apply(CONFIG_MAPS, map('killed', 'after'));
+    await shows(cache, 'killed', 'after');
+  }, 90_000);
+
+  it('a cache lists anew when what it missed is compacted', async () => {
+    const client = await connect(api.kubeconfig);
+    const cache = openCache(client, { backoffMinMs: 5_000, backoffMaxMs: 5_000 });
+    await kube.apply(CONFIG_MAPS, map('gone'));
+    await shows(cache, 'gone', '');
+    await api.kill();
+    await api.startAgain();
+    // A fresh watch cache begins at the newest version: what happened while the client waits to come back is too old for a watch.
+    await kube.delete(CONFIG_MAPS, ref('gone'));
+    await kube.apply(CONFIG_MAPS, map('new', 'there'));
+    await api.kill();
+    await api.startAgain();
+    await shows(cache, 'new', 'there');
+    expect(cache.get(ref('gone'))).toBeUndefined();
+  }, 90_000);
+
+  it('a frozen API server ends calls in time, and the outcome of a write is unknown', async () => {
+    const client = await connect(api.kubeconfig, 1_000);
+    const cache = openCache(client, { stallMs: 2_000 });
+    await client.apply(CONFIG_MAPS, map('frozen', '1'));
+    await shows(cache, 'frozen', '1');
+    api.signal('SIGSTOP');
+    try {
+      const read = client.get(CONFIG_MAPS, ref('frozen'));
+      await expect(read).rejects.toMatchObject({ reason: 'Unavailable' });
+      const write = client.apply(CONFIG_MAPS, map('frozen', '2'));
+      await expect(write).rejects.toMatchObject({ reason: 'OutcomeUnknown', outcome: 'unknown' });
+      const contactMs = cache.contactMs;
+      await until('the watch is given up', () => systemClock.nowMs() - contactMs > 3_000, 10_000);
+    } finally {
+      api.signal('SIGCONT');
+    }
+    await client.apply(CONFIG_MAPS, map('frozen', '3'));
+    await shows(cache, 'frozen', '3');
+  }, 60_000);
+
+  it('a watch that only has nothing to say is not taken for dead: bookmarks come', async () => {
+    const { resourceVersion } = await kube.list(CONFIG_MAPS, { namespace: NAMESPACE });
+    const watch = kube.watch(
+      CONFIG_MAPS,
+      { namespace: NAMESPACE },
+      { resourceVersion, timeoutSeconds: 5 },
+    );
+    const types: string[] = [];
+    for await (const event of watch) types.push(event.type);
+    expect(types).toContain('BOOKMARK');
+  }, 30_000);
+
+  it('a token that was replaced is read anew when the old one is refused', async () => {
+    const folder = join(api.folder, 'account');
+    mkdirSync(folder);
+    cpSync(join(api.folder, 'pki', 'ca.crt'), join(folder, 'ca.crt'));
+    writeFileSync(join(folder, 'token'), 'expired');
+    await api.kubectl.run(['create', 'serviceaccount', 'operator', '-n', NAMESPACE]);
+    const subject = `--serviceaccount=${NAMESPACE}:operator`;
+    await api.kubectl.run([
+      'create',
+      'clusterrolebinding',
+      'operator',
+      '--clusterrole=view',
+      subject,
+    ]);
+    const access = await openCluster(
+      { type: 'in-cluster', server: api.server, folder },
+      systemClock,
+    );
+    const client = new HttpKube({ access, clock: systemClock, fieldManager: 'agentpool-operator' });
+    clients.push(client);
+    const asked = () => client.list(CONFIG_MAPS, { namespace: NAMESPACE });
+    await expect(asked()).rejects.toMatchObject({ reason: 'Unauthorized' });
+    const token = await api.kubectl.run(['create', 'token', 'operator', '-n', NAMESPACE]);
+    writeFileSync(join(folder, 'token'), token);
+    await until('the role is bound', async () => (await asked()).items.length > 0);
+    writeFileSync(join(folder, 'token'), 'expired again');
+    access.refresh();
+    await expect(asked()).rejects.toMatchObject({ reason: 'Unauthorized' });
+    writeFileSync(join(folder, 'token'), token);
+    // The refused one is still held: it is read anew within the call.
+    await asked();
+    const write = client.apply(CONFIG_MAPS, map('not-mine'));
+    await expect(write).rejects.toMatchObject({ reason: 'Forbidden' });
+  }, 60_000);
+
+  it('one of two leads; the other follows when the leader leaves, and when it is cut off', async () => {
+    const times = { durationMs: 3_000, renewDeadlineMs: 2_000, retryMs: 300 };
+    const story: string[] = [];
+    const candidate = async (identity: string) => {
+      const client = await connect(api.kubeconfig, 1_000);
+      const election = new LeaderElection({
+        kube: client,
+        lease: ref('election'),
+        identity,
+        clock: systemClock,
+        random: systemRandom,
+        log: silentLog,
+        times,
+        onLeading: () => story.push(`${identity} leads`),
+        onLost: () => story.push(`${identity} lost`),
+      });
+      election.start();
+      stops.push(() => election.stop());
+      return { client, election };
+    };
+    const a = await candidate('a');
+    await until('a leads', () => a.election.isLeader(), 10_000);
+    const b = await candidate('b');
+    await a.election.stop();
+    await until('b leads', () => b.election.isLeader(), 2_000);
+    expect((await kube.get(LEASES, ref('election'))).spec).toMatchObject({ leaseTransitions: 1 });
+    await api.kill();
+    await until('b leads no more', () => story.includes('b lost'), 10_000);
+    const late = leaderOnly(b.client, () => b.election.isLeader()).create(CONFIG_MAPS, map('late'));
+    await expect(late).rejects.toMatchObject({ reason: 'NotLeader' });
+    await api.startAgain();
+    const c = await candidate('c');
+    await until('c leads', () => c.election.isLeader(), 10_000);
+    expect(story).toEqual(['a leads', 'b leads', 'b lost', 'c leads']);
+  }, 90_000);
+
+  it('takes events, and their counts', async () => {
+    const regarding = await kube.apply(CONFIG_MAPS, map('eventful'));
+    const recorder = new EventRecorder({
+      kube,
+      clock: systemClock,
+      log: silentLog,
+      controller: 'agentpool.dev/operator',
+      instance: 'operator-0',
+    });
+    for (let time = 0; time < 3; time++)
+      recorder.record({
+        regarding,
+        type: 'Warning',
+        reason: 'Tried',
+        action: 'Try',
+        note: 'a note',
+      });
+    await recorder.stop();
+    const { items } = await kube.list(EVENTS, { namespace: NAMESPACE });
+    const event = items.find(({ reason }) => reason === 'Tried');
+    expect(event).toMatchObject({
+      note: 'a note',
+      regarding: { name: 'eventful', kind: 'ConfigMap' },
+    });
+    expect(event?.series?.count).toBe(3);
+    expect(await api.kubectl.run(['get', 'events', '-n', NAMESPACE])).toContain('a note');
+    expect(recorder.dropped).toBe(0);
+  });
+});
