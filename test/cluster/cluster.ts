@@ -14,6 +14,7 @@ import {
 import { Machine } from './machine/machine.ts';
 import { connectControl } from './machine/network.ts';
 import { Node } from './machine/node.ts';
+import { createVolumes } from './machine/volumes.ts';
 import { type RunOptions, run } from './process/run.ts';
 import type { Tools } from './tools/tools.ts';
 
@@ -77,6 +78,7 @@ export class Cluster {
     await cluster.control.startControllers([`--node-monitor-grace-period=${GRACE}`]);
     await cluster.control.startScheduler();
     await startDns(cluster);
+    await createVolumes(cluster.kubectl, cluster.nodes);
     await Promise.all(cluster.nodes.map((node) => node.join()));
     await cluster.untilNodesReady();
     return cluster;

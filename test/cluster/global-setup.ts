@@ -16,7 +16,7 @@ export const CLUSTER_FOLDER = 'AGENTPOOL_CLUSTER_FOLDER';
 
 let owned: OwnedFolder | undefined;
 
-export async function setUp(): Promise<void> {
+export default async function setUp(): Promise<void> {
   const given = process.env['KUBECONFIG'];
   if (given !== undefined) {
     const folder = dirname(given);
@@ -45,5 +45,3 @@ export async function tearDown(): Promise<void> {
   owned.watchdog.dismiss();
   owned = undefined;
 }
-
-export default setUp;

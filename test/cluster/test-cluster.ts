@@ -1,19 +1,15 @@
 /** What a test of the jest project `cluster` begins with: the cluster, and a namespace of its own. */
 import { Cluster } from './cluster.ts';
-import { Kubectl } from './control/kubectl.ts';
+import type { Kubectl } from './control/kubectl.ts';
 import { CLUSTER_FOLDER } from './global-setup.ts';
 
-/** The cluster with its machines, for tests that break things; fails where KUBECONFIG names a cluster that is not ours. */
+/** Fails where KUBECONFIG names a cluster that is not ours: its machines cannot be broken, its API server keeps no log for us. */
 export function testCluster(): Cluster {
   const folder = process.env[CLUSTER_FOLDER];
   if (folder !== undefined) return new Cluster(folder);
-  throw new Error('This test breaks its cluster, so it needs one of its own: unset KUBECONFIG.');
-}
-
-/** For tests that only need some Kubernetes. */
-export function testKubectl(): Kubectl {
-  if (process.env[CLUSTER_FOLDER] !== undefined) return testCluster().kubectl;
-  return new Kubectl('kubectl', process.env['KUBECONFIG'] ?? '');
+  throw new Error(
+    'These tests break their cluster: unset KUBECONFIG, or set it to that of `npm run cluster:up`.',
+  );
 }
 
 export interface TestNamespace {

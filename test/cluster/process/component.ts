@@ -62,7 +62,9 @@ export class Component {
   isAlive(): boolean {
     const { pid, startTicks } = this.#record();
     const found = readProcess(pid);
-    return found?.startTicks === startTicks && found.state !== 'Z';
+    if (found?.startTicks !== startTicks) return false;
+    // Its first thread may have ended before those that still hold what it had.
+    return found.state !== 'Z' || threadsOf(pid) > 1;
   }
 
   /** Does nothing when it has ended. */
@@ -154,6 +156,14 @@ async function spawnDetached(
     },
     SPAWN_WITHIN_MS,
   );
+}
+
+function threadsOf(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length;
+  } catch {
+    return 0;
+  }
 }
 
 function childOf(parent: number): number | undefined {

@@ -22,12 +22,17 @@ export async function takeAway(folder: string): Promise<void> {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 }
 
-/** True once none is alive. */
-function killAll(folder: string): boolean {
-  const alive = readdirSync('/proc')
+/** The living ones that carry its name, wherever they run. */
+export function processesOf(folder: string): number[] {
+  return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
     .map(Number)
     .filter((pid) => pid !== process.pid && isStartedFor(pid, folder));
+}
+
+/** True once none is alive. */
+function killAll(folder: string): boolean {
+  const alive = processesOf(folder);
   for (const pid of alive) {
     try {
       process.kill(pid, 'SIGKILL');

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { IMAGES } from './images/images.ts';
-import { type TestNamespace, createNamespace, testCluster } from './test-cluster.ts';
+import { IMAGES } from '../images/images.ts';
+import { type TestNamespace, createNamespace, testCluster } from '../test-cluster.ts';
 import {
   addressOf,
   ask,
@@ -10,7 +10,7 @@ import {
   service,
   untilAnswer,
   untilPodReady,
-} from './test-pods.ts';
+} from '../test-pods.ts';
 
 const NODES = ['node-1', 'node-2'];
 
@@ -73,7 +73,9 @@ describe('the test cluster', () => {
 
   it('lets a pod reach itself through its Service', async () => {
     const asking = [namespace.name, 'on-node-1'] as const;
-    await answers(asking, 'http://on-node-1', 'on-node-1');
+    // Its short name is that of the pod itself, in the pod's own hosts file.
+    const name = `on-node-1.${namespace.name}.svc.cluster.local`;
+    await answers(asking, `http://${name}`, 'on-node-1');
   });
 
   it('keeps the sender of packets between nodes, so that they can be told apart', async () => {
@@ -103,11 +105,50 @@ describe('the test cluster', () => {
     const command = [
       'sh',
       '-c',
-      'redis-server --port 7000 --daemonize yes >/dev/null; sleep 1; redis-cli -p 7000 ping',
+      'redis-server --port 7000 --daemonize yes >/dev/null; until redis-cli -p 7000 ping; do :; done',
     ];
     const ran = await runInPod(kubectl, [namespace.name, IMAGES.redis], command);
     expect(ran.stdout.trim()).toBe('PONG');
   });
+
+  it('gives a claim a volume that outlives its pod', async () => {
+    const claim = {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name: 'kept', namespace: namespace.name },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    };
+    const podWith = (name: string, script: string): object => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace: namespace.name },
+      spec: {
+        restartPolicy: 'Never',
+        containers: [
+          {
+            name: 'one',
+            image: IMAGES.base,
+            command: ['sh', '-c', script],
+            volumeMounts: [{ name: 'kept', mountPath: '/kept' }],
+          },
+        ],
+        volumes: [{ name: 'kept', persistentVolumeClaim: { claimName: 'kept' } }],
+      },
+    });
+    const untilEnded = (name: string): Promise<unknown> =>
+      kubectl.until(
+        `${name} has ended well`,
+        ['pod', name, namespace.name],
+        (found) => (found['status'] as { phase: string }).phase === 'Succeeded',
+      );
+    await kubectl.apply([claim, podWith('writer', 'echo kept > /kept/file')]);
+    await untilEnded('writer');
+    await kubectl.run(['delete', 'pod', 'writer', '-n', namespace.name]);
+    await kubectl.apply([podWith('reader', 'cat /kept/file')]);
+    await untilEnded('reader');
+    const log = await kubectl.run(['logs', 'reader', '-n', namespace.name]);
+    expect(log).toBe('kept\n');
+  }, 90_000);
 
   it('ends a container that takes more memory than its limit', async () => {
     const pod = serverPod({ name: 'hungry', namespace: namespace.name }) as {
