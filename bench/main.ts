@@ -9,7 +9,7 @@ import { cold } from './programs/cold.ts';
 import { commit } from './programs/commit.ts';
 import { connect } from './programs/connect.ts';
 import { density } from './programs/density.ts';
-import { failover } from './programs/failover.ts';
+import { failover, failoverShared } from './programs/failover.ts';
 import { gatewayOverhead } from './programs/gateway-overhead.ts';
 import { idle } from './programs/idle.ts';
 import { lease } from './programs/lease.ts';
@@ -30,6 +30,7 @@ const PROGRAMS: readonly BenchProgram[] = [
   density,
   idle,
   failover,
+  failoverShared,
   commit,
   start,
   link,
@@ -57,13 +58,13 @@ if (values.list) {
 
 function chosen(names: readonly string[]): readonly BenchProgram[] {
   if (names.length === 0) return PROGRAMS;
-  return names.map((wanted) => {
-    const program = PROGRAMS.find(({ id, name }) => name === wanted || id === wanted.toUpperCase());
-    if (program === undefined)
+  return names.flatMap((wanted) => {
+    const found = PROGRAMS.filter(({ id, name }) => name === wanted || id === wanted.toUpperCase());
+    if (found.length === 0)
       throw new Error(
         `no benchmark ${wanted}; there are ${PROGRAMS.map(({ name }) => name).join(', ')}`,
       );
-    return program;
+    return found;
   });
 }
 

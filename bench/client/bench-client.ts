@@ -34,6 +34,11 @@ export class BenchClient {
     });
   }
 
+  get pid(): number {
+    if (this.#child.pid === undefined) throw new Error('the client process has not started');
+    return this.#child.pid;
+  }
+
   run<Name extends keyof Jobs>(name: Name, ...[job]: Argument<Name>): ReturnType<Jobs[Name]> {
     this.#lastId += 1;
     const message: JobMessage = { id: this.#lastId, name, job };

@@ -1,6 +1,7 @@
 /** P2: many requests on one Connect stream, beside unary calls, both through the gateway. */
 import { BenchClient } from '../client/bench-client.ts';
 import { cells, type Figures, figuresOf } from '../measure/figures.ts';
+import { cpuSecondsOf } from '../measure/process-cost.ts';
 import { inRounds } from '../measure/rounds.ts';
 import { atLeast, type BenchProgram, type Goal, type Size } from '../program.ts';
 import { benchManifest } from '../served/bench-agents.ts';
@@ -37,13 +38,13 @@ export const connect: BenchProgram = {
     const data: unknown[] = [];
     for (const one of CASES) {
       const manifest = manifestOf(one);
-      const { figures, compare, rounds } = await measure(one, manifest, size);
-      rows.push({ case: one.what, way: 'unary', ...cells(figures.unary) });
-      rows.push({ case: one.what, way: 'Connect', ...cells(figures.connect) });
+      const { figures, compare, rounds, cpu } = await measure(one, manifest, size);
+      rows.push({ case: one.what, way: 'unary', ...cells(figures.unary), ...cpu.unary });
+      rows.push({ case: one.what, way: 'Connect', ...cells(figures.connect), ...cpu.connect });
       const ratio = compare('connect', 'unary', (s, b) => s.perSecond / b.perSecond);
       goals.push(atLeast(`${one.what}: throughput`, ratio, one.min, '× unary'));
       manifests.push(manifest);
-      data.push({ case: one, rounds });
+      data.push({ case: one, rounds, cpu });
     }
     return { manifests, rows, goals, data };
   },
@@ -70,10 +71,29 @@ async function measure({ agent }: Case, manifest: string, size: Size) {
     });
     return figuresOf(latenciesMs, elapsedMs);
   };
+  const pids = {
+    client: [client.pid],
+    gateway: [served.server.pid],
+    runtime: served.runtimePids(),
+  };
+  /** What a task costs each process, in µs of CPU time: on a full machine this, not any wait, is the throughput. */
+  const cpuOf = async (way: 'unary' | 'connect'): Promise<Record<string, string>> => {
+    const groups = Object.entries(pids).map(([name, of]) => ({ name, of, s: cpuSecondsOf(of) }));
+    const { count } = await load(way);
+    const micros = groups.map(({ name, of, s }): [string, string] => [
+      `${name} µs`,
+      (((cpuSecondsOf(of) - s) * 1e6) / count).toFixed(0),
+    ]);
+    return Object.fromEntries(micros);
+  };
   try {
     await load('unary');
     await load('connect');
-    return await inRounds(rounds, { unary: () => load('unary'), connect: () => load('connect') });
+    const compared = await inRounds(rounds, {
+      unary: () => load('unary'),
+      connect: () => load('connect'),
+    });
+    return { ...compared, cpu: { unary: await cpuOf('unary'), connect: await cpuOf('connect') } };
   } finally {
     client.close();
     await served.stop();

@@ -4,7 +4,7 @@ import type { Acknowledged, TrafficResult } from '../client/traffic.ts';
 import { wallMs } from '../client/traffic.ts';
 import { cells, type Figures, figuresOf, percentile } from '../measure/figures.ts';
 import { quiet } from '../measure/quiet.ts';
-import { atMost, type BenchProgram, type Goal, type Size } from '../program.ts';
+import { atMost, type BenchProgram, type Goal, type Report, type Size } from '../program.ts';
 import { benchManifest, projectNames } from '../served/bench-agents.ts';
 import { ServedPool } from '../served/served-pool.ts';
 import { until } from '../../test/e2e/until.ts';
@@ -22,44 +22,52 @@ interface Case {
 const KILLED_MS = { 1: 3_000, 2: 1_000 } as const;
 const FROZEN_MS = { 1: 10_000, 2: 4_000 } as const;
 
+const ABOUT =
+  'every project sends one task after the other; one of the runtimes is killed or stopped; measured from that moment to the first answer that another process of the pool gives for each affected project';
+
+/** Two rounds of 20 projects tell more than one. */
 export const failover: BenchProgram = {
   name: 'failover',
   id: 'P10',
-  about:
-    'every project sends one task after the other; one of the runtimes is killed or stopped; measured from that moment to the first answer that another process of the pool gives for each affected project',
-  async run(size) {
-    const rows: Record<string, string>[] = [];
-    const goals: Goal[] = [];
-    const manifests = new Set<string>();
-    const data: unknown[] = [];
-    for (const one of casesOf(size)) {
-      const manifest = manifestOf(one);
-      manifests.add(manifest);
-      const rounds = size === 'full' && one.isolation === 'WorkerThread' ? 3 : 1;
-      const measured: Measured[] = [];
-      for (let round = 0; round < rounds; round += 1)
-        measured.push(await quiet.run(() => measure(one, manifest, size)));
-      const figures = figuresOf(measured.flatMap(({ nextMs }) => nextMs));
-      rows.push(rowOf(one, figures, measured));
-      goals.push(...goalsOf(one, figures, measured));
-      data.push({ one, figures, measured: measured.map(({ nextMs: _, ...rest }) => rest) });
-    }
-    return { manifests: [...manifests], rows, goals, data };
-  },
+  about: `isolation WorkerThread: ${ABOUT}`,
+  run: (size) =>
+    runCases(size, { isolation: 'WorkerThread', projects: 20, pauseMs: 50, rounds: 2 }),
 };
 
-function casesOf(size: Size): readonly Case[] {
-  const cases: Case[] = [];
-  const sizes = [
-    { isolation: 'WorkerThread', projects: 20, pauseMs: 50 },
-    { isolation: 'Shared', projects: 1_000, pauseMs: 1_000 },
-  ] as const;
-  for (const one of sizes)
-    for (const replicas of [2, 1] as const)
-      cases.push(
-        { ...one, replicas, fault: 'SIGKILL', maxMs: KILLED_MS[replicas] },
-        { ...one, replicas, fault: 'SIGSTOP', maxMs: FROZEN_MS[replicas] },
-      );
+export const failoverShared: BenchProgram = {
+  name: 'failover-shared',
+  id: 'P10',
+  about: `isolation Shared: ${ABOUT}`,
+  run: (size) =>
+    runCases(size, { isolation: 'Shared', projects: 1_000, pauseMs: 1_000, rounds: 1 }),
+};
+
+type Load = Pick<Case, 'isolation' | 'projects' | 'pauseMs'> & { readonly rounds: number };
+
+async function runCases(size: Size, load: Load): Promise<Report> {
+  const rows: Record<string, string>[] = [];
+  const goals: Goal[] = [];
+  const manifests = new Set<string>();
+  const data: unknown[] = [];
+  for (const one of casesOf(size, load)) {
+    const manifest = manifestOf(one);
+    manifests.add(manifest);
+    const measured: Measured[] = [];
+    for (let round = 0; round < (size === 'full' ? load.rounds : 1); round += 1)
+      measured.push(await quiet.run(() => measure(one, manifest, size)));
+    const figures = figuresOf(measured.flatMap(({ nextMs }) => nextMs));
+    rows.push(rowOf(one, figures, measured));
+    goals.push(...goalsOf(one, figures, measured));
+    data.push({ one, figures, measured: measured.map(({ nextMs: _, ...rest }) => rest) });
+  }
+  return { manifests: [...manifests], rows, goals, data };
+}
+
+function casesOf(size: Size, { rounds: _, ...load }: Load): readonly Case[] {
+  const cases = ([2, 1] as const).flatMap((replicas): readonly Case[] => [
+    { ...load, replicas, fault: 'SIGKILL', maxMs: KILLED_MS[replicas] },
+    { ...load, replicas, fault: 'SIGSTOP', maxMs: FROZEN_MS[replicas] },
+  ]);
   return size === 'full' ? cases : cases.slice(0, 1).map((one) => ({ ...one, projects: 4 }));
 }
 
