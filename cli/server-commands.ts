@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { LOG_LEVELS } from '../platform/log.ts';
 import type { ClusterGatewayOptions } from './cluster/gateway.ts';
+import type { ClusterOperatorOptions } from './cluster/operator.ts';
 import type { PodRuntimeOptions } from './cluster/runtime.ts';
 import { EXIT_CODES } from './exit-code.ts';
 import { FORMATS } from './output/print.ts';
@@ -16,6 +17,7 @@ export function addServerCommands(program: Command, terminal: Terminal): void {
   addStandalone(program, terminal);
   addDev(program, terminal);
   addGateway(program, terminal);
+  addOperator(program, terminal);
   addRuntime(program, terminal);
   addConfig(program, terminal);
 }
@@ -119,6 +121,26 @@ function addGateway(program: Command, terminal: Terminal): void {
     const { clusterGateway } = await import('./cluster/gateway.ts');
     return clusterGateway(terminal, { ...rest, store, link });
   });
+}
+
+function addOperator(program: Command, terminal: Terminal): void {
+  program
+    .command('operator')
+    .description('makes the runtimes of AgentPools in a cluster; of several one leads')
+    .requiredOption('--store <folder>', 'the Secret of the store: url, username, password …')
+    .requiredOption('--link <folder>', 'the Secret of the links: key, ca.crt, tls.crt, tls.key')
+    .requiredOption('--link-ca <folder>', 'tls.crt and tls.key of the authority inside')
+    .option('--watch-namespace <name...>', 'only AgentPools of these namespaces')
+    .option('--http <host:port>', '/healthz, /readyz and /metrics', '0.0.0.0:8081')
+    .option('--lease-namespace <name>', 'of the Lease by which one leads (POD_NAMESPACE)')
+    .option('--lease-name <name>', 'of the same Lease', 'agentpool-operator')
+    .option('--gateway-endpoint <host:port>', 'shown as the endpoint of the pools')
+    .option('--runtime-image <image>', 'of pools whose agents come from a ConfigMap')
+    .addOption(logLevel())
+    .action(async (options: ClusterOperatorOptions) => {
+      const { clusterOperator } = await import('./cluster/operator.ts');
+      await clusterOperator(terminal, options);
+    });
 }
 
 function addRuntime(program: Command, terminal: Terminal): void {

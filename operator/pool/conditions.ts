@@ -22,6 +22,8 @@ export interface Tally {
 export interface Situation {
   readonly spec: AgentPoolSpec;
   readonly module: ModuleState;
+  /** What is wrong with the manifest: what is served is the one before. */
+  readonly problems?: readonly string[];
   readonly observed: Observed;
   readonly tally: Tally;
   readonly limits: PoolLimits;
@@ -52,7 +54,8 @@ export function judge(
 }
 
 function ready(situation: Situation): Verdict {
-  const { tally, observed } = situation;
+  const { tally, observed, problems } = situation;
+  if (problems !== undefined) return say('False', 'SpecInvalid', problems.join('; '));
   if (situation.spec.operatingMode === 'Suspended') return suspended('False');
   const isAll =
     tally.sharedReady >= tally.sharedWanted &&

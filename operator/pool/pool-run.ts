@@ -34,15 +34,16 @@ export interface PoolRun {
   readonly orders: Orders;
 }
 
-export function newPoolRun(key: PoolKey, ref: PoolRef): PoolRun {
+/** @param status as an earlier operator left it: a roll-out goes on from what was rolled out, conditions keep their times. */
+export function newPoolRun(key: PoolKey, ref: PoolRef, status?: AgentPoolStatus): PoolRun {
   return {
     key,
     ref,
-    memory: NO_MEMORY,
+    memory: memoryFrom(status?.currentRevision ?? ''),
     spec: undefined,
     generation: 0,
     observed: undefined,
-    status: undefined,
+    status,
     broken: {},
     events: [],
     published: undefined,
@@ -51,6 +52,12 @@ export function newPoolRun(key: PoolKey, ref: PoolRef): PoolRun {
     templates: new Map(),
     orders: new Orders(),
   };
+}
+
+function memoryFrom(complete: string): Memory {
+  if (complete === '') return NO_MEMORY;
+  const rollout = { at: 'settled', revision: complete } as const;
+  return { ...NO_MEMORY, complete, served: complete, rollout };
 }
 
 type Created = OwnOrders['created'][number];

@@ -7,6 +7,7 @@ import type { Outcome } from '../engine/controller.ts';
 import { apply, type Hands } from './apply.ts';
 import { brokenOf } from './broken.ts';
 import { decide } from './decide.ts';
+import type { PoolNeeds } from './driver.ts';
 import { erasePool } from './erase-pool.ts';
 import { addEvents, type NewEvent } from './events.ts';
 import type { Death } from './failures.ts';
@@ -62,7 +63,7 @@ export class PoolReconciler {
 
   reconcile = async (key: PoolKey, signal: AbortSignal): Promise<Outcome> => {
     const wanted = this.#options.source.get(key);
-    const run = this.#runs.get(key) ?? newPoolRun(key, poolRefOfKey(key));
+    const run = this.#runs.get(key) ?? newPoolRun(key, poolRefOfKey(key), wanted?.status);
     const spec = wanted?.spec ?? run.spec;
     if (spec === undefined) return this.#forgetRecord(key, signal);
     this.#runs.set(key, run);
@@ -71,7 +72,10 @@ export class PoolReconciler {
       if (run.isStoreAway) this.#storeChanged(run, false);
       return outcome;
     } catch (error) {
-      if (error instanceof StoreError && !run.isStoreAway) this.#storeChanged(run, true);
+      if (error instanceof StoreError && !run.isStoreAway) {
+        this.#storeChanged(run, true);
+        if (run.status !== undefined) await this.#report(run, run.status, signal);
+      }
       throw error;
     }
   };
@@ -93,7 +97,8 @@ export class PoolReconciler {
     forgetTemplates(run, update, sight.runtimes);
     this.#keepModules();
     const observed = observedOf(sight, run, update);
-    const plan = decide({ spec, isDeleted: wanted === undefined }, observed, limits, nowMs);
+    const isDeleted = wanted === undefined || wanted.isDeleting === true;
+    const plan = decide({ spec, isDeleted }, observed, limits, nowMs);
     this.#mourn(run, lesson.deaths);
     this.#note(
       run,
@@ -114,8 +119,8 @@ export class PoolReconciler {
     run.spec = spec;
     if (wanted !== undefined) run.broken = brokenOf(wanted);
     run.observed = observed;
-    if (wanted === undefined) return this.#passOfDeleted(run, spec, plan, signal);
-    run.generation = wanted.generation;
+    if (wanted !== undefined) run.generation = wanted.generation;
+    if (wanted === undefined || isDeleted) return this.#passOfDeleted(run, spec, plan, signal);
     const againMs = await this.#publishAndApply(run, wanted, plan, signal);
     return this.#outcome(run, plan, againMs);
   }
@@ -131,16 +136,38 @@ export class PoolReconciler {
     const status = this.#judge(run, wanted);
     const revision = run.memory.served ?? '';
     let againMs: number | undefined;
-    let failure: { readonly error: unknown } | undefined;
-    try {
+    const failures: unknown[] = [];
+    const attempt = async (step: () => Promise<unknown>): Promise<boolean> => {
+      try {
+        await step();
+        return true;
+      } catch (error) {
+        failures.push(error);
+        return false;
+      }
+    };
+    await attempt(async () => {
       const content = { spec: wanted.spec, status, revision };
       againMs = await publish(run, content, this.#options, clock.nowMs());
-    } catch (error) {
-      failure = { error };
-    }
-    await apply(plan, run, this.#options, signal);
-    if (failure !== undefined) throw failure.error;
+    });
+    await attempt(() => this.#report(run, status, signal));
+    const isPrepared = await attempt(() => this.#prepare(run, wanted.spec, signal));
+    await attempt(() =>
+      apply(isPrepared ? plan : withoutCreates(plan), run, this.#options, signal),
+    );
+    if (failures.length > 0) throw failures[0];
     return againMs;
+  }
+
+  async #report(run: PoolRun, status: AgentPoolStatus, signal: AbortSignal): Promise<void> {
+    await this.#options.source.report?.(run.key, status, signal);
+  }
+
+  /** A pool that has no runtimes, and is to have none, needs nothing else either. */
+  async #prepare(run: PoolRun, spec: AgentPoolSpec, signal: AbortSignal): Promise<void> {
+    const needs = needsOf(spec, run);
+    const isIdle = needs.shared + needs.dedicated + (run.observed?.runtimes.length ?? 0) === 0;
+    if (!isIdle) await this.#options.driver.prepare?.(run.key, { ...needs, spec }, signal);
   }
 
   /** Tasks are refused while it drains; its projects go only when nobody can write them any more. */
@@ -161,6 +188,7 @@ export class PoolReconciler {
     if ((run.observed?.runtimes ?? []).length > 0)
       return { type: 'again', afterMs: limits.resyncMs };
     await erasePool(store, run.key, spec.deletionPolicy, signal);
+    await this.#options.source.release?.(run.key, signal);
     this.#runs.delete(run.key);
     this.#keepModules();
     this.#views.delete(run.key);
@@ -201,6 +229,7 @@ export class PoolReconciler {
       generation,
       spec,
       module,
+      ...(wanted.problems === undefined ? {} : { problems: wanted.problems }),
       observed: run.observed ?? observedOf(NO_SIGHT, run, undefined),
       memory: run.memory,
       limits,
@@ -260,6 +289,22 @@ export class PoolReconciler {
   #keysOf(run: PoolRun, detail: Readonly<Record<string, unknown>>) {
     return { namespace: run.ref.namespace, pool: run.ref.name, detail };
   }
+}
+
+/** Shared ones as the spec says; dedicated ones as many as are HOT, or stand by. */
+function needsOf(spec: AgentPoolSpec, { status }: PoolRun): Omit<PoolNeeds, 'spec'> {
+  const hot = status?.tiers.find(({ name }) => name === 'HOT');
+  const isRunning = spec.operatingMode === 'Running';
+  return {
+    shared: isRunning ? spec.replicas : 0,
+    dedicated: isRunning
+      ? Math.max(hot?.desired ?? 0, hot?.allocated ?? 0) + spec.tiers.hot.standby
+      : 0,
+  };
+}
+
+function withoutCreates(plan: Plan): Plan {
+  return { ...plan, actions: plan.actions.filter((action) => action.do !== 'create') };
 }
 
 const NO_SIGHT: Sight = {

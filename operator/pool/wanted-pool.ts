@@ -1,5 +1,5 @@
 /** A pool as its source (manifest files, later the Kubernetes API) wants it, and the port of such sources. */
-import type { AgentPoolSpec } from '../../api/agent-pool.ts';
+import type { AgentPoolSpec, AgentPoolStatus } from '../../api/agent-pool.ts';
 import type { PoolKey, PoolRef } from '../../core/identifiers.ts';
 
 /** The agents' code, ready to be run. */
@@ -28,6 +28,10 @@ export interface WantedPool {
   readonly module: ModuleState;
   /** What is wrong with the manifest now, a line each: the pool is what it was before. */
   readonly problems?: readonly string[];
+  /** As an earlier operator left it: where this one goes on from. */
+  readonly status?: AgentPoolStatus;
+  /** It is to go, and is held until `release`. */
+  readonly isDeleting?: boolean;
 }
 
 export interface PoolSource {
@@ -38,5 +42,9 @@ export interface PoolSource {
   watch(onChange: (key: PoolKey) => void): () => void;
   /** Told when it changes: paths of the artifacts that runtimes have or will be given. Of all others only what `get` answers is needed. */
   keep?(paths: ReadonlySet<string>): void;
+  /** Tells the pool's authors its status, where this source has a place for that. Called in every pass: writes what changed. */
+  report?(key: PoolKey, status: AgentPoolStatus, signal: AbortSignal): Promise<void>;
+  /** The pool that is being deleted has nothing left: it may go. */
+  release?(key: PoolKey, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,0 +1,136 @@
+/** What the operator that leads does: store, source, driver and the loop over the pools, until it is told to stop. */
+import type { AgentPoolSpec } from '../../api/agent-pool.ts';
+import type { PoolKey } from '../../core/identifiers.ts';
+import { KubernetesDriver } from '../../operator/drivers/kubernetes/kubernetes-driver.ts';
+import { PoolBelongings } from '../../operator/drivers/kubernetes/pool-belongings.ts';
+import { ordinalNames } from '../../operator/drivers/kubernetes/runtime-names.ts';
+import { type Operator, startOperator } from '../../operator/main.ts';
+import { OperatorMetrics } from '../../operator/metrics.ts';
+import { KubernetesPools } from '../../operator/sources/kubernetes-pools.ts';
+import { PoolWriter } from '../../operator/sources/pool-writer.ts';
+import { systemClock } from '../../platform/clock.ts';
+import type { Kube } from '../../platform/kube/kube.ts';
+import { leaderOnly } from '../../platform/kube/leader-only.ts';
+import { RATE_LIMITS, rateBound } from '../../platform/kube/rate-bound.ts';
+import { connectRuntimeControl } from '../../platform/link/grpc-runtime-control.ts';
+import type { Log } from '../../platform/log.ts';
+import type { Metrics } from '../../platform/metrics/registry.ts';
+import { systemRandom } from '../../platform/random.ts';
+import type { Store } from '../../platform/store/store.ts';
+import type { OperatorCaches } from './operator-caches.ts';
+import { runtimeSecretFiles, type RuntimeSecretSources } from './runtime-secret-files.ts';
+import { type LinkSecret, openStore, runtimesOver } from './secret-folders.ts';
+import type { Followed } from '../../platform/tls/secret-folder.ts';
+
+export interface LeadOptions {
+  readonly kube: Kube;
+  readonly isLeader: () => boolean;
+  readonly caches: OperatorCaches;
+  readonly secrets: Omit<RuntimeSecretSources, 'clock' | 'link'> & {
+    readonly link: Followed<LinkSecret>;
+  };
+  readonly storeFolder: string;
+  readonly releaseNamespace: string;
+  readonly endpoint?: string;
+  readonly runtimeImage?: string;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+export interface Leading {
+  /** Resolves when it decides and writes nothing any more. */
+  stop(): Promise<void>;
+}
+
+const STORE_RETRY_MS = 2_000;
+
+/** @param onFailure it cannot lead, for a reason that another start may mend. */
+export function lead(options: LeadOptions, onFailure: (error: Error) => void): Leading {
+  const stopping = new AbortController();
+  const started = start(options, stopping.signal).catch((error: unknown) => {
+    if (!stopping.signal.aborted)
+      onFailure(error instanceof Error ? error : new Error(String(error)));
+    return undefined;
+  });
+  return {
+    async stop() {
+      stopping.abort(new Error('the operator stops'));
+      const parts = await started;
+      await parts?.operator.stop();
+      await parts?.store.close();
+    },
+  };
+}
+
+async function start(
+  options: LeadOptions,
+  signal: AbortSignal,
+): Promise<{ readonly operator: Operator; readonly store: Store }> {
+  const { caches, runtimeImage, endpoint, metrics, log } = options;
+  const bound = { clock: systemClock, ...RATE_LIMITS };
+  const kube = rateBound(leaderOnly(options.kube, options.isLeader), bound);
+  const store = await reachStore(options, signal);
+  await caches.synced;
+  const specs = (await store.listPools()).map(({ key, spec }): [PoolKey, AgentPoolSpec] => [
+    key,
+    spec as AgentPoolSpec,
+  ]);
+  signal.throwIfAborted();
+  const image = runtimeImage === undefined ? {} : { defaultImage: runtimeImage };
+  const source = new KubernetesPools({
+    pools: caches.pools,
+    configMaps: caches.configMaps,
+    writer: new PoolWriter({ kube, clock: systemClock }),
+    lastSpecs: new Map(specs),
+    ...image,
+  });
+  const driver = driverOf(options, kube, source);
+  const operator = await startOperator({
+    store,
+    driver,
+    source,
+    nameRuntime: ordinalNames,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    metrics: new OperatorMetrics(metrics),
+    ...(endpoint === undefined ? {} : { endpoint }),
+  });
+  void driver.finishBindings();
+  return { operator, store };
+}
+
+function driverOf(options: LeadOptions, kube: Kube, source: KubernetesPools): KubernetesDriver {
+  const { caches, secrets, releaseNamespace, runtimeImage, log } = options;
+  const belongings = new PoolBelongings({
+    kube,
+    secretFiles: runtimeSecretFiles({ ...secrets, clock: systemClock }),
+    releaseNamespace,
+    clock: systemClock,
+  });
+  for (const followed of [secrets.link, secrets.authority, secrets.store])
+    if ('onChange' in followed) (followed as Followed<unknown>).onChange(() => belongings.renew());
+  const accessOf = runtimesOver(secrets.link);
+  return new KubernetesDriver({
+    kube,
+    pods: caches.pods,
+    ownerOf: (pool) => source.ownerOf(pool),
+    belongings,
+    connect: (pool, address) => connectRuntimeControl({ address, ...accessOf(pool) }, systemClock),
+    clock: systemClock,
+    log,
+    ...(runtimeImage === undefined ? {} : { defaultImage: runtimeImage }),
+  });
+}
+
+/** The store may be away when this process starts to lead: it waits, and the pods stay as they are. */
+async function reachStore({ storeFolder, log }: LeadOptions, signal: AbortSignal): Promise<Store> {
+  for (;;) {
+    try {
+      return await openStore(storeFolder, log);
+    } catch (error) {
+      log.warn('the store does not answer, it is tried again', { err: error });
+      await systemClock.sleep(STORE_RETRY_MS, signal);
+    }
+  }
+}

@@ -1,0 +1,75 @@
+/** What the operator keeps in memory of the cluster: AgentPools, their pods, and digests of ConfigMaps; of all namespaces, or of some. */
+import { LABELS } from '../../api/names.ts';
+import { CacheGroup } from '../../operator/drivers/kubernetes/cached-objects.ts';
+import { indexByPool } from '../../operator/drivers/kubernetes/kubernetes-driver.ts';
+import { BY_POOL } from '../../operator/drivers/kubernetes/own-pod.ts';
+import { digestsOnly } from '../../operator/sources/kubernetes-pools.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Kube } from '../../platform/kube/kube.ts';
+import type { KubeMetrics } from '../../platform/kube/metrics.ts';
+import { type CacheOptions, ResourceCache } from '../../platform/kube/resource-cache.ts';
+import {
+  AGENT_POOLS,
+  type AgentPoolObject,
+  CONFIG_MAPS,
+  type ConfigMap,
+  type KubeObject,
+  type Pod,
+  PODS,
+} from '../../platform/kube/resources.ts';
+import type { Log } from '../../platform/log.ts';
+import { systemRandom } from '../../platform/random.ts';
+
+export interface OperatorCaches {
+  readonly pools: CacheGroup<AgentPoolObject>;
+  readonly pods: CacheGroup<Pod>;
+  readonly configMaps: CacheGroup<ConfigMap>;
+  readonly synced: Promise<unknown>;
+  readonly isSynced: boolean;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** @param namespaces empty: all. */
+export function openCaches(
+  kube: Kube,
+  namespaces: readonly string[],
+  ports: { readonly clock: Clock; readonly log: Log; readonly metrics: KubeMetrics },
+): OperatorCaches {
+  const places = namespaces.length === 0 ? [''] : namespaces;
+  const group = <T extends KubeObject>(
+    options: Pick<CacheOptions<T>, 'resource' | 'indexes' | 'keep'>,
+    labelSelector?: string,
+  ): CacheGroup<T> =>
+    new CacheGroup(
+      places.map(
+        (namespace) =>
+          new ResourceCache({
+            ...options,
+            ...ports,
+            kube,
+            random: systemRandom,
+            selection: { namespace, ...(labelSelector === undefined ? {} : { labelSelector }) },
+          }),
+      ),
+    );
+  const pools = group({ resource: AGENT_POOLS });
+  const pods = group({ resource: PODS, indexes: { [BY_POOL]: indexByPool } }, LABELS.pool);
+  const configMaps = group({ resource: CONFIG_MAPS, keep: digestsOnly });
+  const all = [pools, pods, configMaps];
+  return {
+    pools,
+    pods,
+    configMaps,
+    synced: Promise.all(all.map((one) => one.synced)),
+    get isSynced() {
+      return all.every((one) => one.isSynced);
+    },
+    start() {
+      for (const one of all) one.start();
+    },
+    async stop() {
+      await Promise.all(all.map((one) => one.stop()));
+    },
+  };
+}

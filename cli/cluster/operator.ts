@@ -1,0 +1,141 @@
+/** `agentpool operator`: watches AgentPools and makes their runtimes as pods. Of several one leads, by a Lease; the others stand by with warm caches. */
+import { createMetrics } from '../../platform/metrics/registry.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { readEnvironment } from '../../platform/config/environment.ts';
+import { openCluster } from '../../platform/kube/cluster-access.ts';
+import { HttpKube } from '../../platform/kube/http-kube.ts';
+import { LeaderElection } from '../../platform/kube/leader-election.ts';
+import { measured } from '../../platform/kube/measured.ts';
+import { KubeMetrics } from '../../platform/kube/metrics.ts';
+import { createLog, type Log, type LogLevel } from '../../platform/log.ts';
+import { systemRandom } from '../../platform/random.ts';
+import { Closers } from '../standalone/closers.ts';
+import { environmentOrFail } from '../standalone/environment-or-fail.ts';
+import { startError } from '../standalone/start-error.ts';
+import { listenForStop } from '../standalone/stop-signals.ts';
+import { CliError } from '../exit-code.ts';
+import type { Terminal } from '../terminal.ts';
+import { clusterLocation } from './cluster-location.ts';
+import { openCaches } from './operator-caches.ts';
+import { serveOperatorPages } from './operator-pages.ts';
+import { lead, type Leading } from './lead.ts';
+import { openAuthority, openStoreFiles } from './runtime-secret-files.ts';
+import { openLink } from './secret-folders.ts';
+
+export interface ClusterOperatorOptions {
+  /** Folders of mounted Secrets. */
+  readonly store: string;
+  readonly link: string;
+  readonly linkCa: string;
+  /** Left out: all namespaces. */
+  readonly watchNamespace?: readonly string[];
+  /** `host:port`. */
+  readonly http: string;
+  readonly leaseNamespace?: string;
+  readonly leaseName: string;
+  readonly gatewayEndpoint?: string;
+  readonly runtimeImage?: string;
+  readonly logLevel?: LogLevel;
+}
+
+const FIELD_MANAGER = 'agentpool-operator';
+/** From the first to the last: nothing is decided any more, then the Lease is given back, then the rest goes. */
+const ORDER = ['leading', 'election', 'caches', 'pages', 'store', 'authority', 'link'] as const;
+
+export async function clusterOperator(
+  terminal: Terminal,
+  options: ClusterOperatorOptions,
+): Promise<void> {
+  const environment = environmentOrFail(readEnvironment(terminal.environment));
+  terminal.ignoreClosedOutput();
+  const log = createLog(options.logLevel ?? environment.logLevel ?? 'info', 'operator');
+  const stop = listenForStop(terminal);
+  const closers = new Closers(ORDER);
+  const lost = Promise.withResolvers<never>();
+  try {
+    await start(terminal, options, { log, closers, onLost: lost.reject });
+    await Promise.race([stop.told, lost.promise]);
+  } catch (error) {
+    throw startError(error, false);
+  } finally {
+    await closers.closeAll();
+    stop.unlisten();
+  }
+}
+
+interface Process {
+  readonly log: Log;
+  readonly closers: Closers<(typeof ORDER)[number]>;
+  readonly onLost: (error: Error) => void;
+}
+
+/** What was started is in `closers`, also when this rejects. */
+async function start(
+  terminal: Terminal,
+  options: ClusterOperatorOptions,
+  { log, closers, onLost }: Process,
+): Promise<void> {
+  const ports = { clock: systemClock, log };
+  const link = await openLink(options.link, log);
+  closers.add('link', () => link.close());
+  const authority = await openAuthority(options.linkCa, ports);
+  closers.add('authority', () => authority.close());
+  const storeFiles = await openStoreFiles(options.store, ports);
+  closers.add('store', () => storeFiles.close());
+  const metrics = createMetrics(true);
+  const kubeMetrics = new KubeMetrics(metrics);
+  const { environment } = terminal;
+  const access = await openCluster(clusterLocation(environment), systemClock);
+  const http = new HttpKube({ access, clock: systemClock, fieldManager: FIELD_MANAGER });
+  const kube = measured(http, systemClock, kubeMetrics);
+  const caches = openCaches(kube, options.watchNamespace ?? [], { ...ports, metrics: kubeMetrics });
+  caches.start();
+  closers.add('caches', () => caches.stop());
+  const pages = await serveOperatorPages({
+    ...hostAndPortOf(options.http),
+    metrics,
+    notReady: () => (caches.isSynced ? undefined : 'the API server has not been read yet'),
+  });
+  closers.add('pages', () => pages.close());
+  const namespace = options.leaseNamespace ?? environment['POD_NAMESPACE'] ?? 'default';
+  let leading: Leading | undefined;
+  const election = new LeaderElection({
+    kube,
+    lease: { namespace, name: options.leaseName },
+    identity: `${environment['POD_NAME'] ?? 'operator'}_${systemRandom.id()}`,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    metrics: kubeMetrics,
+    onLeading: () => {
+      leading = lead(
+        {
+          kube,
+          isLeader: () => election.isLeader(),
+          caches,
+          secrets: { link, authority, store: storeFiles },
+          storeFolder: options.store,
+          releaseNamespace: environment['POD_NAMESPACE'] ?? namespace,
+          metrics,
+          log,
+          ...(options.gatewayEndpoint === undefined ? {} : { endpoint: options.gatewayEndpoint }),
+          ...(options.runtimeImage === undefined ? {} : { runtimeImage: options.runtimeImage }),
+        },
+        onLost,
+      );
+    },
+    onLost: () => onLost(new CliError('another operator leads now')),
+  });
+  closers.add('leading', () => leading?.stop());
+  election.start();
+  closers.add('election', () => election.stop());
+  terminal.line(`AgentPool operator is up. HTTP ${pages.address}`);
+}
+
+function hostAndPortOf(address: string): { readonly host: string; readonly port: number } {
+  const colon = address.lastIndexOf(':');
+  const port = Number(address.slice(colon + 1));
+  if (colon < 1 || !Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new CliError(`--http must be HOST:PORT, but is ${address}`);
+  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port };
+}

@@ -1,0 +1,200 @@
+/**
+ * Operators as real processes on a real API server and Redis, without nodes: the test plays the kubelet (statuses of pods) and the
+ * runtimes (their records in the store). Everything is taken away by `stop`.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { systemClock } from '../../platform/clock.ts';
+import { createLog } from '../../platform/log.ts';
+import { systemRandom } from '../../platform/random.ts';
+import { openRedisStore, type RedisStore } from '../../platform/store/redis/redis-store.ts';
+import { OPERATOR_IDENTITY } from '../../platform/tls/identities.ts';
+import { issueFor, makeAuthority, tlsFiles, writeSecret } from '../builders/certificates.ts';
+import { type ApiServer, type ApiServerOptions, startApiServer } from '../cluster/api-server.ts';
+import type { KubeObject } from '../cluster/control/kubectl.ts';
+import { RedisServer } from '../e2e/redis-server.ts';
+import { BIN } from '../e2e/server.ts';
+import { until } from '../e2e/until.ts';
+import { createWorkspace, type Workspace } from '../e2e/workspace.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+export const RELEASE_NAMESPACE = 'agentpool';
+const USER = 'system:serviceaccount:agentpool:agentpool-operator';
+const LEASE_TTL_MS = 10 * 60_000;
+
+export interface OperatorProcess {
+  readonly child: ChildProcess;
+  /** `http://127.0.0.1:12345`. */
+  readonly url: string;
+  log(): string;
+  signal(name: NodeJS.Signals): void;
+  /** Resolves when it is gone. */
+  end(name?: NodeJS.Signals): Promise<number | null>;
+}
+
+export class ClusterOperators {
+  readonly api: ApiServer;
+  readonly redis: RedisServer;
+  readonly store: RedisStore;
+  readonly workspace: Workspace = createWorkspace();
+  readonly #kubeconfig: string;
+  readonly #operators = new Set<OperatorProcess>();
+
+  private constructor(api: ApiServer, redis: RedisServer, store: RedisStore, kubeconfig: string) {
+    this.api = api;
+    this.redis = redis;
+    this.store = store;
+    this.#kubeconfig = kubeconfig;
+  }
+
+  static async start(options: ApiServerOptions = {}): Promise<ClusterOperators> {
+    const api = await startApiServer(options);
+    const { kubectl } = api;
+    await kubectl.run(['apply', '-k', `${ROOT}manifests`]);
+    await kubectl.run(['wait', 'crd/agentpools.agentpool.dev', '--for=condition=Established']);
+    const redis = await RedisServer.start();
+    const store = await openRedisStore({
+      access: { url: redis.url },
+      clock: systemClock,
+      random: systemRandom,
+      log: createLog('silent', 'test'),
+    });
+    const kubeconfig = await api.kubeconfigFor('operator', { user: USER });
+    const world = new ClusterOperators(api, redis, store, kubeconfig);
+    await world.#writeSecrets();
+    return world;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#operators].map((one) => one.end('SIGKILL')));
+    await this.store.close();
+    await this.redis.stop();
+    await this.api.stop();
+    this.workspace.remove();
+  }
+
+  async startOperator(name = 'operator-0', more: readonly string[] = []): Promise<OperatorProcess> {
+    const folder = (what: string): string => this.workspace.path(what);
+    const args = ['--store', folder('store'), '--link', folder('link'), '--link-ca', folder('ca')];
+    const child = spawn(
+      process.execPath,
+      [
+        BIN,
+        'operator',
+        ...args,
+        '--http',
+        '127.0.0.1:0',
+        '--runtime-image',
+        'agents:default',
+        ...more,
+      ],
+      {
+        env: {
+          ...process.env,
+          KUBECONFIG: this.#kubeconfig,
+          POD_NAME: name,
+          POD_NAMESPACE: RELEASE_NAMESPACE,
+        },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
+    let output = '';
+    let log = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    const isGone = (): boolean => child.exitCode !== null || child.signalCode !== null;
+    const end = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> => {
+      if (!isGone()) {
+        const gone = once(child, 'exit');
+        if (signal === 'SIGKILL') child.kill('SIGCONT');
+        child.kill(signal);
+        await gone;
+      }
+      return child.exitCode;
+    };
+    const address = await until('the operator says its address', () => {
+      if (isGone()) throw new Error(`the operator ended: ${log}`);
+      return /HTTP (\S+)/.exec(output)?.[1];
+    });
+    const operator: OperatorProcess = {
+      child,
+      url: `http://${address}`,
+      log: () => log,
+      signal: (signal) => void child.kill(signal),
+      end,
+    };
+    this.#operators.add(operator);
+    return operator;
+  }
+
+  /** Pods of a pool that are not being deleted, by name. */
+  async pods(pool: string, namespace = 'default'): Promise<readonly KubeObject[]> {
+    const pods = await this.api.kubectl.list('pods', namespace, `agentpool.dev/pool=${pool}`);
+    return pods.filter(({ metadata }) => metadata['deletionTimestamp'] === undefined);
+  }
+
+  /** What the kubelet and the runtime itself would say once it serves. */
+  async serve(pod: KubeObject): Promise<void> {
+    const { name, namespace = 'default', labels = {} } = pod.metadata;
+    await this.setStatus(pod, {
+      phase: 'Running',
+      podIP: '10.0.0.1',
+      podIPs: [{ ip: '10.0.0.1' }],
+      conditions: [
+        { type: 'Ready', status: 'True' },
+        { type: 'ContainersReady', status: 'True' },
+      ],
+      containerStatuses: [
+        {
+          name: 'runtime',
+          image: 'i',
+          imageID: 'i',
+          ready: true,
+          restartCount: 0,
+          state: { running: {} },
+        },
+      ],
+    });
+    await this.store.heartbeat(
+      {
+        incarnation: `${name}.test`,
+        name,
+        pool: `${namespace}~${labels['agentpool.dev/pool']}`,
+        address: '10.0.0.1:50051',
+        role: labels['agentpool.dev/role'] === 'dedicated' ? 'dedicated' : 'shared',
+        revision: labels['agentpool.dev/revision'] ?? '',
+        protocolMin: 1,
+        protocolMax: 1,
+        maxConcurrentTasks: 10,
+        agents: [],
+        ready: true,
+        draining: false,
+        instances: { HOT: 0, WARM: 0, COLD: 0 },
+        blanks: 0,
+      },
+      LEASE_TTL_MS,
+    );
+  }
+
+  async setStatus({ metadata }: KubeObject, status: object): Promise<void> {
+    const { name, namespace = 'default' } = metadata;
+    const patch = JSON.stringify({ status });
+    await this.api.kubectl.run([
+      ...['patch', 'pod', name, '-n', namespace],
+      ...['--subresource=status', '--type=merge', '-p', patch],
+    ]);
+  }
+
+  async #writeSecrets(): Promise<void> {
+    const authority = makeAuthority('internal');
+    const pair = await issueFor(authority, OPERATOR_IDENTITY);
+    const key = 'an installation key for tests, long enough';
+    writeSecret(this.workspace.path('store'), { url: this.redis.url });
+    writeSecret(this.workspace.path('link'), { ...tlsFiles(pair, authority), key });
+    writeSecret(this.workspace.path('ca'), {
+      'tls.crt': authority.certificate,
+      'tls.key': authority.key,
+    });
+  }
+}
