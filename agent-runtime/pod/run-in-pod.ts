@@ -72,7 +72,14 @@ async function start(options: PodOptions, identity: PodIdentity, log: Log): Prom
   const { store: place } = secret.current;
   const pool = poolKeyOf({ namespace: identity.namespace, name: identity.pool });
   const [store, modulePath] = await bothOr(
-    openRedisStore({ ...place, pool, clock: systemClock, random: systemRandom, log }),
+    openRedisStore({
+      ...place,
+      access: () => secret.current.store.access,
+      pool,
+      clock: systemClock,
+      random: systemRandom,
+      log,
+    }),
     bundleForPod(identity, { working: workingFolder, writable: writableFolder }),
   );
   const config: LaunchConfig = podLaunch({

@@ -10,6 +10,7 @@ import {
   redisPlaceOf,
   STORE_FILES,
 } from '../../platform/store/redis/redis-secret.ts';
+import type { RedisAccess } from '../../platform/store/redis/redis-options.ts';
 import { openRedisStore } from '../../platform/store/redis/redis-store.ts';
 import type { Store } from '../../platform/store/store.ts';
 import { StoreError } from '../../platform/store/store-error.ts';
@@ -58,9 +59,16 @@ export function openClientTls(path: string, log: Log): Promise<Followed<TlsMater
 
 /** `--store`: where Redis is and who we are there. Throws a CliError that names the file, or says why Redis cannot be used. */
 export async function openStore(path: string, log: Log): Promise<Store> {
-  const place = await readPlace(path, log).catch(asCliError);
+  const folder = await openPlace(path, log).catch(asCliError);
+  const access = (): RedisAccess => folder.current.access;
   try {
-    return await openRedisStore({ ...place, clock: systemClock, random: systemRandom, log });
+    return await openRedisStore({
+      ...folder.current,
+      access,
+      clock: systemClock,
+      random: systemRandom,
+      log,
+    });
   } catch (error) {
     throw error instanceof StoreError ? new CliError(error.message) : error;
   }
@@ -75,17 +83,15 @@ export function runtimesOver(link: TlsSource & { readonly current: LinkSecret })
   });
 }
 
-/** Read once: a connection to the store keeps its credentials until the process ends. */
-async function readPlace(path: string, log: Log): Promise<RedisPlace> {
-  const folder = await openSecretFolder({
+/** Each new connection takes the credentials of that moment. */
+function openPlace(path: string, log: Log): Promise<Followed<RedisPlace>> {
+  return openSecretFolder({
     path,
     ...STORE_FILES,
     accept: (files) => redisPlaceOf((name) => files[name]),
     clock: systemClock,
     log,
   });
-  folder.close();
-  return folder.current;
 }
 
 function installationKeyOf(text: string): string {

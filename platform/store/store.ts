@@ -5,50 +5,17 @@
 import type { RedisReason } from '../../api/reasons.ts';
 import type { PoolKey, ProjectKey } from '../../core/identifiers.ts';
 import type { RateBucket } from '../../core/rate.ts';
-import type { TierCounts, TierOverride } from '../../core/tier.ts';
+import type { TierOverride } from '../../core/tier.ts';
+import type { RuntimeRecord } from './runtime-record.ts';
 
 export { StoreError } from './store-error.ts';
+export type { AgentInfo, RuntimeRecord } from './runtime-record.ts';
 export {
   LEASE_FENCE_MS,
   LEASE_RENEW_MS,
   LEASE_TTL_MS,
   TAKEOVER_INTERVAL_MS,
 } from './lease-times.ts';
-
-export interface AgentInfo {
-  readonly name: string;
-  readonly description: string;
-  /** JSON Schema, as the agent wrote it. */
-  readonly input?: unknown;
-  readonly output?: unknown;
-}
-
-/** What a runtime says of itself, kept under its lease. */
-export interface RuntimeRecord {
-  /** Unique for each start of a runtime process. */
-  readonly incarnation: string;
-  /** The driver's name of the runtime: stays the same when it is restarted in place. */
-  readonly name: string;
-  readonly pool: PoolKey;
-  /** gRPC target: `unix:/path` or `host:port`. */
-  readonly address: string;
-  readonly role: 'shared' | 'dedicated';
-  readonly revision: string;
-  readonly protocolMin: number;
-  readonly protocolMax: number;
-  readonly maxConcurrentTasks: number;
-  readonly agents: readonly AgentInfo[];
-  /** False while it starts, is fenced, or (dedicated, bound) has not initialised its agent yet. */
-  readonly ready: boolean;
-  /** Takes no new project; those it has leave at quiescence. */
-  readonly draining: boolean;
-  /** Dedicated runtimes only: the one project it serves; a standby has none. Set once for life. */
-  readonly bound?: ProjectKey;
-  /** Live instances by the tier that they are served in: for status, and for which runtime is the emptiest. */
-  readonly instances: TierCounts;
-  /** Prewarmed workers that wait for an instance. */
-  readonly blanks: number;
-}
 
 export interface Ownership {
   readonly incarnation: string;

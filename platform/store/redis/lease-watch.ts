@@ -44,16 +44,22 @@ export class LeaseWatch {
   lookAt(pool: PoolKey): void {
     if (!this.#isWanted || this.#stopped) return;
     this.#dueMs.delete(pool);
+    // Before it was asked: rather look too early than too late.
+    const askedAtMs = this.#clock.nowMs();
     this.#leases.expire(pool).then(
       (inMs) => {
-        if (inMs !== undefined) this.#expect(pool, inMs);
+        if (inMs !== undefined) this.#expect(pool, askedAtMs + Math.max(1, inMs));
       },
-      () => this.#expect(pool, RETRY_MS),
+      () => this.#expect(pool, this.#clock.nowMs() + RETRY_MS),
     );
   }
 
-  #expect(pool: PoolKey, inMs: number): void {
-    this.#dueMs.set(pool, this.#clock.nowMs() + Math.max(1, inMs));
+  #expect(pool: PoolKey, dueMs: number): void {
+    if (dueMs <= this.#clock.nowMs()) {
+      this.lookAt(pool);
+      return;
+    }
+    this.#dueMs.set(pool, dueMs);
     this.#arm();
   }
 

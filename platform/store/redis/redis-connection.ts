@@ -10,6 +10,7 @@ import type { RedisScript } from './redis-script.ts';
 
 /** Calls that wait for their answers; more are refused. */
 const CALLS_MAX = 10_000;
+const CALL_BYTES_MAX = 128 * 1024 * 1024;
 
 export type Arg = string | number | Buffer;
 
@@ -32,6 +33,7 @@ export interface Call {
 export class RedisConnection {
   readonly #redis: Redis;
   #calls = 0;
+  #callBytes = 0;
   #closed = false;
   #lastProblem = 'not connected yet';
 
@@ -126,13 +128,23 @@ export class RedisConnection {
     if (this.#closed) throw new StoreError('the store is closed', 'not-applied');
     if (!this.isReady)
       throw new StoreError(`${name}: no connection to Redis: ${this.#lastProblem}`, 'not-applied');
-    if (this.#calls >= CALLS_MAX)
+    const bytes = bytesOf(args);
+    if (this.#calls >= CALLS_MAX || this.#callBytes + bytes > CALL_BYTES_MAX)
       throw new StoreError(`${name}: too many calls to Redis wait for an answer`, 'not-applied');
     this.#calls += 1;
+    this.#callBytes += bytes;
     try {
       return await this.#redis.callBuffer(command, [...args]);
     } finally {
       this.#calls -= 1;
+      this.#callBytes -= bytes;
     }
   }
+}
+
+/** Of texts their characters: near enough for a bound. */
+function bytesOf(args: readonly Arg[]): number {
+  let bytes = 0;
+  for (const arg of args) bytes += typeof arg === 'number' ? 8 : arg.length;
+  return bytes;
 }

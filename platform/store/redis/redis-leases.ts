@@ -15,9 +15,14 @@ import {
 import { isBytes, numberOf, runtimeOf, textOrEmpty } from './redis-codec.ts';
 import { read, type RedisContext } from './redis-context.ts';
 
+/** Incarnations whose pool is remembered. */
+const SEEN_MAX = 10_000;
+
 export class RedisLeases {
   readonly #context: RedisContext;
   readonly #clock: Clock;
+  /** Incarnation → its pool, the longest unseen first. */
+  readonly #poolsSeen = new Map<string, PoolKey>();
   /** Redis' time less ours, as last seen. */
   #offsetMs: number | undefined;
 
@@ -41,13 +46,15 @@ export class RedisLeases {
         'not-applied',
       );
     }
+    this.#saw(record);
     if (answer[0] === 2) await this.#announce(record.pool);
   }
 
-  /** In every pool where it may be: the port does not say which. */
+  /** In its pool, where we have seen it; else in every pool where it may be: the port does not say which. */
   async deregister(incarnation: string): Promise<void> {
     const { connection, keys, time } = this.#context;
-    const pools = await this.pools();
+    const seen = this.#poolsSeen.get(incarnation);
+    const pools = seen === undefined ? await this.pools() : [seen];
     await Promise.all(
       pools.map((pool) => {
         const { leases, runtimes, gone } = keys.pool(pool);
@@ -66,10 +73,12 @@ export class RedisLeases {
         return connection.run(LIVE_RUNTIMES, [leases, runtimes], [time()]);
       }),
     );
-    return lists
+    const records = lists
       .flatMap((list) => list as readonly unknown[])
       .filter(isBytes)
       .map(runtimeOf);
+    for (const record of records) this.#saw(record);
+    return records;
   }
 
   /** The owner of a record, if its lease lives. */
@@ -121,6 +130,16 @@ export class RedisLeases {
     if (scope !== undefined) return;
     const args = [keys.pools, pool];
     await connection.call({ name: 'heartbeat', writes: true, command: 'SADD', args });
+  }
+
+  #saw({ incarnation, pool }: RuntimeRecord): void {
+    this.#poolsSeen.delete(incarnation);
+    this.#poolsSeen.set(incarnation, pool);
+    if (this.#poolsSeen.size <= SEEN_MAX) return;
+    for (const oldest of this.#poolsSeen.keys()) {
+      this.#poolsSeen.delete(oldest);
+      break;
+    }
   }
 
   #sawTime(reply: Buffer): void {

@@ -1,5 +1,5 @@
 /** What the files of a mounted Secret say of the Redis store: where it is, who we are there, how it is used. Reads no files. */
-import type { RedisStoreOptions, RedisTls } from './redis-options.ts';
+import type { RedisAccess, RedisStoreOptions, RedisTls } from './redis-options.ts';
 
 /** Names of the files; in the Secret of a pool's runtimes each has `store-` before it. */
 export const STORE_FILES = {
@@ -9,7 +9,9 @@ export const STORE_FILES = {
 
 export type StoreFile =
   (typeof STORE_FILES.required)[number] | (typeof STORE_FILES.optional)[number];
-export type RedisPlace = Pick<RedisStoreOptions, 'access' | 'keyPrefix' | 'minReplicas'>;
+export type RedisPlace = Pick<RedisStoreOptions, 'keyPrefix' | 'minReplicas'> & {
+  readonly access: RedisAccess;
+};
 
 const REPLICAS_MAX = 10;
 
