@@ -174,7 +174,7 @@ export class HttpEdge {
     const principal =
       route.isOpen === true ? undefined : await access.authenticate(request.headers.authorization);
     const call = openCall({ request, reply, principal, clock, bodyBytesMax: bodyBytesMax() });
-    return sendAnswer(reply, await route.handle(call));
+    return sendAnswer(reply, await route.handle(call), clock);
   }
 }
 

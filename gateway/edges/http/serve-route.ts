@@ -5,6 +5,7 @@ import type { Clock } from '../../../platform/clock.ts';
 import type { Principal } from '../../access/principal.ts';
 import type { HttpAnswer, HttpCall } from './routes/route.ts';
 import { checkBodyHeaders, hasBody, readBody } from './wire/read-body.ts';
+import { sendInTime } from './wire/send-in-time.ts';
 import { SseWriter } from './wire/sse-writer.ts';
 
 declare module 'fastify' {
@@ -66,19 +67,23 @@ function openEvents(reply: FastifyReply, clock: Clock): SseWriter {
   return new SseWriter({ response: reply.raw, clock, headers, onOpen });
 }
 
-export function sendAnswer(reply: FastifyReply, answer: HttpAnswer): FastifyReply {
+export function sendAnswer(reply: FastifyReply, answer: HttpAnswer, clock: Clock): FastifyReply {
   switch (answer.type) {
     case 'streamed':
       return reply;
     case 'empty':
       return reply.code(204).send();
-    case 'json':
+    case 'json': {
+      const text = JSON.stringify(answer.body);
+      sendInTime(reply.raw, text.length, clock);
       return reply
         .code(answer.status)
         .headers(answer.headers ?? {})
         .header('content-type', 'application/json; charset=utf-8')
-        .send(JSON.stringify(answer.body));
+        .send(text);
+    }
     case 'raw':
+      sendInTime(reply.raw, answer.body.length, clock);
       return reply
         .code(answer.status)
         .headers(answer.headers ?? {})
