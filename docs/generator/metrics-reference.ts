@@ -2,6 +2,7 @@
 import { createHostMetrics } from '../../agent-runtime/host/metrics.ts';
 import { GatewayMetrics } from '../../gateway/metrics.ts';
 import { OperatorMetrics } from '../../operator/metrics.ts';
+import { KubeMetrics } from '../../platform/kube/metrics.ts';
 import type { MetricOptions, Metrics } from '../../platform/metrics/registry.ts';
 import { code, HEAD, table } from './markdown.ts';
 
@@ -75,6 +76,7 @@ function registerGateway(metrics: Metrics): void {
 
 function registerOperator(metrics: Metrics): void {
   new OperatorMetrics(metrics);
+  new KubeMetrics(metrics);
 }
 
 function registerRuntime(metrics: Metrics): void {

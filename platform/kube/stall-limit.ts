@@ -1,6 +1,5 @@
 /** Ends a watch that has fallen silent: a dead connection, a frozen API server or proxy sends nothing and closes nothing. */
 import type { Clock } from '../clock.ts';
-import { KubeError } from './kube-error.ts';
 
 export interface StallLimit {
   readonly clock: Clock;
@@ -8,7 +7,7 @@ export interface StallLimit {
   readonly signal: AbortSignal;
 }
 
-/** The events of `open`. @throws {KubeError} Unavailable after `stallMs` without any; the signal's reason. */
+/** The events of `open`; ends without an error after `stallMs` without any. @throws the signal's reason; what the watch throws. */
 export async function* watchWithStallLimit<E>(
   open: (signal: AbortSignal) => AsyncIterable<E>,
   { clock, stallMs, signal }: StallLimit,
@@ -18,7 +17,7 @@ export async function* watchWithStallLimit<E>(
   const check = (): void => {
     const silentMs = clock.nowMs() - lastMs;
     if (silentMs < stallMs) timer = clock.after(stallMs - silentMs, check);
-    else stalled.abort(new KubeError('Unavailable', `the watch was silent for ${stallMs} ms`));
+    else stalled.abort(new Error(`the watch was silent for ${stallMs} ms`));
   };
   let timer = clock.after(stallMs, check);
   try {
@@ -28,6 +27,8 @@ export async function* watchWithStallLimit<E>(
       // The time that the reader took is not silence of the watch.
       lastMs = clock.nowMs();
     }
+  } catch (error) {
+    if (error !== stalled.signal.reason) throw error;
   } finally {
     timer.cancel();
   }
