@@ -41,7 +41,7 @@ export function operatorRbac(rules: string): string {
           apiGroups: ['coordination.k8s.io'],
           resources: ['leases'],
           resourceNames: [OPERATOR],
-          verbs: ['get', 'update'],
+          verbs: ['get', 'patch'],
         },
       ],
     },

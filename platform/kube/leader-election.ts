@@ -59,6 +59,7 @@ export class LeaderElection {
   readonly #stopping = new AbortController();
   #standing: Standing = { type: 'following' };
   #running: Promise<void> | undefined;
+  #told: string | undefined;
 
   constructor(options: ElectionOptions) {
     this.#options = options;
@@ -86,18 +87,27 @@ export class LeaderElection {
   }
 
   async #run(): Promise<void> {
-    const { clock, random, log } = this.#options;
+    const { clock, random } = this.#options;
     const { signal } = this.#stopping;
     while (!this.#isOver()) {
       const error = await this.#try().catch((thrown: unknown) => thrown);
       if (this.#isStopping()) return;
-      if (error !== undefined) log.debug('lease not had', { err: error });
+      this.#tell(error);
       if (this.#standing.type === 'leading' && this.#leftMs() <= 0) this.#lose();
       if (this.#isOver()) return;
       const waitMs = this.#times.retryMs * (1 + random.float() / 5);
       await clock.sleep(Math.min(waitMs, this.#leftMs()), signal).catch(() => undefined);
       if (this.#isStopping()) return;
     }
+  }
+
+  /** Each problem once, as it comes again every two seconds; that others were faster is none. */
+  #tell(error: unknown): void {
+    const isProblem = error !== undefined && !isKubeError(error, 'Conflict', 'AlreadyExists');
+    const told = isProblem ? String(error) : undefined;
+    if (told !== undefined && told !== this.#told)
+      this.#options.log.warn('lease cannot be had or renewed, it is tried again', { err: error });
+    this.#told = told;
   }
 
   #isStopping(): boolean {
