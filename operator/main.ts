@@ -1,5 +1,5 @@
 /** Wires the operator: sources and watches → keys → queue → reconcile. The same for every driver and every source of pools. */
-import type { PoolKey } from '../core/identifiers.ts';
+import type { PoolKey, PoolRef } from '../core/identifiers.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Random } from '../platform/random.ts';
@@ -8,6 +8,7 @@ import { startController } from './engine/controller.ts';
 import { WorkQueue } from './engine/work-queue.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { Driver } from './pool/driver.ts';
+import type { NewEvent } from './pool/events.ts';
 import { type NameRuntime, randomNames } from './pool/name-runtime.ts';
 import { type PoolLimits, POOL_LIMITS } from './pool/pool-limits.ts';
 import { PoolReconciler, type PoolView } from './pool/reconcile.ts';
@@ -26,6 +27,8 @@ export interface OperatorOptions {
   readonly limits?: PoolLimits;
   /** Left out: random names. */
   readonly nameRuntime?: NameRuntime;
+  /** Each event as it happens, for those who tell it elsewhere. */
+  readonly onEvent?: (pool: PoolRef, event: NewEvent) => void;
   readonly metrics?: Pick<OperatorMetrics, 'reconciled' | 'told'>;
 }
 
@@ -57,7 +60,10 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     onView: () => {
       for (const watcher of watchers) watcher();
     },
-    onEvent: (pool, { reason }) => metrics?.told(pool, reason),
+    onEvent: (pool, event) => {
+      metrics?.told(pool, event.reason);
+      options.onEvent?.(pool, event);
+    },
   });
   const addAll = (): void => {
     for (const key of source.list()) queue.add(key);

@@ -1,15 +1,19 @@
 /** What the operator that leads does: store, source, driver and the loop over the pools, until it is told to stop. */
-import type { AgentPoolSpec } from '../../api/agent-pool.ts';
-import type { PoolKey } from '../../core/identifiers.ts';
+import { type AgentPoolSpec, API_VERSION, KIND } from '../../api/agent-pool.ts';
+import { EVENT_REASONS } from '../../api/reasons.ts';
+import { type PoolKey, poolKeyOf } from '../../core/identifiers.ts';
 import { KubernetesDriver } from '../../operator/drivers/kubernetes/kubernetes-driver.ts';
+import type { PoolOwner } from '../../operator/drivers/kubernetes/pod-of.ts';
 import { PoolBelongings } from '../../operator/drivers/kubernetes/pool-belongings.ts';
 import { ordinalNames } from '../../operator/drivers/kubernetes/runtime-names.ts';
 import { type Operator, startOperator } from '../../operator/main.ts';
+import type { NewEvent } from '../../operator/pool/events.ts';
 import { OperatorMetrics } from '../../operator/metrics.ts';
 import { KubernetesPools } from '../../operator/sources/kubernetes-pools.ts';
 import { PoolWriter } from '../../operator/sources/pool-writer.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { Kube } from '../../platform/kube/kube.ts';
+import { EventRecorder } from '../../platform/kube/event-recorder.ts';
 import { leaderOnly } from '../../platform/kube/leader-only.ts';
 import { RATE_LIMITS, rateBound } from '../../platform/kube/rate-bound.ts';
 import { connectRuntimeControl } from '../../platform/link/grpc-runtime-control.ts';
@@ -30,6 +34,8 @@ export interface LeadOptions {
     readonly link: Followed<LinkSecret>;
   };
   readonly storeFolder: string;
+  /** The name of this process, for events. */
+  readonly instance: string;
   readonly releaseNamespace: string;
   readonly endpoint?: string;
   readonly runtimeImage?: string;
@@ -84,6 +90,13 @@ async function start(
     lastSpecs: new Map(specs),
     ...image,
   });
+  const recorder = new EventRecorder({
+    kube: leaderOnly(options.kube, options.isLeader),
+    clock: systemClock,
+    log,
+    controller: 'agentpool.dev/operator',
+    instance: options.instance,
+  });
   const driver = driverOf(options, kube, source);
   const operator = await startOperator({
     store,
@@ -93,6 +106,7 @@ async function start(
     clock: systemClock,
     random: systemRandom,
     log,
+    onEvent: (pool, event) => tell(recorder, source.ownerOf(poolKeyOf(pool)), event),
     metrics: new OperatorMetrics(metrics),
     ...(endpoint === undefined ? {} : { endpoint }),
   });
@@ -120,6 +134,23 @@ function driverOf(options: LeadOptions, kube: Kube, source: KubernetesPools): Ku
     clock: systemClock,
     log,
     ...(runtimeImage === undefined ? {} : { defaultImage: runtimeImage }),
+  });
+}
+
+/** `kubectl describe agentpool` shows it. */
+function tell(
+  recorder: EventRecorder,
+  owner: PoolOwner | undefined,
+  { reason, message }: NewEvent,
+): void {
+  if (owner === undefined) return;
+  const { namespace, name, uid } = owner;
+  recorder.record({
+    regarding: { apiVersion: API_VERSION, kind: KIND, metadata: { namespace, name, uid } },
+    type: EVENT_REASONS[reason].type,
+    reason,
+    action: 'Reconcile',
+    note: message,
   });
 }
 

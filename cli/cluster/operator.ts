@@ -115,6 +115,7 @@ async function start(
           caches,
           secrets: { link, authority, store: storeFiles },
           storeFolder: options.store,
+          instance: environment['POD_NAME'] ?? 'operator',
           releaseNamespace: environment['POD_NAMESPACE'] ?? namespace,
           metrics,
           log,

@@ -1,6 +1,7 @@
 /** Runs the conformance suite over every driver. */
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeDriver } from '../fakes/fake-driver.ts';
+import { kubernetesFixture } from '../fakes/kubernetes-driver-fixture.ts';
 import { ProcessDriverFixture } from '../fakes/process-driver-fixture.ts';
 import { MemoryStore } from '../../platform/store/memory-store.ts';
 import { describeDriver, type DriverFixture } from './driver.ts';
@@ -32,4 +33,5 @@ async function fakeFixture(): Promise<DriverFixture> {
 }
 
 describeDriver('fake', fakeFixture);
+describeDriver('kubernetes', kubernetesFixture);
 describeDriver('process', () => ProcessDriverFixture.open());

@@ -172,7 +172,12 @@ describe('the pod of a runtime', () => {
     expect(shared.metadata?.labels).toMatchObject({ team: 'a', 'agentpool.dev/pool': 'main' });
     expect(shared.spec?.containers.map(({ name }) => name)).toEqual(['runtime', 'beside']);
     const paths = containerOf(shared)?.volumeMounts?.map((mount) => mount.mountPath);
-    expect(paths).toEqual(['/etc/agentpool/runtime', '/run/agentpool', '/cache']);
+    expect(paths).toEqual([
+      '/etc/agentpool/runtime',
+      '/etc/agentpool/tenants',
+      '/run/agentpool',
+      '/cache',
+    ]);
     expect(shared.spec?.volumes?.map(({ name }) => name)).toContain('agentpool-runtime');
   });
 });

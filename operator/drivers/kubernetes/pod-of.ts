@@ -20,6 +20,7 @@ export const DEDICATED_OVERHEAD_MB = 128;
 
 const RUNTIME_FOLDER = '/etc/agentpool/runtime';
 const MODULE_FOLDER = '/etc/agentpool/module';
+const TENANTS_FOLDER = '/etc/agentpool/tenants';
 const WRITABLE_FOLDER = '/run/agentpool';
 const USER_ID = 65_532;
 /** On top of limits.taskTimeoutSeconds: time to commit and release. */
@@ -28,6 +29,7 @@ const PROBE_SECONDS = 10;
 
 export const RESOURCES_ANNOTATION = 'agentpool.dev/memory-mb';
 export const POOL_SECRET_SUFFIX = '-agentpool-runtime';
+export const TENANTS_SECRET_SUFFIX = '-agentpool-tenants';
 
 /** Throws when no image is known; the message is for the author of the manifest. */
 export function podOf(request: RuntimeRequest, owner: PoolOwner, defaultImage?: string): Pod {
@@ -137,6 +139,7 @@ function containerOf(request: RuntimeRequest, owner: PoolOwner, image: string): 
     terminationMessagePolicy: 'FallbackToLogsOnError',
     volumeMounts: [
       mount('runtime', RUNTIME_FOLDER),
+      mount('tenants', TENANTS_FOLDER),
       mount('work', WRITABLE_FOLDER, false),
       ...(spec.runtime.moduleFrom === undefined ? [] : [mount('module', MODULE_FOLDER)]),
     ],
@@ -219,6 +222,15 @@ function volumesOf({ runtime }: AgentPoolSpec, { name }: PoolOwner): readonly Js
     {
       name: `${OWN_VOLUME_PREFIX}runtime`,
       secret: { secretName: `${name}${POOL_SECRET_SUFFIX}`, defaultMode: 0o440 },
+    },
+    {
+      name: `${OWN_VOLUME_PREFIX}tenants`,
+      // Tenants come and go while pods live.
+      secret: {
+        secretName: `${name}${TENANTS_SECRET_SUFFIX}`,
+        optional: true,
+        defaultMode: 0o440,
+      },
     },
     { name: `${OWN_VOLUME_PREFIX}work`, emptyDir: { sizeLimit: '256Mi' } },
     ...module,

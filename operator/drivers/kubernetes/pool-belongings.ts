@@ -3,6 +3,7 @@
  * alone what somebody else has made under the same name.
  */
 import { createHash } from 'node:crypto';
+import type { AgentPoolSpec } from '../../../api/agent-pool.ts';
 import type { PoolKey } from '../../../core/identifiers.ts';
 import type { Clock } from '../../../platform/clock.ts';
 import { isKubeError } from '../../../platform/kube/kube-error.ts';
@@ -19,7 +20,13 @@ import type { PoolNeeds } from '../../pool/driver.ts';
 import { isContained } from './is-contained.ts';
 import { controllerOf } from './own-pod.ts';
 import type { PoolOwner } from './pod-of.ts';
-import { disruptionBudget, networkPolicy, runtimeSecret } from './pool-objects.ts';
+import {
+  disruptionBudget,
+  networkPolicy,
+  runtimeSecret,
+  tenantKey,
+  tenantsSecret,
+} from './pool-objects.ts';
 
 export interface PoolBelongingsOptions {
   readonly kube: Kube;
@@ -82,6 +89,7 @@ export class PoolBelongings {
     await this.#ensure(SECRETS, owner, runtimeSecret(owner, {}), signal, async (before) =>
       runtimeSecret(owner, await secretFiles(pool, before)),
     );
+    await this.#ensureTenants(owner, spec, signal);
     for (const [role, count] of [
       ['shared', shared],
       ['dedicated', dedicated],
@@ -95,6 +103,26 @@ export class PoolBelongings {
     else await this.#removeOwn(NETWORK_POLICIES, owner, policy, signal);
   }
 
+  /** One Secret with what the Secrets of the tenants hold: kubelets bring its changes into running pods. */
+  async #ensureTenants(
+    owner: PoolOwner,
+    { tenants }: AgentPoolSpec,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const data: Record<string, string> = {};
+    for (const { name: tenant, secretRef } of tenants) {
+      if (secretRef === undefined) continue;
+      const metadata = { namespace: owner.namespace, name: secretRef.name };
+      const secret = await this.#read(SECRETS, { metadata } as Secret, signal);
+      for (const [key, base64] of Object.entries(secret?.data ?? {}))
+        data[tenantKey(tenant, key)] = base64;
+    }
+    const wanted = tenantsSecret(owner, data);
+    if (tenants.some(({ secretRef }) => secretRef !== undefined))
+      await this.#ensure(SECRETS, owner, wanted, signal);
+    else await this.#removeOwn(SECRETS, owner, wanted, signal);
+  }
+
   async #ensure<T extends KubeObject>(
     resource: Resource<T>,
     owner: PoolOwner,
@@ -105,7 +133,7 @@ export class PoolBelongings {
     const before = await this.#read(resource, named, signal);
     if (before !== undefined) checkOwner(resource, owner, before);
     const wanted = await make(before);
-    if (before !== undefined && isContained(wanted, before)) return;
+    if (before !== undefined && isContained(wanted, before) && !hasMoreData(before, wanted)) return;
     await this.#options.kube.apply(resource, wanted, { signal });
   }
 
@@ -133,6 +161,11 @@ export class PoolBelongings {
       throw error;
     }
   }
+}
+
+/** Keys that a Secret of ours must not hold any more, as that of a tenant that left. */
+function hasMoreData(before: Pick<Secret, 'data'>, wanted: Pick<Secret, 'data'>): boolean {
+  return Object.keys(before.data ?? {}).some((key) => wanted.data?.[key] === undefined);
 }
 
 function checkOwner(

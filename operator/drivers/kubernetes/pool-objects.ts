@@ -5,7 +5,13 @@ import type {
   PodDisruptionBudget,
   Secret,
 } from '../../../platform/kube/resources.ts';
-import { ownerReference, type PoolOwner, POOL_SECRET_SUFFIX, PORTS } from './pod-of.ts';
+import {
+  ownerReference,
+  type PoolOwner,
+  POOL_SECRET_SUFFIX,
+  PORTS,
+  TENANTS_SECRET_SUFFIX,
+} from './pod-of.ts';
 
 const MANAGED = { 'app.kubernetes.io/managed-by': 'agentpool-operator' } as const;
 
@@ -31,6 +37,22 @@ export function runtimeSecret(owner: PoolOwner, files: Readonly<Record<string, s
     type: 'Opaque',
     data: Object.fromEntries(data) as Record<string, string>,
   };
+}
+
+/** @param data base64 by tenant and key, as `tenantKey` names them. */
+export function tenantsSecret(owner: PoolOwner, data: Readonly<Record<string, string>>): Secret {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: metadataOf(owner, TENANTS_SECRET_SUFFIX),
+    type: 'Opaque',
+    data,
+  };
+}
+
+/** Names of tenants may hold what keys of Secrets may not. */
+export function tenantKey(tenant: string, key: string): string {
+  return `${Buffer.from(tenant).toString('hex')}.${key}`;
 }
 
 export function textOf(secret: Pick<Secret, 'data'> | undefined, name: string): string | undefined {

@@ -1,0 +1,99 @@
+/** The Kubernetes driver over a cluster in memory: its client with its own faults, its caches, pools as objects, runtimes that can be bound. */
+import { API_VERSION, KIND } from '../../api/agent-pool.ts';
+import { LABELS } from '../../api/names.ts';
+import { type PoolKey, poolRefOfKey } from '../../core/identifiers.ts';
+import { CacheGroup } from '../../operator/drivers/kubernetes/cached-objects.ts';
+import {
+  indexByPool,
+  KubernetesDriver,
+} from '../../operator/drivers/kubernetes/kubernetes-driver.ts';
+import { BY_POOL } from '../../operator/drivers/kubernetes/own-pod.ts';
+import { PoolBelongings } from '../../operator/drivers/kubernetes/pool-belongings.ts';
+import { digestsOnly, KubernetesPools } from '../../operator/sources/kubernetes-pools.ts';
+import { PoolWriter } from '../../operator/sources/pool-writer.ts';
+import type { Kube } from '../../platform/kube/kube.ts';
+import { type CacheOptions, ResourceCache } from '../../platform/kube/resource-cache.ts';
+import { AGENT_POOLS, CONFIG_MAPS, type KubeObject, PODS } from '../../platform/kube/resources.ts';
+import { silentLog } from '../../platform/log.ts';
+import type { Random } from '../../platform/random.ts';
+import type { FakeClock } from './fake-clock.ts';
+import type { FakeCluster } from './fake-cluster.ts';
+
+/** What one operator process has of the cluster. */
+export interface OperatorSide {
+  readonly driver: KubernetesDriver;
+  readonly source: KubernetesPools;
+  readonly synced: Promise<unknown>;
+  stop(): Promise<void>;
+}
+
+export interface SideOptions {
+  readonly reads: Kube;
+  readonly writes: Kube;
+  readonly clock: FakeClock;
+  readonly random: Random;
+  /** A runtime is told its project. */
+  readonly onBind?: (pool: PoolKey, address: string, project: string) => void;
+}
+
+export function operatorSide({ reads, writes, clock, random, onBind }: SideOptions): OperatorSide {
+  const group = <T extends KubeObject>(
+    options: Pick<CacheOptions<T>, 'resource' | 'indexes' | 'keep'>,
+    labelSelector?: string,
+  ): CacheGroup<T> => {
+    const selection = { namespace: '', ...(labelSelector === undefined ? {} : { labelSelector }) };
+    const common = { kube: reads, clock, random, log: silentLog, selection };
+    return new CacheGroup([new ResourceCache({ ...options, ...common })]);
+  };
+  const pools = group({ resource: AGENT_POOLS });
+  const pods = group({ resource: PODS, indexes: { [BY_POOL]: indexByPool } }, LABELS.pool);
+  const configMaps = group({ resource: CONFIG_MAPS, keep: digestsOnly });
+  const all = [pools, pods, configMaps];
+  for (const one of all) one.start();
+  const source = new KubernetesPools({
+    pools,
+    configMaps,
+    writer: new PoolWriter({ kube: writes, clock }),
+    lastSpecs: new Map(),
+    defaultImage: 'agents:default',
+  });
+  const driver = new KubernetesDriver({
+    kube: writes,
+    pods,
+    ownerOf: (pool) => source.ownerOf(pool),
+    belongings: new PoolBelongings({
+      kube: writes,
+      secretFiles: async () => ({ key: 'sesame' }),
+      releaseNamespace: 'agentpool',
+      clock,
+    }),
+    connect: (pool, address) => ({
+      ping: async () => 'alive',
+      bind: async (project) => onBind?.(pool, address, project),
+      close: () => undefined,
+    }),
+    clock,
+    log: silentLog,
+  });
+  return {
+    driver,
+    source,
+    synced: Promise.all(all.map((one) => one.synced)),
+    async stop() {
+      await Promise.all(all.map((one) => one.stop()));
+    },
+  };
+}
+
+export function poolObject(pool: PoolKey, spec: object = {}) {
+  const { namespace, name } = poolRefOfKey(pool);
+  return { apiVersion: API_VERSION, kind: KIND, metadata: { namespace, name }, spec: { ...spec } };
+}
+
+export async function createPool(
+  cluster: FakeCluster,
+  pool: PoolKey,
+  spec: object = {},
+): Promise<void> {
+  await cluster.admin.create(AGENT_POOLS, poolObject(pool, spec));
+}
