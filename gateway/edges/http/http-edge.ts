@@ -78,6 +78,7 @@ export class HttpEdge {
     });
     app.server.maxConnections = CONNECTIONS_MAX;
     const edge = new HttpEdge(options, app);
+    edge.#endConnectionsWhileDraining();
     const { document, routes } = documentationOf(options.routes, {
       version: options.version,
       hasTokens: !options.access.isLocalOnly,
@@ -104,6 +105,15 @@ export class HttpEdge {
     });
     await this.app.close();
     cut.cancel();
+  }
+
+  /** A client that keeps its connection for a next request must not keep the server: what was idle before is closed by `close`. */
+  #endConnectionsWhileDraining(): void {
+    this.app.server.on('request', ({ socket }, response) => {
+      response.once('finish', () => {
+        if (this.#isDraining) socket.end();
+      });
+    });
   }
 
   #addHooks(): void {

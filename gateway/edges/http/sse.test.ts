@@ -373,6 +373,25 @@ describe('a gateway that stops', () => {
     await expect(open().response).rejects.toThrow();
   });
 
+  it.each(['text/event-stream', 'application/json'])(
+    'waits for no client that keeps its connection open after the end of its task: %s',
+    async (accept) => {
+      const started = tasks.next();
+      const answer = fetch(`http://127.0.0.1:${port}/api/v1/execute`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept },
+        body: JSON.stringify(GOOD),
+      });
+      const task = await started;
+      if (accept === 'text/event-stream') task.start();
+      const closed = edge.close(5_000);
+      task.succeed();
+      expect((await answer).status).toBe(200);
+      await (await answer).text();
+      await closed;
+    },
+  );
+
   it('cuts off what has not ended after the grace', async () => {
     const { task, opened } = await begin();
     task.start();
