@@ -26,9 +26,11 @@ export function sharedSelector(poolName: string): string {
  * @param moduleDigest digest of the agent module's content: a changed file is a changed revision.
  */
 export function revisionInput(spec: AgentPoolSpec, moduleDigest: string): string {
-  const { imagePullPolicy: _, maxConcurrentTasks: __, ...runtime } = spec.runtime;
+  const { image, agentModule, moduleFrom, isolation, config } = spec.runtime;
+  const { env, envFrom, resources, podTemplate } = spec.runtime;
   const parts = {
-    ...runtime,
+    ...{ image, agentModule, moduleFrom, isolation, config },
+    ...{ env, envFrom, resources, podTemplate },
     hotPodTemplate: spec.tiers.hot.podTemplate,
     warmPodTemplate: spec.tiers.warm.podTemplate,
     moduleDigest,

@@ -462,39 +462,6 @@ describe('the other services', () => {
   });
 });
 
-/** Every caller must be asked about elsewhere, which takes a while. */
-const SLOW_ACCESS: Access = {
-  isLocalOnly: false,
-  authenticate: () => new Promise((resolve) => setImmediate(resolve, LOCAL_ACCESS.authenticate())),
-  close: () => undefined,
-};
-
-describe('a caller who must be asked about elsewhere', () => {
-  beforeEach(async () => {
-    await server.stop(0);
-    client.close();
-    await serve(SLOW_ACCESS);
-  });
-
-  it('is served by every kind of method', async () => {
-    expect(await call('Execute', TASK)).toMatchObject({ text: 'hello' });
-    expect(await call('ListAgents', {})).toMatchObject({ agents: [{ name: 'echo' }, {}] });
-    const events = await allOf(stream({ ...TASK, request_id: 's' }));
-    expect(events.map(({ event }) => event)).toEqual(['start', 'result']);
-  });
-
-  it('has its tasks started in the order in which they were sent', async () => {
-    const duplex = connect();
-    const ids = Array.from({ length: 20 }, (_, index) => `r-${index}`);
-    for (const request_id of ids) duplex.write({ execute: { ...TASK, request_id } });
-    duplex.end();
-    const events = await allOf(duplex as AsyncIterable<ExecuteEvent>);
-    const started = events.filter(({ event }) => event === 'start');
-    expect(started.map(({ request_id }) => request_id)).toEqual(ids);
-    expect(events.filter(({ event }) => event === 'result')).toHaveLength(ids.length);
-  });
-});
-
 describe('tokens', () => {
   it('let in by role and tenant', async () => {
     await server.stop(0);

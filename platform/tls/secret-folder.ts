@@ -98,7 +98,10 @@ class SecretFolder<
   }
 
   async #look(): Promise<void> {
-    if (this.#isReading) return this.#lookIn(SETTLE_MS);
+    if (this.#isReading) {
+      this.#lookIn(SETTLE_MS);
+      return;
+    }
     this.#isReading = true;
     const { log, path } = this.#options;
     try {

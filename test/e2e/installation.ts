@@ -22,7 +22,7 @@ import { until } from './until.ts';
 import { AGENTS, createWorkspace, type Workspace } from './workspace.ts';
 
 export const POOL = 'default~main';
-const INSTALLATION_KEY = 'an installation key for tests, long enough';
+export const INSTALLATION_KEY = 'an installation key for tests, long enough';
 const REVISION = 'r1';
 const WIDE = { memoryMb: 128, maxConcurrentRequests: 100, requestsPerMinute: 1_000_000 };
 
@@ -159,9 +159,10 @@ export class Installation {
   }
 
   /** Resolves with what it says of itself once it serves. */
-  async serving({ name, stderr, child }: PodProcess): Promise<RuntimeRecord> {
+  async serving(runtime: PodProcess): Promise<RuntimeRecord> {
+    const { name, child } = runtime;
     const record = async () => {
-      if (child.exitCode !== null) throw new Error(`it ended:\n${stderr()}`);
+      if (child.exitCode !== null) throw new Error(`it ended:\n${runtime.stderr()}`);
       const all = await this.store.listRuntimes();
       return all.find((one) => one.name === name && one.ready);
     };
