@@ -114,6 +114,11 @@ export class Cluster {
     return run(this.tools.helm, args, { withinMs: 5 * 60_000, ...options, env });
   }
 
+  /** An archive by `docker save`, to every node. */
+  async importImages(archive: string): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.importImages(archive)));
+  }
+
   async untilNodesReady(): Promise<void> {
     await Promise.all(this.nodes.map((node) => this.untilNode(node.name, 'True')));
   }

@@ -20,7 +20,10 @@ export default async function setUp(): Promise<void> {
   const given = process.env['KUBECONFIG'];
   if (given !== undefined) {
     const folder = dirname(given);
-    if (existsSync(join(folder, 'cluster.json'))) process.env[CLUSTER_FOLDER] = folder;
+    if (!existsSync(join(folder, 'cluster.json'))) return;
+    process.env[CLUSTER_FOLDER] = folder;
+    // The product as it is now.
+    await new Cluster(folder).importImages(await imageArchive(await tools()));
     return;
   }
   await requirePackages();

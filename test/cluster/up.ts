@@ -18,13 +18,16 @@ const { name } = values;
 const startedMs = performance.now();
 await requirePackages();
 await sweep();
-if (isRunning(folderNamed(name))) tell(new Cluster(folderNamed(name)), 'runs already');
-else await up();
+const built = await tools();
+const images = await imageArchive(built);
+if (isRunning(folderNamed(name))) {
+  const cluster = new Cluster(folderNamed(name));
+  await cluster.importImages(images);
+  tell(cluster, 'runs already; new pods take the images of now');
+} else await up();
 
 async function up(): Promise<void> {
   await takeAway(folderNamed(name));
-  const built = await tools();
-  const images = await imageArchive(built);
   const owned = namedFolder(name);
   if (owned === undefined) throw new Error(`another \`cluster:up\` of ${name} is under way`);
   const nodes = Number(values.nodes);

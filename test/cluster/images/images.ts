@@ -4,7 +4,7 @@ import { readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../process/run.ts';
 import { PAUSE_IMAGE } from '../machine/node-files.ts';
-import { CACHE, cached } from '../tools/cache.ts';
+import { CACHE, cached, exclusively } from '../tools/cache.ts';
 import type { Tools } from '../tools/tools.ts';
 import {
   type Context,
@@ -51,38 +51,48 @@ const SOURCES = [
   'Dockerfile',
   'Dockerfile.agent',
   '.dockerignore',
-  'dist',
+  'dist/app',
+  'dist/bundler',
   'examples/getting-started',
 ];
 const ARCHIVES_KEPT = 3;
 const BUILD_WITHIN_MS = 5 * 60_000;
 
-/** The path of an archive by `docker save`. */
-export async function imageArchive({ pause, grpcurl }: Tools): Promise<string> {
-  // Another run of the tests may build as well; both write the same.
-  await run('npm', ['run', '--silent', 'build'], { cwd: REPOSITORY, withinMs: BUILD_WITHIN_MS });
-  const base = await baseContext();
-  const redis = await redisContext(IMAGES.base);
-  const init = await pauseContext(pause);
-  const client = await clientContext(IMAGES.base, grpcurl);
-  const contexts = [base, redis, init, client];
-  const archive = await cached(`images-${hashOf(contexts)}.tar`, (path) =>
-    withDocker(pause, async (docker) => {
-      await docker.run(['image', 'prune', '--force']);
-      await build(docker, base, IMAGES.base);
-      await build(docker, redis, IMAGES.redis);
-      await build(docker, init, IMAGES.pause);
-      await build(docker, client, IMAGES.client);
-      const options = ['--registry', REGISTRY, '--tag', '1', '--base', IMAGES.base];
-      await docker.runCommand(process.execPath, ['build/image.ts', ...options], REPOSITORY);
-      await docker.run(['tag', IMAGES.agent, IMAGES.agentUpdate]);
-      for (const names of PUBLIC_NAMES) await docker.run(['tag', ...names]);
-      const names = [...Object.values(IMAGES), ...PUBLIC_NAMES.map(([, name]) => name)];
-      await docker.run(['save', '--output', path, ...names]);
-    }),
-  );
-  forgetOldArchives();
-  return archive;
+/** The path of an archive by `docker save`, of the product as it is now. One process at a time: the build's folder is shared. */
+export function imageArchive(built: Tools): Promise<string> {
+  return exclusively('images', async () => {
+    await run('npm', ['run', '--silent', 'build'], { cwd: REPOSITORY, withinMs: BUILD_WITHIN_MS });
+    const contexts = await contextsOf(built);
+    const hash = hashOf(Object.values(contexts));
+    const archive = await cached(`images-${hash}.tar`, (path) => make(built, contexts, path));
+    forgetOldArchives();
+    return archive;
+  });
+}
+
+type Contexts = Readonly<Record<'base' | 'redis' | 'pause' | 'client', Context>>;
+
+async function contextsOf({ pause, grpcurl }: Tools): Promise<Contexts> {
+  return {
+    base: await baseContext(),
+    redis: await redisContext(IMAGES.base),
+    pause: await pauseContext(pause),
+    client: await clientContext(IMAGES.base, grpcurl),
+  };
+}
+
+function make({ pause }: Tools, contexts: Contexts, path: string): Promise<void> {
+  return withDocker(pause, async (docker) => {
+    await docker.run(['image', 'prune', '--force']);
+    for (const name of ['base', 'redis', 'pause', 'client'] as const)
+      await build(docker, contexts[name], IMAGES[name]);
+    const options = ['--registry', REGISTRY, '--tag', '1', '--base', IMAGES.base];
+    await docker.runCommand(process.execPath, ['build/image.ts', ...options], REPOSITORY);
+    await docker.run(['tag', IMAGES.agent, IMAGES.agentUpdate]);
+    for (const names of PUBLIC_NAMES) await docker.run(['tag', ...names]);
+    const names = [...Object.values(IMAGES), ...PUBLIC_NAMES.map(([, name]) => name)];
+    await docker.run(['save', '--output', path, ...names]);
+  });
 }
 
 /** A context whose name an image of the daemon already has is not sent again. */

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { until } from '../../e2e/until.ts';
 import { containerProcesses, signalContainer } from '../faults/containers.ts';
 import { type Cut, cutBothWays, cutOneWay } from '../faults/cut.ts';
+import { drainNode } from '../faults/drain.ts';
 import { type TestNamespace, createNamespace, testCluster } from '../test-cluster.ts';
 import { addressOf, ask, askFrom, serverPod, service, untilPodReady } from '../test-pods.ts';
 
@@ -108,6 +109,18 @@ describe('faults of the test cluster', () => {
     expect(during).toBe('unreachable');
     expect(await ask(url)).toBe('c');
   });
+
+  it('drains a node, which takes pods again afterwards', async () => {
+    const drained = await drainNode(kubectl, 'node-1');
+    const left = await kubectl.find('pod', 'a', namespace.name);
+    await drained.uncordon();
+    expect(left).toBeUndefined();
+    const pods = ['a', 'b'].map((name) =>
+      serverPod({ name, namespace: namespace.name, node: 'node-1' }),
+    );
+    await kubectl.apply(pods);
+    await Promise.all(['a', 'b'].map((pod) => untilPodReady(kubectl, [namespace.name, pod])));
+  }, 120_000);
 
   it('kills the API server, and starts it again with what it knew', async () => {
     await cluster.apiServer.end('SIGKILL');

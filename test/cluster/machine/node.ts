@@ -1,4 +1,5 @@
 /** A node: a machine with containerd, kubelet and kube-proxy, and what can happen to it. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Component } from '../process/component.ts';
 import { until } from '../../e2e/until.ts';
@@ -110,9 +111,12 @@ export class Node {
     return this.machine.run('ctr', [...options, ...args], { withinMs });
   }
 
-  /** Of an archive by `docker save`. */
+  /** Of an archive by `docker save`; does nothing when this node's last images came from it, too. */
   async importImages(archive: string): Promise<void> {
+    const mark = this.machine.path('images');
+    if (existsSync(mark) && readFileSync(mark, 'utf8') === archive) return;
     await this.ctr(['images', 'import', archive], IMPORT_WITHIN_MS);
+    writeFileSync(mark, archive);
   }
 
   async hasImage(reference: string): Promise<boolean> {
