@@ -151,6 +151,17 @@ describe('a body that is too large', () => {
     });
   });
 
+  it('as JSON, and not as text, fails its task alone: it is not tried for ever', async () => {
+    const body = { ...HOSTILE, agent: 'escapes', input: 12 * 1024 * 1024 };
+    expect(await call(guarded.server, '/api/v1/execute', { body })).toMatchObject({
+      status: 413,
+      body: { reason: 'PAYLOAD_TOO_LARGE' },
+    });
+    expect(await client.unary('Execute', { ...ECHO, text: 'next' })).toMatchObject({
+      text: 'next',
+    });
+  });
+
   it('far above it is refused unread, again and again', async () => {
     const far = Buffer.alloc(48 * 1024 * 1024, 'x');
     for (let i = 0; i < 3; i += 1) {
