@@ -1,6 +1,6 @@
 // Layers: core ← api ← platform ← {operator, gateway, agent-runtime} ← cli. Each rule's comment says what to do instead.
 const PROCESSES = '(operator|gateway|agent-runtime)';
-const WIRING = '(^cli/|/main[.]ts$|^bench/)';
+const WIRING = '(^cli/|/main[.]ts$|^bench/|^agent-runtime/pod/)';
 const TYPES_ONLY = ['type-only'];
 
 // Each of these npm packages has one home; a type-only import is free, it is erased.

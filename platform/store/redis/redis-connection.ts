@@ -45,7 +45,10 @@ export class RedisConnection {
     this.#redis.on('error', (error: Error) => {
       this.#lastProblem = explain(error);
     });
-    this.#redis.on('ready', events.onReady);
+    this.#redis.on('ready', () => {
+      this.#lastProblem = 'Redis has closed the connection';
+      events.onReady();
+    });
     this.#redis.on('close', events.onLost);
     const onMessage = (_pattern: string, channel: string, message: string): void => {
       events.onMessage(channel, message);

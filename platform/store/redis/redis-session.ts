@@ -51,11 +51,13 @@ export class RedisSession {
     try {
       await this.#begin(lostAtMs);
     } catch (error) {
-      this.#lostAtMs ??= lostAtMs;
+      // Nobody has been forgiven yet: the earlier loss counts.
+      this.#lostAtMs = lostAtMs ?? this.#lostAtMs;
       this.#failed(error as StoreError);
       return;
     }
     if (!this.#isOpen) this.#parts.onOpen();
+    else if (lostAtMs !== undefined) this.#options.log.info('Redis answers again');
     this.#isOpen = true;
     this.#everythingMayHaveChanged();
     this.#ping();
@@ -63,10 +65,12 @@ export class RedisSession {
 
   lost(): void {
     this.#timer?.cancel();
-    if (this.#closed) return;
-    const { clock, timeoutMs = TIMEOUT_MS } = this.#options;
+    if (this.#closed || this.#lostAtMs !== undefined) return;
+    const { clock, log, timeoutMs = TIMEOUT_MS } = this.#options;
+    const why = this.#parts.context.connection.lastProblem;
+    if (this.#isOpen) log.warn('the connection to Redis is lost', { detail: { why } });
     // Nothing may have come through for as long as a call waits.
-    this.#lostAtMs ??= clock.nowMs() - timeoutMs;
+    this.#lostAtMs = clock.nowMs() - timeoutMs;
   }
 
   heard(channel: string, message: string): void {
