@@ -1,5 +1,14 @@
 /** A temporary folder with manifests and agent modules, and what the tests write most: a pool of plain agents. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -11,6 +20,10 @@ export interface Workspace {
   /** Writes a file (and its folders) and returns its path. */
   write(name: string, text: string): string;
   read(name: string): string;
+  /** Names of what is in a folder; none where there is no folder. */
+  list(folder: string): string[];
+  /** Makes a file look as if it was written so long ago. */
+  age(name: string, seconds: number): void;
   remove(): void;
 }
 
@@ -27,6 +40,11 @@ export function createWorkspace(): Workspace {
       return path(name);
     },
     read: (name) => readFileSync(path(name), 'utf8'),
+    list: (name) => (existsSync(path(name)) ? readdirSync(path(name)) : []),
+    age(name, seconds) {
+      const time = Date.now() / 1_000 - seconds;
+      utimesSync(path(name), time, time);
+    },
     remove: () => {
       rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
     },

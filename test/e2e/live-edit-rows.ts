@@ -1,0 +1,241 @@
+/** One row for each limit of the manifest that takes effect while a server runs: how it is edited, and how its effect is seen. */
+import { call, execute } from './http-calls.ts';
+import type { Server } from './server.ts';
+
+export interface LiveEdit {
+  /** The field, and what is expected. */
+  readonly name: string;
+  readonly spec: Readonly<Record<string, unknown>>;
+  /** True as soon as the edit has taken effect. */
+  readonly holds: (server: Server, n: number) => Promise<boolean>;
+}
+
+/** As Kubernetes applies a merge patch: what is no object replaces. */
+export function patched(base: unknown, patch: unknown): unknown {
+  if (!isMapping(base) || !isMapping(patch)) return patch;
+  const keys = [...new Set([...Object.keys(base), ...Object.keys(patch)])];
+  return Object.fromEntries(
+    keys.map((key) => [key, key in patch ? patched(base[key], patch[key]) : base[key]]),
+  );
+}
+
+function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+type Problem = { readonly reason?: string; readonly detail?: string; readonly timings?: object };
+
+const ask = (server: Server, task: object) =>
+  call<Problem>(server, '/api/v1/execute', {
+    body: { tenant: 'acme', project: 'probe', agent: 'echo', input: null, ...task },
+  });
+const reasons = async (asked: readonly Promise<{ readonly body: Problem }>[]): Promise<string[]> =>
+  (await Promise.all(asked)).map(({ body }) => body.reason ?? 'answered');
+const SLOW = { agent: 'slow', input: { chunks: 6, everyMs: 50 } };
+/** A project whose rate was used up is of no use to other rows. */
+const thrice = (server: Server, task: object) => Array.from({ length: 3 }, () => ask(server, task));
+const slowly = (server: Server, count: number, task: object = {}) =>
+  Array.from({ length: count }, () => ask(server, { ...SLOW, ...task }));
+const live = async (server: Server): Promise<{ project: string; tier: string }[]> => {
+  const path = '/api/v1/pool/instances?page_size=1000';
+  return (await call<{ instances: { project: string; tier: string }[] }>(server, path)).body
+    .instances;
+};
+const status = async (server: Server) => {
+  const { body } = await call<{
+    pools: { status: { readyReplicas: number; tiers: { name: string; idle: number }[] } }[];
+  }>(server, '/api/v1/pools');
+  const [pool] = body.pools;
+  if (pool === undefined) throw new Error('there is no pool');
+  return pool.status;
+};
+const idle = async (server: Server, tier: string): Promise<number | undefined> =>
+  (await status(server)).tiers.find(({ name }) => name === tier)?.idle;
+const warmQuota = (quota: object) => ({ tiers: { warm: { quota } } });
+const replayed = async (server: Server, requestId: string, project = 'probe'): Promise<boolean> =>
+  (await execute(server, { project, agent: 'echo', input: 1, request_id: requestId })).replayed;
+
+const QUOTAS: readonly LiveEdit[] = [
+  {
+    name: 'tiers.warm.quota.requestsPerMinute refuses what is more',
+    spec: warmQuota({ requestsPerMinute: 2 }),
+    holds: async (server) =>
+      (await reasons(thrice(server, { project: 'often' }))).includes('RATE_LIMITED'),
+  },
+  {
+    name: 'tiers.warm.quota.maxConcurrentRequests lets what is more wait',
+    spec: warmQuota({ maxConcurrentRequests: 1 }),
+    holds: async (server) => {
+      const answers = await Promise.all(slowly(server, 2));
+      return answers.some(
+        ({ body }) => ((body.timings ?? {}) as { queue_ms?: number }).queue_ms! > 150,
+      );
+    },
+  },
+  {
+    name: 'projects[].quota goes before that of the tier',
+    spec: { projects: { named: { quota: { requestsPerMinute: 2 } } } },
+    holds: async (server) =>
+      (await reasons(thrice(server, { project: 'named' }))).includes('RATE_LIMITED'),
+  },
+  {
+    name: 'projects[].tier is the tier of its tasks',
+    spec: { projects: { probe: { tier: 'COLD' } } },
+    holds: async (server) =>
+      (await execute(server, { project: 'probe', agent: 'echo', input: 1 })).tier === 'COLD',
+  },
+  {
+    name: 'queue.waitMsMax ends a wait',
+    spec: { ...warmQuota({ maxConcurrentRequests: 1 }), queue: { waitMsMax: 20 } },
+    holds: async (server) => (await reasons(slowly(server, 2))).includes('QUEUE_TIMEOUT'),
+  },
+  {
+    name: 'tenantLimits.queueDepthMax bounds what waits of one tenant',
+    spec: { ...warmQuota({ maxConcurrentRequests: 1 }), tenantLimits: { queueDepthMax: 1 } },
+    holds: async (server) =>
+      (await reasons(slowly(server, 4, { tenant: 'other' }))).includes('QUEUE_FULL'),
+  },
+  {
+    name: 'tenants[].limits.requestsPerMinute refuses what is more',
+    spec: { tenants: [{ name: 'other', limits: { requestsPerMinute: 2 } }] },
+    holds: async (server) =>
+      (await reasons(thrice(server, { tenant: 'other' }))).includes('RATE_LIMITED'),
+  },
+  {
+    name: 'maxTenants lets no new one in',
+    spec: { maxTenants: 1 },
+    holds: async (server, n) => (await ask(server, { tenant: `new-${n}` })).status === 403,
+  },
+];
+
+const TWO_KIB = 'x'.repeat(2_048);
+const LIMITS: readonly LiveEdit[] = [
+  {
+    name: 'limits.taskTimeoutSeconds ends a task',
+    spec: { limits: { taskTimeoutSeconds: 1 } },
+    holds: async (server) =>
+      (await reasons([ask(server, { agent: 'slow', input: { chunks: 30, everyMs: 50 } })]))[0] ===
+      'DEADLINE',
+  },
+  {
+    name: 'limits.requestBytesMax refuses an input',
+    spec: { limits: { requestBytesMax: 1_024 } },
+    holds: async (server) => (await ask(server, { input: TWO_KIB })).status === 413,
+  },
+  {
+    name: 'limits.answerBytesMax refuses an answer',
+    spec: { limits: { answerBytesMax: 1_024 } },
+    holds: async (server) =>
+      (await ask(server, { input: TWO_KIB })).body.detail?.includes('answerBytesMax') === true,
+  },
+  {
+    name: 'limits.stateBytesMax refuses state, and says which key',
+    spec: { limits: { stateBytesMax: 1_024 } },
+    holds: async (server) => {
+      const { body } = await ask(server, { agent: 'store', input: TWO_KIB });
+      return body.detail?.includes('limits.stateBytesMax') === true && body.detail.includes('big');
+    },
+  },
+  {
+    name: 'limits.conversationWindowTurns is what an agent is given',
+    spec: { limits: { conversationWindowTurns: 2 } },
+    holds: async (server) => {
+      const task = { project: 'probe', agent: 'turns', conversation_id: 'talk', input: 1 };
+      await execute(server, task);
+      await execute(server, task);
+      return (await execute(server, task)).output === 2;
+    },
+  },
+];
+
+const KEPT: readonly LiveEdit[] = [
+  {
+    name: 'checkpoint.retention.resultsPerProjectMax forgets the oldest',
+    spec: { checkpoint: { retention: { resultsPerProjectMax: 1 } } },
+    holds: async (server, n) => {
+      await replayed(server, `a-${n}`);
+      await replayed(server, `b-${n}`);
+      return !(await replayed(server, `a-${n}`));
+    },
+  },
+  {
+    name: 'checkpoint.retention.resultSeconds forgets what is old',
+    spec: { checkpoint: { retention: { resultSeconds: 1 } } },
+    holds: async (server) => !(await replayed(server, 'kept', 'aged')),
+  },
+  {
+    name: 'checkpoint.retention.turnsMaxPerConversation drops the oldest turns',
+    spec: {
+      limits: { conversationWindowTurns: 2 },
+      checkpoint: { retention: { turnsMaxPerConversation: 2 } },
+    },
+    holds: async (server) => {
+      await execute(server, {
+        project: 'probe',
+        agent: 'turns',
+        conversation_id: 'talk',
+        input: 1,
+      });
+      const path = '/api/v1/projects/acme/probe/conversations/talk?turns=100';
+      const { body } = await call<{ turns: unknown[] }>(server, path);
+      return body.turns.length === 2;
+    },
+  },
+];
+
+const activated = async (server: Server, n: number): Promise<void> => {
+  for (const letter of ['a', 'b', 'c'])
+    await execute(server, { project: `many-${letter}-${n % 2}`, agent: 'echo', input: 1 });
+};
+const ROOM: readonly LiveEdit[] = [
+  {
+    name: 'tiers.warm.idleSeconds hibernates what is idle',
+    spec: { tiers: { warm: { idleSeconds: 1 } } },
+    holds: async (server) => (await live(server)).every(({ project }) => project === 'steady'),
+  },
+  {
+    name: 'maxInstances bounds what is live',
+    spec: { maxInstances: 3 },
+    holds: async (server, n) => {
+      await activated(server, n);
+      return (await live(server)).length <= 3;
+    },
+  },
+  {
+    name: 'tiers.warm.maxInstancesPerReplica bounds what is live in one runtime',
+    spec: { tiers: { warm: { maxInstancesPerReplica: 2 } } },
+    holds: async (server, n) => {
+      await activated(server, n);
+      return (await live(server)).length <= 2;
+    },
+  },
+  {
+    name: 'tiers.warm.blankWorkers keeps more workers',
+    spec: { tiers: { warm: { blankWorkers: 4 } } },
+    holds: async (server) => (await idle(server, 'WARM')) === 4,
+  },
+  {
+    name: 'tiers.hot.standby starts a runtime ahead',
+    spec: { tiers: { hot: { standby: 1 } } },
+    holds: async (server) => (await idle(server, 'HOT')) === 1,
+  },
+  {
+    name: 'tiers.default is the tier of those that nobody named',
+    spec: { tiers: { default: 'COLD' } },
+    holds: async (server) =>
+      (await execute(server, { project: 'probe', agent: 'echo', input: 1 })).tier === 'COLD',
+  },
+  {
+    name: 'replicas starts another shared runtime',
+    spec: { replicas: 2 },
+    holds: async (server) => (await status(server)).readyReplicas === 2,
+  },
+  {
+    name: 'runtime.config reaches the agents',
+    spec: { runtime: { config: { greeting: 'hello' } } },
+    holds: async (server) =>
+      (await execute(server, { project: 'probe', agent: 'greets', input: 1 })).output === 'hello',
+  },
+];
+
+export const LIVE_EDITS: readonly LiveEdit[] = [...QUOTAS, ...LIMITS, ...KEPT, ...ROOM];
