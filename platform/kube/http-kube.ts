@@ -1,6 +1,6 @@
 /** The port over HTTP: paths, content types and bodies of the Kubernetes API. Retries nothing, bounds nothing. */
 import type { Clock } from '../clock.ts';
-import type { ClusterAccess } from './cluster-access.ts';
+import type { ClusterAccess } from './credentials.ts';
 import { HttpTransport, type HttpCall } from './http-transport.ts';
 import { linesOf } from './json-lines.ts';
 import type {

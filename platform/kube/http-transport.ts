@@ -7,7 +7,7 @@ import {
   type IncomingMessage,
 } from 'node:http';
 import type { Clock } from '../clock.ts';
-import type { ClusterAccess, Credentials } from './cluster-access.ts';
+import type { ClusterAccess, Credentials } from './credentials.ts';
 import { KubeError } from './kube-error.ts';
 
 export interface HttpCall {

@@ -2,7 +2,15 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
-import type { ClusterAccess, ClusterLocation, Credentials } from './cluster-access.ts';
+import type { ClusterAccess, Credentials } from './credentials.ts';
+
+export interface InClusterLocation {
+  readonly type: 'in-cluster';
+  /** `https://10.96.0.1:443`. */
+  readonly server: string;
+  /** Holds `token` and `ca.crt`, which the kubelet renews. */
+  readonly folder: string;
+}
 
 const REREAD_MS = 60_000;
 
@@ -12,7 +20,7 @@ export class InClusterAccess implements ClusterAccess {
   readonly #clock: Clock;
   #held: { readonly credentials: Promise<Credentials>; readonly untilMs: number } | undefined;
 
-  constructor(location: Extract<ClusterLocation, { type: 'in-cluster' }>, clock: Clock) {
+  constructor(location: InClusterLocation, clock: Clock) {
     this.server = new URL(location.server);
     this.#folder = location.folder;
     this.#clock = clock;

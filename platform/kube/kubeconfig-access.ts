@@ -3,7 +3,7 @@
  * loaded, and only here: it costs a start 0.4 s, which a pod does not pay.
  */
 import type { KubeConfig } from '@kubernetes/client-node/dist/config.js';
-import type { ClusterAccess, Credentials, TlsIdentity } from './cluster-access.ts';
+import type { ClusterAccess, Credentials, TlsIdentity } from './credentials.ts';
 
 /** The part of the package's request options that it fills. */
 interface Filled {
