@@ -2,10 +2,14 @@
 import { open, type RootDatabase } from 'lmdb';
 import type { Backend, Entry, KeyRange, KeyValue, KeyValueReader } from './key-value.ts';
 import { hasRoom } from './embedded-files.ts';
+import { hearVisible } from './embedded-visibility.ts';
 import { GroupCommit, type GroupTarget } from './group-commit.ts';
 import { StoreError } from './store-error.ts';
 
 type Database = RootDatabase<unknown, string>;
+
+/** Groups that can be seen and are not on the disk yet: each keeps one of the four threads that Node has for files. One flush serves all that wait for it. */
+const UNFLUSHED_MAX = 3;
 
 /** @throws what lmdb throws; toOpenError knows it. */
 export function openDatabase(path: string): Database {
@@ -29,6 +33,10 @@ export class EmbeddedBackend implements Backend, GroupTarget {
   readonly #path: string;
   readonly #groups: GroupCommit;
   readonly #onClose: () => void;
+  readonly #flushing = new Set<Promise<unknown>>();
+  /** Of the last group. */
+  #onDisk: Promise<unknown> = Promise.resolve();
+  #visible: () => void = () => undefined;
 
   /** @param onClose with the database still open. */
   constructor(database: Database, path: string, onClose: () => void) {
@@ -36,6 +44,7 @@ export class EmbeddedBackend implements Backend, GroupTarget {
     this.#path = path;
     this.#onClose = onClose;
     this.#groups = new GroupCommit(this);
+    hearVisible(database, () => this.#visible);
   }
 
   get(key: string): unknown {
@@ -68,19 +77,39 @@ export class EmbeddedBackend implements Backend, GroupTarget {
     }
   }
 
+  /** Resolves when readers see the group, or at the latest when the disk has it. */
   async writeGroup(fill: (target: Pick<KeyValue, 'put' | 'remove'>) => void): Promise<void> {
     const database = this.#database;
     this.#assertRoom(fill);
+    while (this.#flushing.size >= UNFLUSHED_MAX) await Promise.race(this.#flushing);
+    const visible = new Promise<void>((resolve) => {
+      this.#visible = () => {
+        // Readers of this turn would go on seeing what was there before.
+        database.resetReadTxn();
+        resolve();
+      };
+    });
+    const onDisk = this.#batch(fill);
+    this.#onDisk = onDisk;
+    const settled: Promise<unknown> = onDisk
+      .catch(() => undefined)
+      .then(() => this.#flushing.delete(settled));
+    this.#flushing.add(settled);
     try {
-      await database.batch(() => {
-        fill({
-          put: (key, value) => void database.put(key, value),
-          remove: (key) => void database.remove(key),
-        });
-      });
+      await Promise.race([visible, onDisk]);
     } catch (error) {
       throw await unwritable(error);
     }
+  }
+
+  #batch(fill: (target: Pick<KeyValue, 'put' | 'remove'>) => void): Promise<unknown> {
+    const database = this.#database;
+    return database.batch(() => {
+      fill({
+        put: (key, value) => void database.put(key, value),
+        remove: (key) => void database.remove(key),
+      });
+    });
   }
 
   #assertRoom(fill: (target: Pick<KeyValue, 'put' | 'remove'>) => void): void {
@@ -97,11 +126,16 @@ export class EmbeddedBackend implements Backend, GroupTarget {
   }
 
   async flush(): Promise<void> {
-    await this.#database.flushed;
+    try {
+      await this.#onDisk;
+    } catch (error) {
+      throw await unwritable(error);
+    }
   }
 
   async close(): Promise<void> {
     await this.#groups.idle();
+    await Promise.all(this.#flushing);
     this.#onClose();
     await this.#database.close();
   }

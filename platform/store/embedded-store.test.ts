@@ -21,7 +21,8 @@ import {
   taskCommit,
 } from '../../test/conformance/store-builders.ts';
 import { systemClock } from '../clock.ts';
-import { openDatabase } from './embedded-backend.ts';
+import { EmbeddedBackend, openDatabase } from './embedded-backend.ts';
+import { hearVisible } from './embedded-visibility.ts';
 import { EmbeddedStore } from './embedded-store.ts';
 import type { OpenProblem, StoreOpenError } from './store-open-error.ts';
 import type { Claim } from './store.ts';
@@ -53,6 +54,41 @@ afterEach(async () => {
   for (const store of opened) await store.close();
   opened = [];
   rmSync(path, { recursive: true, force: true });
+});
+
+describe('when a commit is answered', () => {
+  it('is as soon as readers see it, and with flush when the disk has it', async () => {
+    const database = openDatabase(path);
+    const backend = new EmbeddedBackend(database, path, () => undefined);
+    const order: string[] = [];
+    // lmdb-js itself answers with the flush: whoever comes first in the same turn of the loop would be by chance.
+    for (let n = 0; n < 20; n += 1) {
+      await backend.write((kv) => {
+        kv.put('n', n);
+      });
+      expect(database.get('n')).toBe(n);
+      const flushed = backend.flush().then(() => order.push('flushed'));
+      order.push('answered');
+      await flushed;
+    }
+    await backend.close();
+    expect(order).toEqual(Array.from({ length: 20 }, () => ['answered', 'flushed']).flat());
+  });
+
+  it('hears of every transaction of lmdb that it can be seen: else each would wait for the disk', async () => {
+    const database = openDatabase(path);
+    let seen = 0;
+    const isHeard = hearVisible(database, () => () => {
+      seen += 1;
+    });
+    for (let n = 0; n < 5; n += 1) {
+      await database.put('n', n);
+      await database.flushed;
+    }
+    await database.close();
+    expect(isHeard).toBe(process.platform === 'linux');
+    expect(seen).toBeGreaterThan(isHeard ? 0 : -1);
+  });
 });
 
 describe('what is on the disk', () => {
