@@ -324,10 +324,11 @@ describe('minReplicas', () => {
     const alone = await open(primary.url, { minReplicas: 1 });
     expect(alone.durability).toMatchObject({ durable: false, reason: 'RedisReplicasMissing' });
     const replica = await redisServer({ replicaof: `127.0.0.1 ${port}` });
-    await primary.admin(async (redis) => {
-      while (!(await redis.info('replication')).includes('state=online')) await clock.sleep(20);
+    await replica.admin(async (redis) => {
+      while (!(await redis.info('replication')).includes('master_link_status:up'))
+        await clock.sleep(20);
     });
-    const store = await open(primary.url, { minReplicas: 1, timeoutMs: 600 });
+    const store = await open(primary.url, { minReplicas: 1 });
     expect(store.durability).toMatchObject({ durable: true, reason: 'RedisFsyncAlways' });
     const { incarnation } = await joined(store);
     const claims = await Promise.all(

@@ -13,6 +13,12 @@ const START_MS_MAX = 10_000;
 
 let isInstalled: boolean | undefined;
 
+/** Those that would outlive this process. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** @throws what to do where there is none and it cannot be installed. */
 function assertInstalled(): void {
   isInstalled ??= find();
@@ -89,6 +95,8 @@ export class RedisServer {
     child.stdout.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
     this.#child = child;
+    running.add(child);
+    child.once('exit', () => running.delete(child));
     const giveUpAtMs = Date.now() + START_MS_MAX;
     while (!(await this.#answers())) {
       if (child.exitCode !== null || Date.now() > giveUpAtMs)
