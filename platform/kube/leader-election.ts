@@ -104,7 +104,8 @@ export class LeaderElection {
   /** Each problem once, as it comes again every two seconds; that others were faster is none. */
   #tell(error: unknown): void {
     const isProblem = error !== undefined && !isKubeError(error, 'Conflict', 'AlreadyExists');
-    const told = isProblem ? String(error) : undefined;
+    const message = error instanceof Error ? error.message : 'no reason';
+    const told = isProblem ? message : undefined;
     if (told !== undefined && told !== this.#told)
       this.#options.log.warn('lease cannot be had or renewed, it is tried again', { err: error });
     this.#told = told;
