@@ -14,6 +14,7 @@ import type { Log } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics/registry.ts';
 import { systemRandom } from '../platform/random.ts';
 import type { Store } from '../platform/store/store.ts';
+import type { TenantSecrets } from './host/host-ports.ts';
 import { RuntimeHost } from './host/runtime-host.ts';
 import type { WorkerReady } from './host/worker-handle.ts';
 import type { LaunchConfig, Listen } from './launch.ts';
@@ -33,6 +34,7 @@ export interface Surroundings {
   readonly memoryLimitBytes: number | undefined;
   /** All of the workers' environment; absent: what the manifest's `env` names. */
   readonly workerEnv?: Readonly<Record<string, string>>;
+  readonly tenantSecrets?: TenantSecrets;
 }
 
 /** In one line, for the driver. */
@@ -76,7 +78,7 @@ export async function startRuntime(
 
 function wire(
   config: LaunchConfig,
-  { store, log, metrics, memoryLimitBytes, workerEnv }: Surroundings,
+  { store, log, metrics, memoryLimitBytes, workerEnv, tenantSecrets }: Surroundings,
 ): { readonly host: RuntimeHost; readonly links: LinkServer } {
   const { incarnation, name, revision, role, modulePath, listen: at } = config;
   const links = createLinkServer(
@@ -102,6 +104,7 @@ function wire(
         rssBytes: process.memoryUsage.rss(),
         limitBytes: memoryLimitBytes,
       }),
+      ...(tenantSecrets === undefined ? {} : { tenantSecrets }),
     },
     {
       incarnation,

@@ -192,6 +192,7 @@ describe('the rules between fields, as CEL', () => {
       ['.spec.tiers.hot', 'self.standby <= self.maxInstances', '.standby'],
       ['.spec.projects[].tenant', "self != '.' && self != '..'", undefined],
       ['.spec.projects[].project', "self != '.' && self != '..'", undefined],
+      ['.spec.tenants[]', '!has(self.secretRef) || size(self.name) <= 64', '.name'],
       ['.spec.tenants[].name', "self != '.' && self != '..'", undefined],
       ['.spec.link', 'self.reconnectMinMs <= self.reconnectMaxMs', '.reconnectMinMs'],
       ['.spec.updateStrategy', 'self.maxUnavailable + self.maxSurge > 0', '.maxSurge'],

@@ -152,6 +152,17 @@ const CASES: readonly RuleCase[] = [
     spec: (self: never) => ({ projects: [{ tenant: 'a', project: 'a', [field]: self }] }),
   })),
   {
+    at: ['spec', 'tenants', 0],
+    self: fc.record(
+      {
+        name: fc.constantFrom('a'.repeat(64), 'a'.repeat(65)),
+        secretRef: fc.constant({ name: 's' }),
+      },
+      { requiredKeys: ['name'] },
+    ),
+    spec: (tenant) => ({ tenants: [tenant] }),
+  },
+  {
     at: ['spec', 'tenants', 0, 'name'],
     self: fc.constantFrom('.', '..', '...', 'a', '.a'),
     spec: (name) => ({ tenants: [{ name }] }),

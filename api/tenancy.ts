@@ -6,9 +6,11 @@ import { identifier } from './identifier.ts';
 import { keyedList } from './keyed-list.ts';
 import { objectName } from './object-reference.ts';
 import { projectQuota } from './quota.ts';
+import { withRules } from './rules.ts';
 import { wholeNumber } from './whole-number.ts';
 
 const ENTRIES_MAX = 5_000;
+const SECRET_TENANT_CHARACTERS_MAX = 64;
 
 const tenantLimits = z.strictObject({
   maxInstances: wholeNumber(
@@ -44,25 +46,37 @@ const project = z.strictObject({
     ),
 });
 
-const tenant = z.strictObject({
-  name: identifier('Name of the tenant.'),
-  config: freeForm
-    .exactOptional()
-    .describe(
-      'Free form, laid over runtime.config when an instance is activated. At most 64 KiB as JSON.',
-    ),
-  secretRef: z
-    .strictObject({
-      name: objectName('Name of the Secret, in the namespace of the pool.'),
-    })
-    .exactOptional()
-    .describe(
-      "A Secret whose keys the agents of this tenant's projects, and no others, read as context.secrets, in a cluster; bound when an instance is activated.",
-    ),
-  limits: tenantLimits
-    .exactOptional()
-    .describe('Limits of this tenant; a field that is left out comes from tenantLimits.'),
-});
+const tenant = withRules(
+  z.strictObject({
+    name: identifier('Name of the tenant.'),
+    config: freeForm
+      .exactOptional()
+      .describe(
+        'Free form, laid over runtime.config when an instance is activated. At most 64 KiB as JSON.',
+      ),
+    secretRef: z
+      .strictObject({
+        name: objectName('Name of the Secret, in the namespace of the pool.'),
+      })
+      .exactOptional()
+      .describe(
+        "A Secret whose keys the agents of this tenant's projects, and no others, read as context.secrets, in a cluster; bound when an instance is activated.",
+      ),
+    limits: tenantLimits
+      .exactOptional()
+      .describe('Limits of this tenant; a field that is left out comes from tenantLimits.'),
+  }),
+  [
+    {
+      // It becomes a part of the key of a Secret, twice as long.
+      cel: `!has(self.secretRef) || size(self.name) <= ${SECRET_TENANT_CHARACTERS_MAX}`,
+      message: `name must have at most ${SECRET_TENANT_CHARACTERS_MAX} characters where secretRef is there`,
+      field: ['name'],
+      holds: ({ name, secretRef }) =>
+        secretRef === undefined || name.length <= SECRET_TENANT_CHARACTERS_MAX,
+    },
+  ],
+);
 
 export const projects = keyedList(project, { keys: ['tenant', 'project'], itemsMax: ENTRIES_MAX })
   .default([])

@@ -152,6 +152,9 @@ function addRuntime(program: Command, terminal: Terminal): void {
     .addOption(
       inPod('--secret <folder>', "the Secret of the pool's runtimes", '/etc/agentpool/runtime'),
     )
+    .addOption(
+      inPod('--tenants <folder>', "the Secrets of the pool's tenants", '/etc/agentpool/tenants'),
+    )
     .addOption(inPod('--work <folder>', 'the only folder that is written', '/run/agentpool'))
     .addOption(inPod('--last-words <file>', 'why it cannot start', '/dev/termination-log'))
     .addOption(inPod('--port <port>', 'for gateways and peers', 50_051).argParser(port))

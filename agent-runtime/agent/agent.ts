@@ -74,6 +74,8 @@ export interface AgentContext {
   /** `runtime.config` of the pool with the tenant's and the project's laid over it. Frozen. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- free form, its shape is between manifest and agent
   readonly config: any;
+  /** What the Secret of the tenant (`tenants[].secretRef`) holds, by key, as it was when the instance was activated. Empty where there is none. Frozen. */
+  readonly secrets: Readonly<Record<string, string>>;
   readonly log: AgentLog;
   /** Aborted when the task is cancelled or out of time (in `initialize`: when the activation is given up). */
   readonly signal: AbortSignal;

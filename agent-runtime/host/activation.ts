@@ -157,5 +157,11 @@ function sessionStart(
   const ref = parseInstanceId(key);
   if (ref === undefined)
     throw new AppError('INVALID_FIELD', 'not a project key', { field: 'project' });
-  return { ...ref, tier, config: view.configOf(key), instanceId: key };
+  return {
+    ...ref,
+    tier,
+    config: view.configOf(key),
+    secrets: view.secretsOf(key),
+    instanceId: key,
+  };
 }

@@ -19,7 +19,12 @@ export interface HostPorts {
   readonly hub: LinkHub;
   readonly peers: PeerClient;
   processMemory(): ProcessMemory;
+  /** Absent: no tenant has any here. */
+  readonly tenantSecrets?: TenantSecrets;
 }
+
+/** What the Secret of a tenant holds now, by key. Never throws. */
+export type TenantSecrets = (tenant: string) => Readonly<Record<string, string>>;
 
 export interface HostIdentity {
   /** Unique for each start. */

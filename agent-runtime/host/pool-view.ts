@@ -9,6 +9,7 @@ import { resolveQuota, type ProjectQuota } from '../../core/quota.ts';
 import { chooseTier, type Tier, type TierOverride } from '../../core/tier.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
+import type { TenantSecrets } from './host-ports.ts';
 import type { RuntimeRecord, Store, Topic } from '../../platform/store/store.ts';
 
 const TOPICS: readonly Topic[] = ['pools', 'tiers', 'runtimes'];
@@ -18,6 +19,7 @@ export interface PoolViewPorts {
   readonly clock: Clock;
   readonly store: Pick<Store, 'listPools' | 'listTierOverrides' | 'listRuntimes' | 'subscribe'>;
   readonly log: Log;
+  readonly tenantSecrets?: TenantSecrets;
   /** Something of the view may have changed. */
   onChange(): void;
 }
@@ -102,6 +104,14 @@ export class PoolView {
     const tenant = parseInstanceId(key)?.tenant;
     const ofTenant = this.spec.tenants.find(({ name }) => name === tenant)?.config;
     return overlay(overlay(this.spec.runtime.config, ofTenant), this.#entryOf(key)?.config);
+  }
+
+  /** Of the tenant, where the spec gives it some. */
+  secretsOf(key: ProjectKey): Readonly<Record<string, string>> {
+    const tenant = parseInstanceId(key)?.tenant ?? '';
+    const entry = this.spec.tenants.find(({ name }) => name === tenant);
+    if (entry?.secretRef === undefined) return {};
+    return this.#ports.tenantSecrets?.(tenant) ?? {};
   }
 
   /** Live instances of one tenant; undefined: only the pool limits it. */

@@ -52,9 +52,10 @@ export class RuntimeHost implements TaskHandler {
   constructor(ports: HostPorts, identity: HostIdentity) {
     this.#ports = ports;
     this.#identity = identity;
-    const { clock, store, log } = ports;
+    const { clock, store, log, tenantSecrets } = ports;
+    const secrets = tenantSecrets === undefined ? {} : { tenantSecrets };
     this.#view = new PoolView(
-      { clock, store, log, onChange: () => this.#viewChanged() },
+      { clock, store, log, ...secrets, onChange: () => this.#viewChanged() },
       identity.pool,
     );
     this.#lease = this.#createLease();

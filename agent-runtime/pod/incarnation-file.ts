@@ -10,7 +10,7 @@ const FILE = 'incarnation';
 export async function succeedIncarnation(
   folder: string,
   incarnation: string,
-  { store, log }: { readonly store: Store; readonly log: Log },
+  { store, log }: { readonly store: Pick<Store, 'deregister'>; readonly log: Log },
 ): Promise<void> {
   const file = join(folder, FILE);
   try {

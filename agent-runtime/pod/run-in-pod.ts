@@ -27,12 +27,15 @@ import {
   type PodIdentity,
   type Variables,
 } from './pod-environment.ts';
+import { tenantSecretsIn } from './tenant-secrets.ts';
 import { bundleForPod, openRuntimeSecret, podLaunch } from './pod-launch.ts';
 
 export interface PodOptions {
   readonly environment: Variables;
   /** Mounted: the Secret of the pool's runtimes. */
   readonly secretFolder: string;
+  /** Mounted: the Secrets of the pool's tenants, as one. */
+  readonly tenantFolder: string;
   /** An emptyDir: nothing else can be written. */
   readonly writableFolder: string;
   /** `terminationMessagePath` of the container. */
@@ -99,6 +102,7 @@ async function start(options: PodOptions, identity: PodIdentity, log: Log): Prom
     metrics,
     memoryLimitBytes: memoryLimitBytes(),
     workerEnv: agentEnvironment(environment),
+    tenantSecrets: tenantSecretsIn(options.tenantFolder, log),
   });
 }
 

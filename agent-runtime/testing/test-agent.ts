@@ -12,6 +12,8 @@ export { AgentTestError, type RunOptions, type TestAnswer };
 export interface TesterOptions {
   /** `context.config` of every project. */
   readonly config?: unknown;
+  /** `context.secrets` of every tenant. */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** Default: the machine's. A clock that the test moves makes `now` and `deadline` predictable. */
   readonly clock?: Clock;
   readonly random?: Random;
@@ -36,6 +38,7 @@ export function testAgent(agents: unknown, options: TesterOptions = {}): AgentTe
   const environment = {
     agents,
     config: options.config ?? {},
+    secrets: options.secrets ?? {},
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
   };

@@ -70,6 +70,7 @@ export class AgentTestError extends Error {
 export interface TestEnvironment {
   readonly agents: unknown;
   readonly config: unknown;
+  readonly secrets: Readonly<Record<string, string>>;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -108,7 +109,7 @@ export class TestSession {
     place: { readonly tenant: string; readonly project: string; readonly tier: Tier },
   ) {
     this.#environment = environment;
-    const { agents, clock, random, config } = environment;
+    const { agents, clock, random, config, secrets } = environment;
     this.#opened.promise.catch(() => undefined);
     this.#host = createWorkerHost({
       post: (message) => this.#receive(message),
@@ -121,7 +122,7 @@ export class TestSession {
     this.#host.receive({
       type: 'open',
       session: SESSION,
-      start: { namespace: 'default', pool: 'test', ...place, config, instanceId },
+      start: { namespace: 'default', pool: 'test', ...place, config, secrets, instanceId },
     });
   }
 

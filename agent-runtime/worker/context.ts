@@ -24,12 +24,13 @@ export function agentContext(
   log: AgentLog,
   signal: AbortSignal,
 ): AgentContext {
-  const { tenant, project, tier } = parts.start;
+  const { tenant, project, tier, secrets } = parts.start;
   return {
     tenant,
     project,
     tier,
     config: parts.config,
+    secrets,
     log,
     signal,
     random: () => parts.random.float(),

@@ -42,6 +42,8 @@ export interface SessionStart {
   readonly tier: Tier;
   /** Pool config, overlaid by the tenant's and the project's. */
   readonly config: unknown;
+  /** Of the tenant, as they were when the instance was activated. */
+  readonly secrets: Readonly<Record<string, string>>;
   readonly instanceId: string;
 }
 

@@ -55,7 +55,7 @@ export function rehearse({ post, ...parts }: RehearsalParts): Promise<void> {
       },
     });
     const names = { namespace: '', pool: '', tenant: '', project: '', instanceId: '' };
-    const start = { ...names, tier: 'WARM', config: {} } as const;
+    const start = { ...names, tier: 'WARM', config: {}, secrets: {} } as const;
     host.receive({ type: 'open', session: SESSION, start });
   });
 }

@@ -189,6 +189,7 @@ describe('what an agent is given', () => {
         'now',
         'project',
         'random',
+        'secrets',
         'signal',
         'state',
         'tenant',

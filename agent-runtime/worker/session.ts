@@ -52,7 +52,7 @@ export class Session {
     const post = (message: SessionMessage): void =>
       environment.post({ ...message, session: number });
     this.#around = {
-      start,
+      start: { ...start, secrets: Object.freeze({ ...start.secrets }) },
       config: deepFreeze(structuredClone(start.config)),
       clock,
       random,

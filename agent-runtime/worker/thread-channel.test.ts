@@ -81,6 +81,7 @@ class Thread {
         project: 'x',
         tier: 'WARM',
         config: {},
+        secrets: {},
         instanceId: 'd~p~t~x',
       },
     });

@@ -6,6 +6,7 @@ import type { Terminal } from '../terminal.ts';
 
 export interface PodRuntimeOptions {
   readonly secret: string;
+  readonly tenants: string;
   readonly work: string;
   readonly lastWords: string;
   readonly port: number;
@@ -14,12 +15,13 @@ export interface PodRuntimeOptions {
 }
 
 export async function podRuntime(terminal: Terminal, options: PodRuntimeOptions): Promise<void> {
-  const { secret, work, lastWords, port, probePort, metricsPort } = options;
+  const { secret, tenants, work, lastWords, port, probePort, metricsPort } = options;
   const workerPath = builtFile('worker');
   try {
     await runInPod({
       environment: terminal.environment,
       secretFolder: secret,
+      tenantFolder: tenants,
       writableFolder: work,
       lastWordsFile: lastWords,
       workingFolder: process.cwd(),

@@ -33,7 +33,9 @@ const count = async (gateway: Server, project = 'docs'): Promise<number> =>
 
 beforeAll(async () => {
   installation = await Installation.start();
-  await installation.publish();
+  await installation.publish({ tenants: [{ name: 'acme', secretRef: { name: 'of-acme' } }] });
+  installation.workspace.write('tenants/61636d65.api-key', 'of acme');
+  installation.workspace.write('tenants/6f74686572.api-key', 'of other, which has no secretRef');
   runtime = await installation.startRuntime('main-s1');
   gateways = await Promise.all([
     startClusterGateway(gatewayArgs()),
@@ -66,6 +68,18 @@ describe('two gateways and a runtime', () => {
     await expect(ask({ key: 'k' }, runtime.probePort)).rejects.toMatchObject({
       code: grpc.status.UNIMPLEMENTED,
     });
+  });
+});
+
+describe('agents', () => {
+  it('have the secrets of their tenant, and nothing of the pod', async () => {
+    const outputs = [];
+    for (const tenant of ['acme', 'other'])
+      outputs.push((await execute(gateways[0], { agent: 'look', input: '', tenant })).output);
+    expect(outputs).toEqual([
+      { secrets: { 'api-key': 'of acme' }, variables: [] },
+      { secrets: {}, variables: [] },
+    ]);
   });
 });
 

@@ -26,6 +26,17 @@ export const INSTALLATION_KEY = 'an installation key for tests, long enough';
 const REVISION = 'r1';
 const WIDE = { memoryMb: 128, maxConcurrentRequests: 100, requestsPerMinute: 1_000_000 };
 
+/** What an agent sees of the pod around it. */
+const LOOK = `export default [
+  {
+    name: 'look',
+    process: (_task: unknown, context: { readonly secrets: object }) => ({
+      secrets: context.secrets,
+      variables: Object.keys(process.env).filter((name) => name.startsWith('AGENTPOOL_')),
+    }),
+  },
+`;
+
 export interface PodProcess {
   readonly name: string;
   readonly port: number;
@@ -58,7 +69,7 @@ export class Installation {
       log: createLog('silent', 'test'),
     });
     const installation = new Installation(redis, store);
-    installation.workspace.write('agents/agents.ts', AGENTS);
+    installation.workspace.write('agents/agents.ts', AGENTS.replace('export default [', LOOK));
     writeSecret(installation.folder('store'), { url: redis.url });
     await installation.writeLink();
     await installation.writeRuntimeSecret();
@@ -122,6 +133,7 @@ export class Installation {
     const child = spawn(
       process.execPath,
       [BIN, 'runtime', '--secret', over.secret ?? this.folder('runtime-secret'), '--work', work]
+        .concat(['--tenants', this.folder('tenants')])
         .concat(['--last-words', lastWords, '--port', `${port}`])
         .concat(['--probe-port', `${probePort}`, '--metrics-port', `${metricsPort}`]),
       {

@@ -84,6 +84,7 @@ export class WorkerHarness {
         project: 'web',
         tier: 'WARM',
         config: { colour: 'blue' },
+        secrets: { token: 'of acme' },
         instanceId: 'default~pool~acme~web',
       },
     });
