@@ -21,11 +21,13 @@ export interface TurnMessage {
 interface PoolClient extends grpc.Client {
   execute(
     request: object,
+    metadata: grpc.Metadata,
     options: { deadline: number },
     done: (error: grpc.ServiceError | null, answer?: Answer) => void,
   ): void;
   getConversation(
     request: object,
+    metadata: grpc.Metadata,
     options: { deadline: number },
     done: (
       error: grpc.ServiceError | null,
@@ -48,8 +50,10 @@ interface Loaded {
 
 export class Client {
   readonly #client: PoolClient;
+  readonly #metadata = new grpc.Metadata();
 
-  constructor(address: string) {
+  constructor(address: string, token?: string) {
+    if (token !== undefined) this.#metadata.set('authorization', `Bearer ${token}`);
     const definition = loadSync('agentpool/v1/agentpool.proto', {
       includeDirs: [ROOT],
       keepCase: true,
@@ -68,7 +72,8 @@ export class Client {
 
   execute(request: object): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#client.execute(request, { deadline: Date.now() + CALL_MS }, (error, answer) => {
+      const options = { deadline: Date.now() + CALL_MS };
+      this.#client.execute(request, this.#metadata, options, (error, answer) => {
         if (error !== null || answer === undefined) reject(error ?? new Error('no answer'));
         else resolve(answer);
       });
@@ -79,7 +84,8 @@ export class Client {
     request: object,
   ): Promise<{ readonly turn_count: string; readonly turns: readonly TurnMessage[] }> {
     return new Promise((resolve, reject) => {
-      this.#client.getConversation(request, { deadline: Date.now() + CALL_MS }, (error, answer) => {
+      const options = { deadline: Date.now() + CALL_MS };
+      this.#client.getConversation(request, this.#metadata, options, (error, answer) => {
         if (error !== null || answer === undefined) reject(error ?? new Error('no answer'));
         else resolve(answer);
       });

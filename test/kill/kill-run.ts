@@ -3,13 +3,13 @@
  * and every counter must equal its turns, also after a cold start from the data folder. Used by the test and by hand:
  * `node test/kill/kill-run.ts --seed 7 --projects 1000 --faults 200 --acks 20000`.
  */
-import { SeededRandom } from '../simulation/seeded-random.ts';
 import { readProcess } from '../e2e/process-family.ts';
 import { type Server, startStandalone } from '../e2e/server.ts';
 import { createWorkspace, type Workspace } from '../e2e/workspace.ts';
 import { Client } from './client.ts';
 import { type Fault, planFaults } from './plan.ts';
-import { contradictions, Ledger, type Remembered, type Window } from './ledger.ts';
+import type { Window } from './ledger.ts';
+import { COUNTER, TaskLoad } from './task-load.ts';
 
 export interface KillRunOptions {
   readonly seed: number;
@@ -37,9 +37,6 @@ export interface KillRunReport {
 
 /** Recovery as P10 states it with two ready runtimes, and with one (which the loss of the parent counts as). */
 const RECOVERY_MS = { runtimeKilled: 1_000, runtimeFrozen: 4_000, parent: 10_000 };
-const RESEND_MS = 100;
-const SENDS_MAX = 2_000;
-const TURNS_PER_PAGE = 500;
 const POOLS = ['threads', 'shared'] as const;
 
 const manifest = (name: string, isolation: string): string => `apiVersion: agentpool.dev/v1alpha1
@@ -55,15 +52,6 @@ spec:
     cold: {quota: {memoryMb: 128, maxConcurrentRequests: 50, requestsPerMinute: 100000}}
 `;
 
-const AGENT = `export default {
-  name: 'counter',
-  async process(task, context) {
-    await new Promise((resolve) => setTimeout(resolve, context.random() * 20));
-    return { count: await context.state.update('count', (n = 0) => n + 1) };
-  },
-};
-`;
-
 export async function killRun(options: KillRunOptions): Promise<KillRunReport> {
   const run = new KillRun(options, createWorkspace());
   try {
@@ -76,13 +64,12 @@ export async function killRun(options: KillRunOptions): Promise<KillRunReport> {
 class KillRun {
   readonly #options: KillRunOptions;
   readonly #workspace: Workspace;
-  readonly #ledger = new Ledger();
+  readonly #load: TaskLoad;
   readonly #windows: Window[] = [];
   readonly #residentMb: number[] = [];
   #server: Server | undefined;
   #client: Client | undefined;
   #ports: readonly string[] = [];
-  #sequence = 0;
   #faultsDone = 0;
   #timers = new Set<Promise<void>>();
   readonly #startedMs = performance.now();
@@ -92,22 +79,26 @@ class KillRun {
     this.#workspace = workspace;
     workspace.write('threads.yaml', manifest('threads', 'WorkerThread'));
     workspace.write('shared.yaml', manifest('shared', 'Shared'));
-    workspace.write('agents.ts', AGENT);
+    workspace.write('agents.ts', COUNTER);
+    const client = (): Client => {
+      if (this.#client === undefined) throw new Error('the server has not been started');
+      return this.#client;
+    };
+    this.#load = new TaskLoad({ ...options, pools: POOLS }, client);
   }
 
   async run(): Promise<KillRunReport> {
     await this.#start();
     const faults = this.#injectFaults();
-    const clients = Array.from({ length: this.#options.inFlight }, (_, index) => this.#load(index));
-    await Promise.all([faults, ...clients]);
+    await Promise.all([faults, this.#load.run(() => this.#isOver())]);
     await Promise.all(this.#timers);
-    const warm = await this.#verify();
+    const warm = await this.#load.verify();
     await this.#server?.stop();
     await this.#start();
-    const cold = await this.#verify();
-    const { outside, share, errors } = this.#ledger.firstSendShare(this.#windows);
+    const cold = await this.#load.verify();
+    const { outside, share, errors } = this.#load.ledger.firstSendShare(this.#windows);
     return {
-      acknowledged: this.#ledger.total,
+      acknowledged: this.#load.ledger.total,
       faults: this.#faultsDone,
       contradictions: warm,
       contradictionsAfterColdStart: cold,
@@ -137,59 +128,9 @@ class KillRun {
   }
 
   #isOver(): boolean {
-    return this.#faultsDone >= this.#options.faults && this.#ledger.total >= this.#options.acks;
-  }
-
-  async #load(index: number): Promise<void> {
-    const random = new SeededRandom(this.#options.seed * 1_000 + index);
-    while (!this.#isOver()) {
-      const project = random.between(0, this.#options.projects);
-      await this.#request(project, `r-${String(this.#sequence++)}`);
-    }
-  }
-
-  #target(project: number): {
-    readonly pool: string;
-    readonly tenant: string;
-    readonly project: string;
-    readonly conversation_id: string;
-  } {
-    return {
-      pool: POOLS[project % POOLS.length] ?? 'threads',
-      tenant: `tenant-${String(project % this.#options.tenants)}`,
-      project: `project-${String(project)}`,
-      conversation_id: 'main',
-    };
-  }
-
-  async #request(project: number, requestId: string): Promise<void> {
-    const target = this.#target(project);
-    const startedMs = performance.now();
-    const errors: string[] = [];
-    for (let sends = 1; ; sends += 1) {
-      try {
-        const answer = await this.#client?.execute({
-          ...target,
-          request_id: requestId,
-          json_utf8: Buffer.from('{}'),
-        });
-        const { count } = JSON.parse(String(answer?.json_utf8)) as { count: number };
-        this.#ledger.add({
-          project: String(project),
-          requestId,
-          count,
-          sends,
-          startedMs,
-          endedMs: performance.now(),
-          errors,
-        });
-        return;
-      } catch (error) {
-        errors.push((error as Error).message);
-        if (sends >= SENDS_MAX) throw new Error(`${requestId} never succeeded`, { cause: error });
-        await new Promise((resolve) => setTimeout(resolve, RESEND_MS));
-      }
-    }
+    return (
+      this.#faultsDone >= this.#options.faults && this.#load.ledger.total >= this.#options.acks
+    );
   }
 
   async #injectFaults(): Promise<void> {
@@ -204,7 +145,7 @@ class KillRun {
       );
       if (this.#faultsDone % 10 === 0)
         this.#options.log(
-          `${String(this.#faultsDone)} faults, ${String(this.#ledger.total)} acknowledged, parent ${String(this.#residentMb.at(-1))} MB`,
+          `${String(this.#faultsDone)} faults, ${String(this.#load.ledger.total)} acknowledged, parent ${String(this.#residentMb.at(-1))} MB`,
         );
     }
   }
@@ -255,49 +196,6 @@ class KillRun {
     this.#timers.add(timer);
     void timer.then(() => this.#timers.delete(timer));
   }
-
-  async #verify(): Promise<readonly string[]> {
-    const wrong: string[] = [];
-    for (const project of this.#ledger.projects()) {
-      const entries = this.#ledger.entries(project);
-      wrong.push(
-        ...contradictions(
-          project,
-          entries,
-          await this.#remembered(Number(project), entries.length),
-        ),
-      );
-    }
-    return wrong;
-  }
-
-  async #remembered(project: number, expected: number): Promise<Remembered> {
-    const target = this.#target(project);
-    const turnsByRequest = new Map<string, number>();
-    let before = 0;
-    do {
-      const page = await this.#client?.conversation({ ...target, turns: TURNS_PER_PAGE, before });
-      const turns = page?.turns ?? [];
-      for (const turn of turns.filter(({ role }) => role === 'assistant')) {
-        turnsByRequest.set(turn.request_id, (turnsByRequest.get(turn.request_id) ?? 0) + 1);
-      }
-      before = turns.length < TURNS_PER_PAGE ? 0 : Number(turns[0]?.index ?? 0);
-    } while (before > 0);
-    // One more task shows the counter; its own increment is taken off.
-    const requestId = `verify-${String(expected)}-${String(this.#sequence++)}`;
-    const answer = await this.#client?.execute({
-      ...target,
-      conversation_id: 'verify',
-      request_id: requestId,
-      json_utf8: Buffer.from('{}'),
-    });
-    const { count } = JSON.parse(String(answer?.json_utf8)) as { count: number };
-    const probes = (this.#probes.get(project) ?? 0) + 1;
-    this.#probes.set(project, probes);
-    return { count: count - probes, turnsByRequest };
-  }
-
-  readonly #probes = new Map<number, number>();
 }
 
 /** A process that ended meanwhile is no fault of the run. */
