@@ -8,13 +8,17 @@ export interface Drained {
   uncordon(): Promise<void>;
 }
 
-/** Resolves when its pods have ended; those without a controller are ended, too. Rejects when a budget holds one for two minutes. */
-export async function drainNode(kubectl: Kubectl, name: string): Promise<Drained> {
+/**
+ * Resolves when its pods have ended (all, or those that `selector` finds by their labels); those without a controller are ended, too.
+ * Rejects when a budget holds one for two minutes.
+ */
+export async function drainNode(kubectl: Kubectl, name: string, selector = ''): Promise<Drained> {
   const uncordon = async (): Promise<void> => {
     await kubectl.run(['uncordon', name]);
   };
   const limit = `--timeout=${DRAIN_WITHIN_MS / 1000}s`;
-  const flags = ['--force', '--ignore-daemonsets', '--delete-emptydir-data', limit];
+  const kinds = ['--force', '--ignore-daemonsets', '--delete-emptydir-data'];
+  const flags = [...kinds, limit, ...(selector === '' ? [] : [`--pod-selector=${selector}`])];
   try {
     await kubectl.run(['drain', name, ...flags], { withinMs: 2 * DRAIN_WITHIN_MS });
   } catch (error) {

@@ -111,7 +111,7 @@ describe('faults of the test cluster', () => {
   });
 
   it('drains a node, which takes pods again afterwards', async () => {
-    const drained = await drainNode(kubectl, 'node-1');
+    const drained = await drainNode(kubectl, 'node-1', 'app in (a, b)');
     const left = await kubectl.find('pod', 'a', namespace.name);
     await drained.uncordon();
     expect(left).toBeUndefined();
