@@ -19,6 +19,8 @@ export type Fate = 'Serves' | 'AgentModuleInvalid' | 'Crashed' | 'Hangs';
 
 export interface FakeRuntimeParts {
   readonly request: RuntimeRequest;
+  /** Left out: its name. */
+  readonly incarnation?: string;
   readonly fate: Fate;
   readonly times: FakeTimes;
   readonly clock: Clock;
@@ -37,6 +39,7 @@ export class FakeRuntime {
   binding: { readonly project: string; readonly sinceMs: number } | undefined;
   readonly #parts: FakeRuntimeParts;
   readonly #timers = new Set<Timer>();
+  readonly #incarnation: string;
   #isReady = false;
   #isDraining = false;
   #claim: Claim | undefined;
@@ -44,6 +47,7 @@ export class FakeRuntime {
   constructor(parts: FakeRuntimeParts) {
     this.#parts = parts;
     this.request = parts.request;
+    this.#incarnation = parts.incarnation ?? parts.request.name;
     this.createdMs = parts.clock.nowMs();
     this.#after(parts.times.startMs, () => this.#started());
   }
@@ -134,7 +138,7 @@ export class FakeRuntime {
     this.#parts.store
       .heartbeat(
         {
-          incarnation: name,
+          incarnation: this.#incarnation,
           name,
           pool,
           address: `unix:/fake/${name}`,
@@ -159,7 +163,7 @@ export class FakeRuntime {
   #follow(): void {
     const { store, isHot } = this.#parts;
     const key = this.binding?.project ?? '';
-    const { name: incarnation } = this.request;
+    const incarnation = this.#incarnation;
     const step = async (): Promise<void> => {
       if (isHot(key) && this.#claim === undefined) {
         const answer = await store.claim({ key, incarnation, claimId: `${incarnation}/${key}` });
@@ -178,7 +182,7 @@ export class FakeRuntime {
 
   async #leave(): Promise<void> {
     await this.#release();
-    await this.#parts.store.deregister(this.request.name);
+    await this.#parts.store.deregister(this.#incarnation);
     this.exit('Ordered', 'exited with code 0');
   }
 

@@ -11,12 +11,12 @@ import { BY_POOL } from '../../operator/drivers/kubernetes/own-pod.ts';
 import { PoolBelongings } from '../../operator/drivers/kubernetes/pool-belongings.ts';
 import { digestsOnly, KubernetesPools } from '../../operator/sources/kubernetes-pools.ts';
 import { PoolWriter } from '../../operator/sources/pool-writer.ts';
+import type { Clock } from '../../platform/clock.ts';
 import type { Kube } from '../../platform/kube/kube.ts';
 import { type CacheOptions, ResourceCache } from '../../platform/kube/resource-cache.ts';
 import { AGENT_POOLS, CONFIG_MAPS, type KubeObject, PODS } from '../../platform/kube/resources.ts';
 import { silentLog } from '../../platform/log.ts';
 import type { Random } from '../../platform/random.ts';
-import type { FakeClock } from './fake-clock.ts';
 import type { FakeCluster } from './fake-cluster.ts';
 
 /** What one operator process has of the cluster. */
@@ -30,7 +30,7 @@ export interface OperatorSide {
 export interface SideOptions {
   readonly reads: Kube;
   readonly writes: Kube;
-  readonly clock: FakeClock;
+  readonly clock: Clock;
   readonly random: Random;
   /** A runtime is told its project. */
   readonly onBind?: (pool: PoolKey, address: string, project: string) => void;

@@ -3,7 +3,7 @@
  * decided on an old view has no effect; never touches a pod that no AgentPool controls.
  */
 import { LABELS } from '../../../api/names.ts';
-import { type PoolKey, poolRefOfKey, type ProjectKey } from '../../../core/identifiers.ts';
+import type { PoolKey, ProjectKey } from '../../../core/identifiers.ts';
 import type { Clock } from '../../../platform/clock.ts';
 import { isKubeError } from '../../../platform/kube/kube-error.ts';
 import { type Kube, refOf, type Stored } from '../../../platform/kube/kube.ts';
@@ -216,6 +216,16 @@ export class KubernetesDriver implements Driver {
     return isSame && now.metadata.deletionTimestamp === undefined ? now : undefined;
   }
 
+  async #isThere(pod: Stored<Pod>): Promise<boolean> {
+    try {
+      const now = await this.#options.kube.get(PODS, refOf(pod));
+      return now.metadata.uid === pod.metadata.uid;
+    } catch (error) {
+      if (isKubeError(error, 'NotFound')) return false;
+      throw error;
+    }
+  }
+
   async #callBind(pool: PoolKey, pod: Stored<Pod>, { project, id }: PodBinding): Promise<void> {
     const ip = pod.status?.podIP;
     if (ip === undefined) throw new Error(`the pod ${pod.metadata.name} has no address yet`);
@@ -235,8 +245,10 @@ export class KubernetesDriver implements Driver {
     try {
       await this.#options.kube.delete(PODS, refOf(pod), { uid, gracePeriodSeconds });
     } catch (error) {
-      // Conflict: another pod has this name by now, and that one is not meant.
-      if (!isKubeError(error, 'NotFound', 'Conflict')) throw error;
+      if (isKubeError(error, 'NotFound')) return;
+      // Another pod has this name by now, and that one is not meant; or it is none of that, and is to be tried again.
+      if (isKubeError(error, 'Conflict') && !(await this.#isThere(pod))) return;
+      throw error;
     }
   }
 }
@@ -271,10 +283,3 @@ export function indexByPool(pod: Pod): readonly string[] {
 
 /** The selection of the cache: all that could be a runtime. */
 export const RUNTIME_PODS_SELECTOR = LABELS.pool;
-
-export function ownerOfObject(
-  pool: PoolKey,
-  object: Stored<object & { readonly metadata?: object }> | undefined,
-): PoolOwner | undefined {
-  return object && { ...poolRefOfKey(pool), uid: object.metadata.uid };
-}
