@@ -1,6 +1,7 @@
 /** What an agent threw, as the task's error: message and code for the caller, the stack for the log only. */
 import { isGrpcCode } from '../../core/errors.ts';
 import type { RunOutcome } from './protocol.ts';
+import { StateTooLargeError } from './state-overlay.ts';
 
 export type TaskFailure = Extract<RunOutcome, { type: 'error' }>;
 /** Replaces places in the bundle by places in the author's files. */
@@ -23,7 +24,7 @@ export function describeThrown(
 export function agentFailure(thrown: unknown, mapStack: MapStack): TaskFailure {
   const failure = {
     type: 'error',
-    reason: 'AGENT_ERROR',
+    reason: thrown instanceof StateTooLargeError ? 'PAYLOAD_TOO_LARGE' : 'AGENT_ERROR',
     ...describeThrown(thrown, mapStack),
   } as const;
   const code = safely(() => (isRecord(thrown) ? thrown['code'] : undefined));

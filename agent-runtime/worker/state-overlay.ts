@@ -21,6 +21,11 @@ export interface OverlayHooks {
   lateWrite(key: string): void;
 }
 
+/** One value is larger than the whole state may be: told where it is set, so that an agent may do without it. */
+export class StateTooLargeError extends RangeError {
+  override readonly name = 'StateTooLargeError';
+}
+
 export class StateOverlay {
   readonly #base: SessionState;
   readonly #hooks: OverlayHooks;
@@ -127,7 +132,7 @@ export class StateOverlay {
     const json = toJsonText(value, place, 'exact');
     const bytes = Buffer.byteLength(json);
     if (bytes <= this.#valueBytesMax) return json;
-    throw new RangeError(
+    throw new StateTooLargeError(
       `${place} has ${bytes} bytes; the whole state of a project may have ${this.#valueBytesMax} (limits.stateBytesMax)`,
     );
   }

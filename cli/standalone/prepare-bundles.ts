@@ -1,7 +1,8 @@
 /** The runtime program and its worker as bundles: kept between starts, beside the installed packages where that folder can be written. */
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bundleRuntime } from '../../platform/bundle/bundle-runtime.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { bundleRuntime, keepBundles } from '../../platform/bundle/bundle-runtime.ts';
 import { PRODUCT_ROOT } from '../../platform/bundle/product-files.ts';
 
 export interface RuntimeProgram {
@@ -29,5 +30,7 @@ export async function prepareBundles(dataFolder: string): Promise<RuntimeProgram
     bundleRuntime({ ...folder('worker'), entries: WORKER, minify: true, alias: WORKER_ALIAS }),
   ]);
   if (runtime === undefined || worker === undefined) throw new Error('a bundle is missing');
+  // As long as this process runs.
+  keepBundles([runtime, worker], systemClock);
   return { path: runtime, workerPath: worker };
 }

@@ -11,7 +11,7 @@ import type { Owner, Store } from '../../platform/store/store.ts';
 import type { PoolView } from '../pool-view.ts';
 import type { Runtime, RuntimeSet } from './runtime-set.ts';
 
-/** Hops of one task until it fails with OWNER_UNREACHABLE. */
+/** Hops of one task in a row, without news of the project, until it fails with OWNER_UNREACHABLE. */
 export const HOPS_MAX = 3;
 
 export type Takeover = NonNullable<TaskHeader['takeover']>;

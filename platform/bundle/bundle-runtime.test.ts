@@ -2,7 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { bundleRuntime, type RuntimeBundles } from './bundle-runtime.ts';
+import { until } from '../../test/e2e/until.ts';
+import { FakeClock } from '../../test/fakes/fake-clock.ts';
+import { bundleRuntime, keepBundles, type RuntimeBundles } from './bundle-runtime.ts';
 
 let base = '';
 let root = '';
@@ -83,6 +85,24 @@ describe('bundles of our own files', () => {
     await utimes(marker, new Date(0), new Date(0));
     await bundle();
     expect((await stat(marker)).mtimeMs).toBeGreaterThan(0);
+  });
+
+  it('of a server that runs for months stay', async () => {
+    const made = await bundleOf('export const shared = 1;');
+    const marker = join(dirname(made['first'] ?? ''), 'used');
+    const clock = new FakeClock();
+    const end = keepBundles(Object.values(made), clock);
+    for (let day = 1; day <= 2; day += 1) {
+      await utimes(marker, new Date(0), new Date(0));
+      await clock.advance(86_400_000);
+      await expect(
+        until('it is marked', async () => (await stat(marker)).mtimeMs > 0),
+      ).resolves.toBe(true);
+    }
+    end();
+    await utimes(marker, new Date(0), new Date(0));
+    await clock.advance(86_400_000);
+    expect((await stat(marker)).mtimeMs).toBe(0);
   });
 
   it('made by two at once are the same', async () => {

@@ -4,8 +4,9 @@
  */
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { version as esbuildVersion } from 'esbuild';
+import type { Clock, Timer } from '../clock.ts';
 import { runEsbuild } from './esbuild-run.ts';
 
 export interface RuntimeBundleRequest {
@@ -37,8 +38,9 @@ interface BundleRecord {
 const RECORD = 'bundle.json';
 /** An empty file whose time of change is the time of the bundle's last use. */
 const USED = 'used';
-/** Bundles that nobody asked for in this time go: a server that runs imports its worker bundle as long as it runs. */
-const UNUSED_MS_MAX = 30 * 86_400_000;
+const DAY_MS = 86_400_000;
+/** Bundles that nobody asked for in this time go: a server that runs imports its worker bundle as long as it runs, and says so. */
+const UNUSED_MS_MAX = 30 * DAY_MS;
 
 /** Names are what they are in the source unless minified; esbuild's keepNames would cost a call for each closure that is made. */
 const OPTIONS = {
@@ -111,6 +113,19 @@ async function makeBundles(request: RuntimeBundleRequest, key: string): Promise<
   await markUsed(draft);
   await settleIn(draft, folder);
   return folder;
+}
+
+/** For a process that may run for longer than unused bundles are kept: says every day that these are in use. Returns its end. */
+export function keepBundles(paths: readonly string[], clock: Clock): () => void {
+  let timer: Timer | undefined;
+  const tomorrow = (): void => {
+    timer = clock.after(DAY_MS, () => {
+      for (const path of paths) void markUsed(dirname(path));
+      tomorrow();
+    });
+  };
+  tomorrow();
+  return () => timer?.cancel();
 }
 
 /** A cache that cannot be written is used all the same. */

@@ -133,7 +133,10 @@ const LIMITS: readonly LiveEdit[] = [
     spec: { limits: { stateBytesMax: 1_024 } },
     holds: async (server) => {
       const { body } = await ask(server, { agent: 'store', input: TWO_KIB });
-      return body.detail?.includes('limits.stateBytesMax') === true && body.detail.includes('big');
+      const says = ['limits.stateBytesMax', '1024', '2050 bytes', 'big'];
+      return (
+        body.reason === 'PAYLOAD_TOO_LARGE' && says.every((text) => body.detail?.includes(text))
+      );
     },
   },
   {
