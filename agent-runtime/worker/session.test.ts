@@ -430,6 +430,12 @@ describe('logs of agents', () => {
 });
 
 describe('limits that change', () => {
+  it('say of one value what they say of the whole state: it is too large', async () => {
+    const set = agent((_task, { state }) => state.set('k', 'x'.repeat(10_001)));
+    const harness = await WorkerHarness.serving(set);
+    expect(await harness.run(1)).toMatchObject({ reason: 'PAYLOAD_TOO_LARGE' });
+  });
+
   it('hold for the next task of a session that lives', async () => {
     const harness = await WorkerHarness.serving(agent(() => 'x'.repeat(100)));
     harness.send({ type: 'limits', limits: { ...LIMITS, answerBytesMax: 99 } });

@@ -162,13 +162,6 @@ describe("a task's own overlay", () => {
     );
   });
 
-  it('says of a value over the limit that it is too large, as of the whole state', async () => {
-    const set = agent((_task, { state }) => state.set('k', 'x'.repeat(10_001)));
-    expect(await (await WorkerHarness.serving(set)).run(1)).toMatchObject({
-      reason: 'PAYLOAD_TOO_LARGE',
-    });
-  });
-
   it('bounds the whole state, but lets one that is over a lowered limit shrink', async () => {
     const big = 'x'.repeat(6_000);
     const harness = await WorkerHarness.serving(
