@@ -67,7 +67,10 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     await control.startEtcd();
     const apiserver = await control.startApiServer();
     await control.awaitApiServer();
-    if (options.controllers === true) await control.startControllers();
+    if (options.controllers === true) {
+      await control.startControllers();
+      await control.awaitControllers();
+    }
     return { ...serverOf(control, apiserver), stop };
   } catch (error) {
     await stop();
@@ -87,9 +90,6 @@ function serverOf(control: ControlPlane, apiserver: Component): Omit<ApiServer, 
       apiserver.signal(name);
     },
     kill: () => apiserver.end('SIGKILL'),
-    async startAgain() {
-      await apiserver.startAgain();
-      await control.awaitApiServer();
-    },
+    startAgain: () => control.startAgain(),
   };
 }

@@ -159,12 +159,16 @@ it('5. scales', async () => {
 
 it('6. changes, and tells the story in events', async () => {
   const before = await kubectl.get(...POOL);
-  const said = await follow('6. Change');
+  await follow('6. Change');
   const after = await kubectl.get(...POOL);
   const revision = ({ status }: typeof after): unknown =>
     (status as { readonly currentRevision?: string }).currentRevision;
   expect(revision(after)).not.toBe(revision(before));
-  expect(said).toMatch(/RolloutStarted[\s\S]*RolloutCompleted/);
+  await until('the events tell of the roll-out', async () =>
+    /RolloutStarted[\s\S]*RolloutCompleted/.test(
+      await shell('kubectl describe agentpool/getting-started'),
+    ),
+  );
   const { stdout } = await callFromPod('website', 'after');
   expect(stdout).toContain('count');
 }, 240_000);
@@ -217,15 +221,7 @@ it("serves agents in a ConfigMap, tenants' secrets, and pools whose projects go 
   ]);
 }, 240_000);
 
-it('8. goes, and leaves the resource only', async () => {
-  await follow('8. Delete');
-  expect(await runtimePods()).toEqual([]);
-  const left = await kubectl.list('secrets,poddisruptionbudgets,networkpolicies', 'default');
-  expect(left.filter(({ metadata }) => metadata.name.startsWith('getting-started'))).toEqual([]);
-  expect(await kubectl.find('crd', 'agentpools.agentpool.dev')).toBeDefined();
-}, 240_000);
-
-it('the operator has used all its rights, and asked for no others', () => {
+it('has an operator that used all its rights, and asked for no others', () => {
   const asked = askedBy('system:serviceaccount:agentpool:agentpool-operator', cluster.folder);
   const forbidden = asked.filter(({ isForbidden }) => isForbidden);
   expect(new Set(forbidden.map(({ resource, verb }) => `${verb} ${resource}`))).toEqual(new Set());
@@ -235,6 +231,14 @@ it('the operator has used all its rights, and asked for no others', () => {
   );
   expect(unused).toEqual([]);
 });
+
+it('8. goes, and leaves the resource only', async () => {
+  await follow('8. Delete');
+  expect(await runtimePods()).toEqual([]);
+  const left = await kubectl.list('secrets,poddisruptionbudgets,networkpolicies', 'default');
+  expect(left.filter(({ metadata }) => metadata.name.startsWith('getting-started'))).toEqual([]);
+  expect(await kubectl.find('crd', 'agentpools.agentpool.dev')).toBeDefined();
+}, 240_000);
 
 interface Rule {
   readonly apiGroups: readonly string[];

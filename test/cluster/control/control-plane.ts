@@ -119,6 +119,28 @@ export class ControlPlane {
     await apiserver.until('the API server is ready', isReady, READY_WITHIN_MS);
   }
 
+  /** After the API server was killed: it and what has ended because of that run when this resolves. */
+  async startAgain(): Promise<void> {
+    const { folder } = this.plan;
+    await new Component(folder, 'apiserver').startAgain();
+    await this.awaitApiServer();
+    for (const name of ['controller-manager', 'scheduler']) {
+      const component = new Component(folder, name);
+      if (component.wasStarted() && !component.isAlive()) await component.startAgain();
+    }
+  }
+
+  /** Resolves when the controllers work: the first thing that they make is there. */
+  async awaitControllers(): Promise<void> {
+    const isMade = async (): Promise<boolean> => {
+      const args = ['get', 'serviceaccount', 'default', '-n', 'default'];
+      const env = { KUBECONFIG: this.kubeconfig };
+      return (await attempt(this.plan.tools.kubectl, args, { env })).code === 0;
+    };
+    const manager = new Component(this.plan.folder, 'controller-manager');
+    await manager.until('the controllers work', isMade, READY_WITHIN_MS);
+  }
+
   /** Owner references, namespaces, service accounts, endpoints, Deployments … */
   async startControllers(flags: readonly string[] = []): Promise<void> {
     const { folder, serviceRange } = this.plan;

@@ -3,7 +3,15 @@
  * that any other process can signal it, read its log, and start it again. It does not decide when.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { readProcess } from '../../e2e/process-family.ts';
 import { until } from '../../e2e/until.ts';
@@ -57,6 +65,10 @@ export class Component {
   /** As the machine that runs the tests numbers it. */
   get pid(): number {
     return this.#record().pid;
+  }
+
+  wasStarted(): boolean {
+    return existsSync(recordFile(this.#folder, this.name));
   }
 
   isAlive(): boolean {
