@@ -50,9 +50,9 @@ export class PoolNews {
   tell(pools: readonly TellablePool[]): void {
     for (const pool of pools) {
       this.#tellTrouble(pool);
-      // What the condition says is not said twice.
+      // What the condition says is not said twice, nor what the reader of the manifests has said.
       for (const event of pool.events)
-        if (this.#remember(keyOf(pool, event)) && !this.#isTrouble(pool, event))
+        if (this.#remember(keyOf(pool, event)) && !this.#isTold(pool, event))
           this.#print(pool, `${event.reason}: ${event.message}`);
     }
   }
@@ -68,8 +68,8 @@ export class PoolNews {
       this.#terminal.error(pool.failureStack);
   }
 
-  #isTrouble(pool: TellablePool, { reason }: PoolEvent): boolean {
-    return troubleOf(pool)?.startsWith(`${reason}:`) ?? false;
+  #isTold(pool: TellablePool, { reason }: PoolEvent): boolean {
+    return reason === 'ManifestInvalid' || troubleOf(pool)?.startsWith(`${reason}:`) === true;
   }
 
   #print(pool: TellablePool, text: string): void {

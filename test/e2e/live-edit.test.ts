@@ -252,6 +252,7 @@ describe('an edit that is broken', () => {
         EFFECT_WITHIN_MS,
       );
       expect((await ask(server, {})).body.output).toEqual({ count: before.count + 1 });
+      expect(server.stderr()).not.toMatch(/ManifestInvalid/);
       const { failures } = await load.stop();
       expect(failures).toEqual([]);
     },
