@@ -12,9 +12,9 @@ export function serverTls(source: TlsSource): ServerCredentials {
   const provider = new SourceProvider(source);
   const isMutual = source.current.ca !== undefined;
   return experimental.createCertificateProviderServerCredentials(
-    // Its code takes null for "asks for none", its type does not say so.
-    isMutual ? provider : (null as never),
     provider,
+    // It takes the identity first, whatever its parameters are called, and null for "asks for no certificate", which its type denies.
+    isMutual ? provider : (null as never),
     isMutual,
   );
 }
