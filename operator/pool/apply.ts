@@ -1,4 +1,5 @@
-/** Carries out a plan, one action after the other: thin, and each order noted before it is given. Decides nothing. */
+/** Carries out a plan: thin, several actions at once, each order noted before it is given. Decides nothing. */
+import type { Role } from '../../api/names.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Random } from '../../platform/random.ts';
@@ -19,7 +20,15 @@ export interface Hands {
   readonly log: Log;
 }
 
-/** Tries every action, then throws the first failure: the pass is repeated, and what succeeded is seen by then. */
+/** Actions of a pool that are under way at the same time. */
+const AT_ONCE_MAX = 16;
+/** In a fixed order: it decides who gets the last place of a quota. */
+const ROLES: readonly Role[] = ['shared', 'dedicated'];
+
+/**
+ * Tries every action, but makes no runtime in place of one that would not go: there could be too many; nor one that would fare like
+ * those that just failed. Then throws the first failure: the pass is repeated, and what succeeded is seen by then.
+ */
 export async function apply(
   plan: Plan,
   run: PoolRun,
@@ -27,16 +36,44 @@ export async function apply(
   signal: AbortSignal,
 ): Promise<void> {
   if (plan.isComplete) run.memory = withoutRefusal(run.memory);
-  const failures: unknown[] = [];
-  for (const action of plan.actions) {
+  const attempt: Attempt = async (actions) => {
     signal.throwIfAborted();
-    try {
-      await act(action, run, hands, signal);
-    } catch (error) {
-      failures.push(error);
-    }
+    const tried = await Promise.allSettled(actions.map((one) => act(one, run, hands, signal)));
+    return tried.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+  };
+  const of = (...kinds: readonly Action['do'][]): readonly Action[] =>
+    plan.actions.filter((action) => kinds.includes(action.do));
+  const failures = await attemptAll(of('remove', 'drain'), attempt);
+  const isCrowded = failures.length > 0;
+  failures.push(...(await attemptAll(of('bind'), attempt)));
+  for (const role of isCrowded ? [] : ROLES) {
+    const creates = of('create').filter((action) => 'role' in action && action.role === role);
+    failures.push(...(await attemptWhileTheySucceed(creates, attempt)));
   }
   if (failures.length > 0) throw failures[0];
+}
+
+/** Answers the failures. */
+type Attempt = (actions: readonly Action[]) => Promise<unknown[]>;
+
+async function attemptAll(actions: readonly Action[], attempt: Attempt): Promise<unknown[]> {
+  const failures: unknown[] = [];
+  for (let next = 0; next < actions.length; next += AT_ONCE_MAX)
+    failures.push(...(await attempt(actions.slice(next, next + AT_ONCE_MAX))));
+  return failures;
+}
+
+/** One, two, four …: a template or a quota refuses a few of them, not hundreds. */
+async function attemptWhileTheySucceed(
+  actions: readonly Action[],
+  attempt: Attempt,
+): Promise<unknown[]> {
+  for (let next = 0, size = 1; next < actions.length; next += size, size *= 2) {
+    size = Math.min(AT_ONCE_MAX, size);
+    const failures = await attempt(actions.slice(next, next + size));
+    if (failures.length > 0) return failures;
+  }
+  return [];
 }
 
 async function act(action: Action, run: PoolRun, hands: Hands, signal: AbortSignal): Promise<void> {
@@ -48,7 +85,7 @@ async function act(action: Action, run: PoolRun, hands: Hands, signal: AbortSign
       return bind(action, run, hands, signal);
     case 'drain':
       log.info('runtime is drained', { runtime: action.name, detail: { why: action.why } });
-      run.orders.drain(action.name);
+      run.orders.drain(action.name, clock.nowMs());
       try {
         await driver.drain({ pool: run.key, name: action.name }, action.withinMs);
       } catch (error) {

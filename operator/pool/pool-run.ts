@@ -66,7 +66,8 @@ type Created = OwnOrders['created'][number];
 export class Orders implements OwnOrders {
   readonly #expectations = new Expectations(EXPECTATION_TIMEOUT_MS);
   readonly #created = new Map<RuntimeName, Created>();
-  readonly #drained = new Set<RuntimeName>();
+  /** Until when an order to end is believed, whatever a list shows (monotonic ms). */
+  readonly #drained = new Map<RuntimeName, number>();
   readonly #bindings = new Map<RuntimeName, Binding>();
 
   get created(): readonly Created[] {
@@ -92,8 +93,8 @@ export class Orders implements OwnOrders {
     this.#expectations.expectDeleted(name, nowMs);
   }
 
-  drain(name: RuntimeName): void {
-    this.#drained.add(name);
+  drain(name: RuntimeName, nowMs: number): void {
+    this.#drained.set(name, nowMs + EXPECTATION_TIMEOUT_MS);
   }
 
   refuseDrain(name: RuntimeName): void {
@@ -111,7 +112,8 @@ export class Orders implements OwnOrders {
     const isKnown = (name: RuntimeName): boolean => names.has(name) || missing.has(name);
     for (const map of [this.#created, this.#bindings])
       for (const name of map.keys()) if (!isKnown(name)) map.delete(name);
-    for (const name of this.#drained) if (!isKnown(name)) this.#drained.delete(name);
+    for (const [name, untilMs] of this.#drained)
+      if (!isKnown(name) || nowMs >= untilMs) this.#drained.delete(name);
   }
 
   /** Of runtimes that were listed last, or that a list may still have to show or to forget. */

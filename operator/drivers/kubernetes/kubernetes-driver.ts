@@ -216,6 +216,19 @@ export class KubernetesDriver implements Driver {
     return isSame && now.metadata.deletionTimestamp === undefined ? now : undefined;
   }
 
+  /** Just made, and not in the cache yet. */
+  async #read({ pool, name }: RuntimeRef): Promise<Stored<Pod> | undefined> {
+    const owner = this.#options.ownerOf(pool);
+    if (owner === undefined) return undefined;
+    try {
+      const pod = await this.#options.kube.get(PODS, { namespace: owner.namespace, name });
+      return controllerOf(pod.metadata)?.uid === owner.uid ? pod : undefined;
+    } catch (error) {
+      if (isKubeError(error, 'NotFound')) return undefined;
+      throw error;
+    }
+  }
+
   async #isThere(pod: Stored<Pod>): Promise<boolean> {
     try {
       const now = await this.#options.kube.get(PODS, refOf(pod));
@@ -239,7 +252,7 @@ export class KubernetesDriver implements Driver {
   }
 
   async #delete(runtime: RuntimeRef, gracePeriodSeconds: number): Promise<void> {
-    const pod = this.#find(runtime);
+    const pod = this.#find(runtime) ?? (await this.#read(runtime));
     if (pod === undefined || isGoing(pod, gracePeriodSeconds)) return;
     const { uid } = pod.metadata;
     try {

@@ -1,0 +1,380 @@
+/**
+ * Operators over a cluster that lies, under random events from a seed: crashes at any call, two of them with one frozen, stale caches,
+ * lost answers, lost nodes. Never more pods than allowed (I5), and it always settles, in silence (I9).
+ * `SEED=7 npm run jest -- operator/drivers/kubernetes/simulation` replays one, `SEEDS=500` runs more.
+ */
+import { describe, expect, it } from '@jest/globals';
+import {
+  type AgentPoolSpec,
+  agentPoolSpecSchema,
+  type AgentPoolSpecInput,
+} from '../../../api/agent-pool.ts';
+import { LABELS } from '../../../api/names.ts';
+import { aroundCalls } from '../../../platform/kube/around-calls.ts';
+import { LeaderElection } from '../../../platform/kube/leader-election.ts';
+import { leaderOnly } from '../../../platform/kube/leader-only.ts';
+import {
+  AGENT_POOLS,
+  type AgentPoolObject,
+  type Pod,
+  PODS,
+} from '../../../platform/kube/resources.ts';
+import { silentLog } from '../../../platform/log.ts';
+import { MemoryStore } from '../../../platform/store/memory-store.ts';
+import type { FakeKube } from '../../../test/fakes/cluster/fake-kube.ts';
+import { MANY_FAULTS, NO_FAULTS } from '../../../test/fakes/cluster/kube-faults.ts';
+import { FakeClock } from '../../../test/fakes/fake-clock.ts';
+import { FakeCluster } from '../../../test/fakes/fake-cluster.ts';
+import { Freezable } from '../../../test/fakes/freezable.ts';
+import {
+  type OperatorSide,
+  operatorSide,
+  poolObject,
+} from '../../../test/fakes/kubernetes-world.ts';
+import { PodRuntimes } from '../../../test/fakes/pod-runtimes.ts';
+import { SeededRandom } from '../../../test/simulation/seeded-random.ts';
+import { type Operator, startOperator } from '../../main.ts';
+import { POOL_LIMITS } from '../../pool/pool-limits.ts';
+import { hotPlaces } from '../../pool/runtimes.ts';
+import { phaseOf } from './phase-of.ts';
+import { ordinalNames } from './runtime-names.ts';
+
+const POOL = 'default~pool';
+const REF = { namespace: 'default', name: 'pool' };
+const PROJECTS = ['a', 'b', 'c', 'd'].map((name) => `${POOL}~acme~${name}`);
+const NODES = ['node-1', 'node-2', 'node-3'];
+const STEPS = 40;
+const SEEDS =
+  process.env['SEED'] === undefined
+    ? Array.from({ length: Number(process.env['SEEDS'] ?? 24) }, (_, index) => index + 1)
+    : [Number(process.env['SEED'])];
+const STRATEGIES: readonly NonNullable<AgentPoolSpecInput['updateStrategy']>[] = [
+  { maxSurge: 1, maxUnavailable: 0 },
+  { maxSurge: 0, maxUnavailable: 1 },
+  { maxSurge: 2, maxUnavailable: 1, progressDeadlineSeconds: 20 },
+];
+/** A silent watch is given up after 100 s; then comes a list, which may fail some times. */
+const STALE_MS_MAX = 200_000;
+/** A write whose answer is lost may land when nobody expects it any more: no operator can be to blame for that one. */
+const FAULTS = { ...MANY_FAULTS, unknownLate: 0 };
+
+const NEVER = new Promise<never>(() => undefined);
+
+/** One operator process: dead for good once it crashed. */
+class OperatorProcess {
+  readonly kube: FakeKube;
+  readonly machine = new Freezable();
+  isDead = false;
+  /** Dies at the n-th write from now. */
+  diesAfterWrites = Infinity;
+  readonly #side: OperatorSide;
+  readonly #election: LeaderElection;
+  #operator: Promise<Operator> | undefined;
+
+  constructor(world: Simulation, name: string) {
+    const { cluster, dice, store } = world;
+    this.kube = cluster.connect('agentpool-operator', world.faults);
+    const clock = this.machine.clock(world.clock);
+    const mortal = aroundCalls(this.kube, async (call, send) => {
+      if (this.isDead) return NEVER;
+      const isLast = call.isWrite && --this.diesAfterWrites < 0;
+      if (!isLast) return send();
+      // Killed just before or just after the call went out.
+      if (dice.chance(0.5)) await send().catch(() => undefined);
+      this.crash();
+      return NEVER;
+    });
+    const reads = this.machine.kube(mortal);
+    const writes = this.machine.kube(leaderOnly(mortal, () => this.#election.isLeader()));
+    const random = dice;
+    this.#side = operatorSide({
+      reads,
+      writes,
+      clock,
+      random,
+      onBind: (_pool, address, project) => {
+        if (this.isDead) throw new Error('killed');
+        world.runtimes.bind(address, project);
+      },
+    });
+    const start = (): Promise<Operator> =>
+      this.#side.synced.then(async () => {
+        const operator = await startOperator({
+          ...{ store, clock, random, log: silentLog, nameRuntime: ordinalNames },
+          driver: this.#side.driver,
+          source: this.#side.source,
+        });
+        void this.#side.driver.finishBindings();
+        return operator;
+      });
+    this.#election = new LeaderElection({
+      kube: reads,
+      lease: { namespace: 'default', name: 'agentpool-operator' },
+      identity: name,
+      ...{ clock, random, log: silentLog },
+      onLeading: () => {
+        this.#operator = start();
+        this.#operator.catch(() => undefined);
+      },
+      onLost: () => this.crash(),
+    });
+    this.#election.start();
+  }
+
+  /** kill -9: nothing of it reaches anybody any more. */
+  crash(): void {
+    if (this.isDead) return;
+    this.isDead = true;
+    this.kube.isConnected = false;
+    this.kube.cutWatches();
+    this.machine.freeze();
+  }
+}
+
+class Simulation {
+  readonly clock = new FakeClock();
+  readonly dice: SeededRandom;
+  readonly cluster: FakeCluster;
+  readonly store = new MemoryStore(this.clock);
+  readonly runtimes: PodRuntimes;
+  readonly isHot = new Set<string>();
+  faults = NO_FAULTS;
+  readonly #lostNodes = new Set<string>();
+  #operators: OperatorProcess[] = [];
+  #names = 0;
+  #image = 0;
+  readonly #fates = new Map<string, 'ready' | 'image-missing' | 'ends'>();
+  #input: AgentPoolSpecInput = { replicas: 2, tiers: { hot: { standby: 1, maxInstances: 3 } } };
+  /** What operators may still believe in, whose watch has fallen silent. */
+  readonly #limits: { shared: number; dedicated: number; untilMs: number }[] = [];
+  readonly #violations: string[] = [];
+
+  constructor(seed: number) {
+    this.dice = new SeededRandom(seed);
+    this.cluster = new FakeCluster({ clock: this.clock, seed: seed + 1, nodeNames: NODES });
+    this.cluster.kubelet.fateOf = (pod) => {
+      const fate = this.#fates.get(pod.spec?.containers[0]?.image ?? '') ?? 'ready';
+      return fate === 'ends' ? { type: 'ends', exitCode: 1, message: '' } : { type: fate };
+    };
+    this.runtimes = new PodRuntimes({
+      cluster: this.cluster,
+      store: this.store,
+      clock: this.clock,
+      fateOf: () => 'Serves',
+      isHot: (project) => this.isHot.has(project),
+    });
+    this.cluster.server.store.onChange(({ kind, before, after }) => {
+      if (kind === '/pods' && before === undefined && after !== undefined)
+        this.#checkLimits(after as Pod);
+    });
+  }
+
+  async run(): Promise<void> {
+    const spec = agentPoolSpecSchema.parse(this.#spec());
+    this.#limits.push({ ...limitsOf(spec), untilMs: Infinity });
+    await this.cluster.admin.create(AGENT_POOLS, poolObject(POOL, spec));
+    this.#startOperator();
+    this.#startOperator();
+    await this.#pass(5_000);
+    for (let step = 0; step < STEPS; step++) {
+      await this.#event();
+      await this.#pass(this.dice.pick([10, 100, 1_000, 5_000, 40_000]));
+      expect(this.#violations).toEqual([]);
+    }
+    await this.#settle();
+  }
+
+  async #pass(ms: number): Promise<void> {
+    await this.clock.advance(0);
+    await this.clock.advance(ms);
+  }
+
+  #startOperator(): void {
+    this.#operators = this.#operators.filter((one) => !one.isDead);
+    this.#operators.push(new OperatorProcess(this, `operator-${++this.#names}`));
+  }
+
+  #spec(): AgentPoolSpecInput {
+    const image = `agents:${this.#image}`;
+    return { ...this.#input, runtime: { ...this.#input.runtime, image } };
+  }
+
+  async #change(over: AgentPoolSpecInput = {}): Promise<void> {
+    this.#input = { ...this.#input, ...over };
+    const spec = agentPoolSpecSchema.parse(this.#spec());
+    this.#limits.push({ ...limitsOf(spec), untilMs: Infinity });
+    for (const limits of this.#limits.slice(0, -1))
+      limits.untilMs = Math.min(limits.untilMs, this.clock.nowMs() + STALE_MS_MAX);
+    await this.cluster.admin.patch(AGENT_POOLS, REF, { spec });
+  }
+
+  async #event(): Promise<void> {
+    const { dice, cluster } = this;
+    const operator = (): OperatorProcess => dice.pick(this.#operators);
+    const events: readonly (() => unknown)[] = [
+      () => this.#change({ replicas: dice.between(0, 6) }),
+      () =>
+        this.#change({
+          tiers: { hot: { standby: dice.between(0, 2), maxInstances: dice.between(1, 5) } },
+        }),
+      () => this.#change({ operatingMode: dice.chance(0.3) ? 'Suspended' : 'Running' }),
+      () => this.#change({ updateStrategy: dice.pick(STRATEGIES) }),
+      () => this.#newImage(),
+      () => this.#setTier(),
+      () => this.#setTier(),
+      () => this.#setTier(),
+      () => this.#somePod((pod) => cluster.kubelet.end(pod, 137)),
+      () => this.#somePod((pod) => cluster.admin.delete(PODS, refOfPod(pod))),
+      () => this.#turnNode(),
+      () => operator().crash(),
+      () => {
+        operator().diesAfterWrites = dice.between(0, 6);
+      },
+      () => this.#startOperator(),
+      () => operator().machine.freeze(),
+      () => this.#thaw(),
+      () => this.#setFaults(dice.chance(0.6) ? FAULTS : NO_FAULTS),
+      () => operator().kube.stallWatches(),
+      () => operator().kube.cutWatches(),
+      () => cluster.compact(),
+      () => cluster.server.quotas.set('/pods', dice.between(2, 8)),
+      () => cluster.server.quotas.clear(),
+    ];
+    await dice.pick(events)();
+    const living = this.#operators.filter((one) => !one.isDead);
+    if (living.length === 0 || (living.length === 1 && dice.chance(0.3))) this.#startOperator();
+  }
+
+  async #newImage(): Promise<void> {
+    this.#image++;
+    this.#fates.set(
+      `agents:${this.#image}`,
+      this.dice.pick(['ready', 'ready', 'image-missing', 'ends'] as const),
+    );
+    await this.#change();
+  }
+
+  async #setTier(): Promise<void> {
+    const project = this.dice.pick(PROJECTS);
+    const tier = this.dice.pick(['HOT', 'HOT', 'WARM', 'none'] as const);
+    if (tier === 'HOT') this.isHot.add(project);
+    else this.isHot.delete(project);
+    const before = await this.store.readTierOverride(project);
+    const override = tier === 'none' ? undefined : { tier, sinceMs: this.clock.wallMs() };
+    await this.store.setTierOverride(project, override, before?.generation ?? 0);
+  }
+
+  #setFaults(faults: typeof NO_FAULTS): void {
+    this.faults = faults;
+    for (const { kube } of this.#operators) kube.faults = faults;
+  }
+
+  #thaw(): void {
+    for (const one of this.#operators) if (!one.isDead) one.machine.thaw();
+  }
+
+  #turnNode(): void {
+    const node = this.dice.pick(NODES);
+    if (this.#lostNodes.delete(node)) this.cluster.kubelet.findNode(node);
+    else if (this.#lostNodes.size < NODES.length - 1) {
+      this.#lostNodes.add(node);
+      this.cluster.kubelet.loseNode(node);
+    }
+  }
+
+  get #pods(): readonly Pod[] {
+    return this.cluster.server.store.list(PODS) as readonly Pod[];
+  }
+
+  /** I5 counts pods that run or are to run; those that end, ended, or are on lost nodes apart. */
+  get #live(): readonly Pod[] {
+    return this.#pods.filter((pod) => ['pending', 'running'].includes(phaseOf(pod).at));
+  }
+
+  async #somePod(act: (pod: Pod) => unknown): Promise<void> {
+    const running = this.#live.filter((pod) => pod.status?.phase === 'Running');
+    if (running.length > 0) await act(this.dice.pick(running));
+  }
+
+  #checkLimits(made: Pod): void {
+    const role = roleOf(made);
+    const counted = this.#live.filter((pod) => roleOf(pod) === role).length;
+    const nowMs = this.clock.nowMs();
+    const believed = this.#limits.filter(({ untilMs }) => nowMs <= untilMs);
+    const most = Math.max(
+      ...believed.map((one) => (role === 'shared' ? one.shared : one.dedicated)),
+    );
+    if (counted > most) this.#violations.push(`${counted} ${role} pods, at most ${most}`);
+    const starting = this.#live.filter((pod) => phaseOf(pod).at === 'pending').length;
+    const startsMax = POOL_LIMITS.startsInFlightMax;
+    if (starting > startsMax + this.#stuck) this.#violations.push(`${starting} starts in flight`);
+  }
+
+  /** Those that wait for an image count for no start. */
+  get #stuck(): number {
+    return this.#live.filter((pod) => {
+      const phase = phaseOf(pod);
+      return phase.at === 'pending' && phase.problem !== undefined;
+    }).length;
+  }
+
+  async #settle(): Promise<void> {
+    const { server, kubelet, admin } = this.cluster;
+    this.#setFaults(NO_FAULTS);
+    server.quotas.clear();
+    for (const node of this.#lostNodes) kubelet.findNode(node);
+    this.#thaw();
+    this.#startOperator();
+    this.#image++;
+    await this.#change({ operatingMode: 'Running' });
+    await this.#pass(400_000);
+    const spec = agentPoolSpecSchema.parse(this.#spec());
+    const object = await admin.get(AGENT_POOLS, REF);
+    expect(readyOf(object)).toBe('True AllReady');
+    const live = this.#live;
+    expect(this.#pods).toHaveLength(live.length);
+    expect(live.filter((pod) => roleOf(pod) === 'shared')).toHaveLength(spec.replicas);
+    const served = Math.min(this.isHot.size, hotPlaces(spec));
+    const standbys = Math.min(spec.tiers.hot.standby, hotPlaces(spec) - served);
+    expect(live.filter((pod) => roleOf(pod) === 'dedicated')).toHaveLength(served + standbys);
+    const before = this.#writes();
+    await this.#pass(60_000);
+    expect(this.#writes()).toEqual(before);
+  }
+
+  /** All but those to the Lease. */
+  #writes(): Readonly<Record<string, number>> {
+    const counts: Record<string, number> = {};
+    for (const { kube } of this.#operators)
+      for (const [call, count] of kube.calls)
+        if (!/^(get|list|watch) | leases$/.test(call)) counts[call] = (counts[call] ?? 0) + count;
+    return counts;
+  }
+}
+
+function limitsOf(spec: AgentPoolSpec): { readonly shared: number; readonly dedicated: number } {
+  const { maxSurge } = spec.updateStrategy;
+  return { shared: spec.replicas + maxSurge, dedicated: hotPlaces(spec) + maxSurge };
+}
+
+function roleOf({ metadata }: Pod): string {
+  return metadata?.labels?.[LABELS.role] ?? '';
+}
+
+function refOfPod({ metadata }: Pod): { readonly namespace: string; readonly name: string } {
+  return { namespace: metadata?.namespace ?? '', name: metadata?.name ?? '' };
+}
+
+function readyOf({ status }: AgentPoolObject): string {
+  const { conditions = [] } = (status ?? {}) as {
+    readonly conditions?: readonly Readonly<Record<'type' | 'status' | 'reason', string>>[];
+  };
+  const ready = conditions.find(({ type }) => type === 'Ready');
+  return `${ready?.status ?? '?'} ${ready?.reason ?? '?'}`;
+}
+
+describe('operators over a cluster that lies', () => {
+  it.each(SEEDS)('keep the limits and settle: seed %i', async (seed) => {
+    await new Simulation(seed).run();
+  });
+});
