@@ -14,6 +14,8 @@ import { Kubectl } from './control/kubectl.ts';
 export interface ApiServerOptions {
   /** Starts the controller manager, too: owner references are followed, namespaces deleted, service accounts made. */
   readonly controllers?: boolean;
+  /** More flags of kube-controller-manager. */
+  readonly controllerFlags?: readonly string[];
   /** More flags of kube-apiserver. */
   readonly flags?: readonly string[];
 }
@@ -68,7 +70,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     const apiserver = await control.startApiServer();
     await control.awaitApiServer();
     if (options.controllers === true) {
-      await control.startControllers();
+      await control.startControllers(options.controllerFlags);
       await control.awaitControllers();
     }
     return { ...serverOf(control, apiserver), stop };

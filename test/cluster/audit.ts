@@ -4,7 +4,11 @@ import { join } from 'node:path';
 
 interface AuditEvent {
   readonly verb: string;
-  readonly user: { readonly username: string };
+  readonly user: {
+    readonly username: string;
+    readonly extra?: Readonly<Record<string, readonly string[]>>;
+  };
+  readonly requestReceivedTimestamp: string;
   readonly objectRef?: {
     readonly resource: string;
     readonly subresource?: string;
@@ -20,13 +24,17 @@ export interface Asked {
   readonly isForbidden: boolean;
 }
 
-/** Of service accounts only: a line for each request when it has been answered. */
+const WRITES = ['create', 'update', 'patch', 'delete', 'deletecollection'];
+const POD_NAME = 'authentication.kubernetes.io/pod-name';
+
+/** Of our service accounts only, by token or by name: a line for each request when it has been answered. */
 const POLICY = {
   apiVersion: 'audit.k8s.io/v1',
   kind: 'Policy',
   omitStages: ['RequestReceived', 'Panic'],
   rules: [
     { level: 'Metadata', userGroups: ['system:serviceaccounts:agentpool'] },
+    { level: 'Metadata', users: ['system:serviceaccount:agentpool:agentpool-operator'] },
     { level: 'None' },
   ],
 };
@@ -45,18 +53,35 @@ export function auditFlags(folder: string): readonly string[] {
 }
 
 export function askedBy(user: string, folder: string): readonly Asked[] {
-  const file = join(folder, 'audit.log');
-  if (!existsSync(file)) throw new Error('this cluster keeps no audit log');
-  return readFileSync(file, 'utf8')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as AuditEvent)
+  return eventsIn(folder)
     .filter((event) => event.user.username === user)
     .flatMap(({ verb, objectRef, responseStatus }) =>
       objectRef === undefined
         ? []
         : [{ resource: nameOf(objectRef), verb, isForbidden: responseStatus?.code === 403 }],
     );
+}
+
+/** `patch leases.coordination.k8s.io`: writes of one pod that had an effect, of the time since then (wall clock, ms). */
+export function writtenBy(pod: string, folder: string, sinceMs: number): readonly string[] {
+  return eventsIn(folder)
+    .filter(({ user }) => user.extra?.[POD_NAME]?.includes(pod))
+    .filter(({ requestReceivedTimestamp }) => Date.parse(requestReceivedTimestamp) >= sinceMs)
+    .filter(
+      ({ verb, responseStatus }) => WRITES.includes(verb) && (responseStatus?.code ?? 0) < 300,
+    )
+    .flatMap(({ verb, objectRef }) =>
+      objectRef === undefined ? [] : [`${verb} ${nameOf(objectRef)}`],
+    );
+}
+
+function eventsIn(folder: string): readonly AuditEvent[] {
+  const file = join(folder, 'audit.log');
+  if (!existsSync(file)) throw new Error('this cluster keeps no audit log');
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as AuditEvent);
 }
 
 function nameOf({ resource, subresource, apiGroup }: NonNullable<AuditEvent['objectRef']>): string {

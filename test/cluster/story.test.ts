@@ -205,12 +205,12 @@ it("serves agents in a ConfigMap, tenants' secrets, and pools whose projects go 
   const ask = 'kubectl agentpool ask --pool own --tenant acme --project website hello';
   expect(await shell(ask)).toContain('sesame');
   const unmanaged = JSON.stringify({
-    spec: { networkPolicy: 'Unmanaged', operatingMode: 'Suspended' },
+    spec: { networkPolicy: 'Unmanaged', tenants: [{ name: 'acme', secretRef: null }] },
   });
   await kubectl.run(['patch', 'agentpool/own', '--type=merge', '--patch', unmanaged]);
-  await until('its network policy is gone', async () => {
-    const policies = await kubectl.list('networkpolicies');
-    return !policies.some(({ metadata }) => metadata.name.startsWith('own'));
+  await until('what it does not need any more is gone', async () => {
+    const left = await kubectl.list('networkpolicies,secrets');
+    return !left.some(({ metadata }) => /^own-(runtimes|agentpool-tenants)$/.test(metadata.name));
   });
   await kubectl.run([
     'delete',
@@ -226,9 +226,13 @@ it('has an operator that used all its rights, and asked for no others', () => {
   const forbidden = asked.filter(({ isForbidden }) => isForbidden);
   expect(new Set(forbidden.map(({ resource, verb }) => `${verb} ${resource}`))).toEqual(new Set());
   const used = new Set(asked.map(({ resource, verb }) => `${verb} ${resource}`));
-  const unused = rightsOf(join(REPOSITORY, 'charts/agentpool/files/operator-rules.yaml')).filter(
-    (right) => !used.has(right),
-  );
+  // An apply of what is not there yet needs create, too, and is logged as patch.
+  const isUsed = (right: string): boolean =>
+    used.has(right) ||
+    used.has(right.replace(/^create /, 'patch ')) ||
+    AFTER_FAILURES.includes(right);
+  const file = join(REPOSITORY, 'charts/agentpool/files/operator-rules.yaml');
+  const unused = rightsOf(file).filter((right) => !isUsed(right));
   expect(unused).toEqual([]);
 });
 
@@ -239,6 +243,9 @@ it('8. goes, and leaves the resource only', async () => {
   expect(left.filter(({ metadata }) => metadata.name.startsWith('getting-started'))).toEqual([]);
   expect(await kubectl.find('crd', 'agentpools.agentpool.dev')).toBeDefined();
 }, 240_000);
+
+/** Rights that a day without failures does not need: see the reasons in the file of rules. */
+const AFTER_FAILURES: readonly string[] = ['get pods'];
 
 interface Rule {
   readonly apiGroups: readonly string[];

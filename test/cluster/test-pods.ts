@@ -114,22 +114,27 @@ export async function ask(url: string): Promise<string> {
   return answer.text();
 }
 
-/** Runs a command in a new pod to its end. */
-export function runInPod(
+/** Runs a command in a new pod to its end, without Kubernetes' own output; `stdout` has all that it said. */
+export async function runInPod(
   kubectl: Kubectl,
   [namespace, image]: readonly [namespace: string, image: string],
   command: readonly string[],
 ): Promise<Ran> {
-  const flags = [
-    '--rm',
-    '--attach',
-    '--quiet',
-    '--restart=Never',
-    '--image-pull-policy=IfNotPresent',
-  ];
   const name = `run-${crypto.randomUUID().slice(0, 8)}`;
-  return kubectl.attempt(
-    ['run', name, '-n', namespace, `--image=${image}`, ...flags, '--command', '--', ...command],
-    { withinMs: READY_WITHIN_MS },
-  );
+  const container = { name: 'run', image, imagePullPolicy: 'IfNotPresent', command };
+  const spec = { restartPolicy: 'Never', containers: [container] };
+  await kubectl.apply([{ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace }, spec }]);
+  try {
+    const ended = await kubectl.until(
+      `${command[0] ?? 'a command'} ends in its pod`,
+      ['pod', name, namespace],
+      ({ status }) => ['Succeeded', 'Failed'].includes((status as { phase: string }).phase),
+      READY_WITHIN_MS,
+    );
+    const stdout = await kubectl.run(['logs', name, '-n', namespace]);
+    const isDone = (ended['status'] as { phase: string }).phase === 'Succeeded';
+    return { code: isDone ? 0 : 1, stdout, stderr: '' };
+  } finally {
+    await kubectl.run(['delete', 'pod', name, '-n', namespace, '--wait=false']);
+  }
 }

@@ -157,17 +157,14 @@ async function spawnDetached(
   child.unref();
   const outer = child.pid;
   if (outer !== undefined && enter.length === 0) return outer;
-  return until(
+  const hasFailed = (): boolean => failure !== undefined || child.exitCode !== null;
+  const spawned = await until(
     `${name} is spawned`,
-    () => {
-      if (failure !== undefined || child.exitCode !== null)
-        throw new Error(`${name} cannot start: ${readFileSync(logFile, 'utf8')}`, {
-          cause: failure,
-        });
-      return outer === undefined ? undefined : childOf(outer);
-    },
+    () => hasFailed() || (outer !== undefined && childOf(outer)),
     SPAWN_WITHIN_MS,
   );
+  if (spawned !== true) return spawned;
+  throw new Error(`${name} cannot start: ${readFileSync(logFile, 'utf8')}`, { cause: failure });
 }
 
 function threadsOf(pid: number): number {
