@@ -43,9 +43,10 @@ describe('the event recorder', () => {
     await clock.advance(0);
     expect(await told()).toMatchObject([
       {
-        regarding: { kind: 'AgentPool', name: 'tutors', uid: 'u1' },
-        note: 'from 1 to 2',
-        reportingController: 'agentpool.dev/operator',
+        involvedObject: { kind: 'AgentPool', name: 'tutors', uid: 'u1' },
+        message: 'from 1 to 2',
+        count: 1,
+        reportingComponent: 'agentpool.dev/operator',
       },
     ]);
     await clock.advance(1_000_000);
@@ -60,7 +61,7 @@ describe('the event recorder', () => {
     await clock.advance(10_000);
     const events = await told();
     expect(events).toHaveLength(1);
-    expect(events[0]?.series?.count).toBe(100);
+    expect(events[0]?.count).toBe(100);
     expect(kube.writes).toBeLessThanOrEqual(12);
   });
 
@@ -104,7 +105,7 @@ describe('the event recorder', () => {
     await cluster.admin.delete(EVENTS, { namespace: 'default', name: first?.metadata.name ?? '' });
     recorder.record(event('again'));
     await clock.advance(30_000);
-    expect((await told())[0]?.series?.count).toBe(2);
+    expect((await told())[0]?.count).toBe(2);
   });
 
   it('does not stand in the way where it may not tell', async () => {
@@ -117,7 +118,7 @@ describe('the event recorder', () => {
   it('cuts long notes at a character', async () => {
     recorder.record(event('ü'.repeat(2_000)));
     await clock.advance(0);
-    const note = (await told())[0]?.note ?? '';
+    const note = (await told())[0]?.message ?? '';
     expect(Buffer.byteLength(note)).toBeLessThanOrEqual(1_024);
     expect(note).toMatch(/^ü+…$/);
   });
@@ -128,9 +129,9 @@ describe('the event recorder', () => {
     recorder.record(event('again'));
     recorder.record(event('last words'));
     await recorder.stop();
-    expect((await told()).map(({ note, series }) => [note, series?.count]).toSorted()).toEqual([
+    expect((await told()).map(({ message, count }) => [message, count]).toSorted()).toEqual([
       ['again', 2],
-      ['last words', undefined],
+      ['last words', 1],
     ]);
     expect(clock.pendingTimers).toBe(0);
   });

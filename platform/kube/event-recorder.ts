@@ -7,7 +7,6 @@ import type { Clock, Timer } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { isKubeError } from './kube-error.ts';
 import type { Kube, ObjectRef } from './kube.ts';
-import { microTime } from './micro-time.ts';
 import { EVENTS, type KubeEvent, type KubeObject } from './resources.ts';
 
 export interface NewKubeEvent {
@@ -125,7 +124,7 @@ export class EventRecorder {
     this.#series.clear();
   }
 
-  #begin(key: string, { regarding, ...told }: NewKubeEvent, nowMs: number): Series {
+  #begin(key: string, { regarding, note, ...told }: NewKubeEvent, nowMs: number): Series {
     const { controller, instance, clock } = this.#options;
     const { name = '', namespace = '', uid = '', resourceVersion = '' } = regarding.metadata ?? {};
     const hash = createHash('sha256').update(`${key} ${clock.wallMs()} ${instance}`).digest('hex');
@@ -137,10 +136,11 @@ export class EventRecorder {
     const event: KubeEvent = {
       ...told,
       metadata: ref,
-      regarding: { apiVersion, kind, name, namespace, uid, resourceVersion },
-      note: cut(told.note),
-      eventTime: microTime(clock.wallMs()),
-      reportingController: controller,
+      involvedObject: { apiVersion, kind, name, namespace, uid, resourceVersion },
+      message: cut(note),
+      firstTimestamp: this.#time(),
+      source: { component: controller },
+      reportingComponent: controller,
       reportingInstance: instance.slice(0, 128),
     };
     const { triesMax } = this.#limits;
@@ -176,18 +176,23 @@ export class EventRecorder {
   }
 
   #create({ event, count }: Series): Promise<unknown> {
-    const series = count > 1 ? { series: this.#seriesOf(count) } : {};
-    return this.#options.kube.create(EVENTS, { ...event, ...series }).catch((error: unknown) => {
+    const counted = { ...event, ...this.#countOf(count) };
+    return this.#options.kube.create(EVENTS, counted).catch((error: unknown) => {
       if (!isKubeError(error, 'AlreadyExists')) throw error;
     });
   }
 
   #update({ ref, count }: Series): Promise<unknown> {
-    return this.#options.kube.patch(EVENTS, ref, { series: this.#seriesOf(count) });
+    return this.#options.kube.patch(EVENTS, ref, this.#countOf(count));
   }
 
-  #seriesOf(count: number) {
-    return { count, lastObservedTime: microTime(this.#options.clock.wallMs()) };
+  #countOf(count: number): Pick<KubeEvent, 'count' | 'lastTimestamp'> {
+    return { count, lastTimestamp: this.#time() };
+  }
+
+  /** Whole seconds, as Kubernetes has it there. */
+  #time(): string {
+    return `${new Date(this.#options.clock.wallMs()).toISOString().slice(0, 19)}Z`;
   }
 
   #onFailure(series: Series, error: unknown): void {

@@ -8,7 +8,7 @@ import type { V1Pod } from '@kubernetes/client-node/dist/gen/models/V1Pod.js';
 import type { V1PodDisruptionBudget } from '@kubernetes/client-node/dist/gen/models/V1PodDisruptionBudget.js';
 import type { V1Secret } from '@kubernetes/client-node/dist/gen/models/V1Secret.js';
 import type { V1TokenReview } from '@kubernetes/client-node/dist/gen/models/V1TokenReview.js';
-import type { EventsV1Event } from '@kubernetes/client-node/dist/gen/models/EventsV1Event.js';
+import type { CoreV1Event } from '@kubernetes/client-node/dist/gen/models/CoreV1Event.js';
 import { API_VERSION, KIND } from '../../api/agent-pool.ts';
 import type { Wire } from './wire.ts';
 
@@ -27,7 +27,7 @@ export type ConfigMap = Wire<V1ConfigMap>;
 export type PodDisruptionBudget = Wire<V1PodDisruptionBudget>;
 export type NetworkPolicy = Wire<V1NetworkPolicy>;
 export type Lease = Wire<V1Lease>;
-export type KubeEvent = Wire<EventsV1Event>;
+export type KubeEvent = Wire<CoreV1Event>;
 export type Node = Wire<V1Node>;
 export type TokenReview = Wire<V1TokenReview>;
 
@@ -75,7 +75,8 @@ export const NETWORK_POLICIES = resource<NetworkPolicy>(
   'networkpolicies',
 );
 export const LEASES = resource<Lease>('coordination.k8s.io/v1', 'Lease', 'leases');
-export const EVENTS = resource<KubeEvent>('events.k8s.io/v1', 'Event', 'events');
+/** Not events.k8s.io: what has no `lastTimestamp` stands in no order in `kubectl describe`. */
+export const EVENTS = resource<KubeEvent>('v1', 'Event', 'events');
 export const NODES = resource<Node>('v1', 'Node', 'nodes', 'Cluster');
 /** Only `create` exists; the answer is in its status. */
 export const TOKEN_REVIEWS = resource<TokenReview>(

@@ -268,10 +268,10 @@ describe('a real API server that fails', () => {
     const { items } = await kube.list(EVENTS, { namespace: NAMESPACE });
     const event = items.find(({ reason }) => reason === 'Tried');
     expect(event).toMatchObject({
-      note: 'a note',
-      regarding: { name: 'eventful', kind: 'ConfigMap' },
+      message: 'a note',
+      involvedObject: { name: 'eventful', kind: 'ConfigMap' },
     });
-    expect(event?.series?.count).toBe(3);
+    expect(event?.count).toBe(3);
     expect(await api.kubectl.run(['get', 'events', '-n', NAMESPACE])).toContain('a note');
     expect(recorder.dropped).toBe(0);
   });
