@@ -14,6 +14,8 @@ import { gatewayOverhead } from './programs/gateway-overhead.ts';
 import { idle } from './programs/idle.ts';
 import { lease } from './programs/lease.ts';
 import { link } from './programs/link.ts';
+import { operator } from './programs/operator.ts';
+import { operatorIdle } from './programs/operator-idle.ts';
 import { redis } from './programs/redis.ts';
 import { start } from './programs/start.ts';
 import { store } from './programs/store.ts';
@@ -36,6 +38,8 @@ const PROGRAMS: readonly BenchProgram[] = [
   link,
   store,
   redis,
+  operator,
+  operatorIdle,
 ];
 
 const { positionals, values } = parseArgs({

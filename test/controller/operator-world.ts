@@ -20,7 +20,7 @@ import { createWorkspace, type Workspace } from '../e2e/workspace.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const RELEASE_NAMESPACE = 'agentpool';
-const USER = 'system:serviceaccount:agentpool:agentpool-operator';
+export const OPERATOR_USER = 'system:serviceaccount:agentpool:agentpool-operator';
 const LEASE_TTL_MS = 10 * 60_000;
 
 export interface OperatorProcess {
@@ -60,7 +60,7 @@ export class ClusterOperators {
       random: systemRandom,
       log: createLog('silent', 'test'),
     });
-    const kubeconfig = await api.kubeconfigFor('operator', { user: USER });
+    const kubeconfig = await api.kubeconfigFor('operator', { user: OPERATOR_USER });
     const world = new ClusterOperators(api, redis, store, kubeconfig);
     await world.#writeSecrets();
     return world;
@@ -74,13 +74,17 @@ export class ClusterOperators {
     this.workspace.remove();
   }
 
-  async startOperator(name = 'operator-0', more: readonly string[] = []): Promise<OperatorProcess> {
+  async startOperator(
+    name = 'operator-0',
+    more: readonly string[] = [],
+    { bin = BIN }: { readonly bin?: string } = {},
+  ): Promise<OperatorProcess> {
     const folder = (what: string): string => this.workspace.path(what);
     const args = ['--store', folder('store'), '--link', folder('link'), '--link-ca', folder('ca')];
     const child = spawn(
       process.execPath,
       [
-        BIN,
+        bin,
         'operator',
         ...args,
         '--http',
