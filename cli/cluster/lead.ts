@@ -8,6 +8,7 @@ import { PoolBelongings } from '../../operator/drivers/kubernetes/pool-belonging
 import { ordinalNames } from '../../operator/drivers/kubernetes/runtime-names.ts';
 import { type Operator, startOperator } from '../../operator/main.ts';
 import type { NewEvent } from '../../operator/pool/events.ts';
+import { CLUSTER_POOL_LIMITS } from '../../operator/pool/pool-limits.ts';
 import { OperatorMetrics } from '../../operator/metrics.ts';
 import { KubernetesPools } from '../../operator/sources/kubernetes-pools.ts';
 import { PoolWriter } from '../../operator/sources/pool-writer.ts';
@@ -87,6 +88,7 @@ async function start(
     pools: caches.pools,
     configMaps: caches.configMaps,
     writer: new PoolWriter({ kube, clock: systemClock }),
+    clock: systemClock,
     lastSpecs: new Map(specs),
     ...image,
   });
@@ -103,6 +105,7 @@ async function start(
     driver,
     source,
     nameRuntime: ordinalNames,
+    limits: CLUSTER_POOL_LIMITS,
     clock: systemClock,
     random: systemRandom,
     log,

@@ -1,6 +1,6 @@
 /** Bounds and times of the operator's decisions about one pool, each with its unit in its name. */
 export interface PoolLimits {
-  /** Runtimes of a pool that may be starting at once. */
+  /** Runtimes of a pool that may be starting at once. Processes share the machine that the operator is on: few. */
   readonly startsInFlightMax: number;
   /** On top of health.initializeTimeoutSeconds: time to start a process and to read its module. */
   readonly startGraceMs: number;
@@ -44,4 +44,13 @@ export const POOL_LIMITS: PoolLimits = Object.freeze({
   resyncMs: 30_000,
   projectsScannedMax: 10_000,
   countsWriteIntervalMs: 5_000,
+});
+
+/**
+ * Pods start on many nodes, and kubelets and scheduler bound that themselves: waiting for the first ones would only be slower. As many
+ * as the ReplicaSet controller makes in one go; creates that fail end a pass early all the same.
+ */
+export const CLUSTER_POOL_LIMITS: PoolLimits = Object.freeze({
+  ...POOL_LIMITS,
+  startsInFlightMax: 500,
 });
