@@ -1,0 +1,65 @@
+/** The product in the test's cluster: one release with small resources, Redis on the first node and without a volume; who leads, and who may call. */
+import type { Cluster } from '../cluster.ts';
+import type { KubeObject } from '../control/kubectl.ts';
+import { REPOSITORY } from '../images/base-image.ts';
+
+/** The API server's log is of this namespace. */
+export const RELEASE = 'agentpool';
+/** Redis is here, and the way to Services: the other one may be lost. */
+export const STEADY_NODE = 'node-1';
+export const OTHER_NODE = 'node-2';
+
+const VALUES = {
+  redis: {
+    bundled: {
+      persistence: { enabled: false },
+      resources: { requests: { cpu: '50m' } },
+      nodeSelector: { 'kubernetes.io/hostname': STEADY_NODE },
+    },
+  },
+  gateway: { resources: { requests: { cpu: '50m' } } },
+  operator: { resources: { requests: { cpu: '20m' } } },
+};
+
+export interface Installation {
+  /** Of the gateways' Service, HTTP. */
+  readonly url: string;
+  readonly token: string;
+  /** Name of the operator's pod that holds the Lease. */
+  leader(): Promise<string>;
+  /** All pods of `operator`, `gateway` or `redis`. */
+  podsOf(component: string): Promise<readonly KubeObject[]>;
+  /** Of everything, pools as well. */
+  remove(): Promise<void>;
+}
+
+export async function install(cluster: Cluster): Promise<Installation> {
+  const { kubectl } = cluster;
+  const flags = ['-n', RELEASE, '--create-namespace', '--wait', '--values', '-'];
+  await cluster.helm(['install', RELEASE, `${REPOSITORY}/charts/agentpool`, ...flags], {
+    input: JSON.stringify(VALUES),
+  });
+  const { spec } = await kubectl.get('service', 'agentpool-gateway', RELEASE);
+  const secret = await kubectl.get('secret', 'agentpool-tokens', RELEASE);
+  const { 'admin-token': token = '' } = secret['data'] as Readonly<Record<string, string>>;
+  const { clusterIP } = spec as { readonly clusterIP: string };
+  return {
+    url: `http://${clusterIP}:8080`,
+    token: Buffer.from(token, 'base64').toString(),
+    async leader() {
+      const { spec: lease } = await kubectl.get('lease', 'agentpool-operator', RELEASE);
+      const { holderIdentity } = lease as { readonly holderIdentity: string };
+      return holderIdentity.split('_')[0] ?? '';
+    },
+    podsOf: (component) =>
+      kubectl.list('pods', RELEASE, `app.kubernetes.io/component=${component}`),
+    async remove() {
+      const all = ['agentpool', '--all', '--all-namespaces', '--timeout=60s'];
+      await kubectl.attempt(['delete', ...all], { withinMs: 90_000 });
+      await cluster.helm(['uninstall', RELEASE, '-n', RELEASE, '--ignore-not-found', '--wait']);
+      await kubectl.attempt(['delete', 'crd', 'agentpools.agentpool.dev', '--timeout=60s']);
+      await kubectl.run(['delete', 'namespace', RELEASE, '--ignore-not-found', '--wait=false']);
+      await kubectl.untilGone('namespace', RELEASE, RELEASE, 120_000);
+    },
+  };
+}

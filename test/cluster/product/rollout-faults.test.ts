@@ -1,0 +1,96 @@
+/** What a platform engineer gets wrong: quotas, images, modules. What serves goes on to serve, and the pool says why. */
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { testCluster } from '../test-cluster.ts';
+import { type Installation, install } from './installation.ts';
+import { TaskCalls } from './task-calls.ts';
+import { TestPool } from './test-pool.ts';
+
+const cluster = testCluster();
+const { kubectl } = cluster;
+let installation: Installation;
+let pool: TestPool;
+
+beforeAll(async () => {
+  installation = await install(cluster);
+  pool = await TestPool.create(cluster, 'rollouts');
+}, 240_000);
+
+afterAll(async () => {
+  await pool.remove();
+  await installation.remove();
+}, 240_000);
+
+const uids = async (): Promise<readonly unknown[]> =>
+  (await pool.livePods()).map(({ metadata }) => metadata.uid);
+
+/** The pods of now answer every task until `during` is over. */
+async function serving(during: () => Promise<void>): Promise<void> {
+  const calls = new TaskCalls(installation, pool);
+  try {
+    await calls.untilAnswers(3);
+    await during();
+    await calls.untilAnswers(3);
+  } finally {
+    const { failures, answered, counted } = await calls.stop();
+    expect(failures).toEqual([]);
+    expect(counted).toEqual(answered);
+  }
+}
+
+it("says a quota's words, leaves good pods alone, and goes on when it is raised", async () => {
+  await pool.untilPods(1);
+  const before = await uids();
+  const quota = (pods: string): object => ({
+    apiVersion: 'v1',
+    kind: 'ResourceQuota',
+    metadata: { name: 'pods', namespace: pool.namespace },
+    spec: { hard: { pods } },
+  });
+  await kubectl.apply([quota('1')]);
+  await kubectl.until('the quota counts', ['resourcequota', 'pods', pool.namespace], (found) => {
+    const { used } = (found['status'] ?? {}) as { readonly used?: Record<string, string> };
+    return used?.['pods'] === '1';
+  });
+  await serving(async () => {
+    await pool.scale(2);
+    const { status, message } = await pool.untilReason('Degraded', 'QuotaExceeded');
+    expect({ status, message }).toEqual({
+      status: 'True',
+      message: expect.stringMatching(/exceeded quota: pods, requested: pods=1/),
+    });
+    expect(await uids()).toEqual(before);
+    await kubectl.apply([quota('9')]);
+    await pool.untilReady(2);
+  });
+  expect(await uids()).toEqual(expect.arrayContaining([...before]));
+  await kubectl.run(['delete', 'resourcequota', 'pods', '-n', pool.namespace]);
+  await pool.scale(1);
+  await pool.untilPods(1);
+}, 180_000);
+
+it('serves on by the old pods while an image cannot be pulled, and is well again without it', async () => {
+  const [before] = await pool.untilPods(1);
+  await serving(async () => {
+    await pool.patch({ runtime: { image: 'registry.invalid/agents:none' } });
+    const { message } = await pool.untilReason('Degraded', 'ImagePullFailed');
+    expect(message).toContain('registry.invalid/agents:none');
+    expect(await uids()).toContain(before?.metadata.uid);
+    await pool.patch({ runtime: { image: null } });
+    await pool.untilReady();
+  });
+  const after = await pool.untilPods(1);
+  expect(after.map(({ metadata }) => metadata.uid)).toEqual([before?.metadata.uid]);
+}, 180_000);
+
+it('serves on by the old pods while the agent module is broken, and says where', async () => {
+  const [before] = await pool.untilPods(1);
+  await serving(async () => {
+    await pool.writeAgents('export default {\n  name: (\n};\n');
+    const { message } = await pool.untilReason('Degraded', 'AgentModuleInvalid');
+    expect(message).toMatch(/agents\.ts:[23]/);
+    expect(await uids()).toContain(before?.metadata.uid);
+    await pool.writeAgents();
+    await pool.untilReady();
+  });
+  expect((await pool.untilPods(1))[0]?.metadata.uid).toBe(before?.metadata.uid);
+}, 180_000);
