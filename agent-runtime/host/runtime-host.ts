@@ -2,6 +2,7 @@
  * A runtime without its process: joins lease, pool view, workers and projects, and is what the link server hands tasks and calls to.
  * Everything that touches the machine comes in as a port, so it runs unchanged in the simulation.
  */
+import { plainVariables } from '../../api/cluster-fields.ts';
 import { AppError } from '../../core/errors.ts';
 import { heapClassMb } from '../../core/heap-class.ts';
 import { poolKeyOfProject, type ProjectKey } from '../../core/identifiers.ts';
@@ -128,7 +129,9 @@ export class RuntimeHost implements TaskHandler {
 
   /** The environment of workers: what the manifest names, nothing of this process. */
   get workerEnv(): Readonly<Record<string, string>> {
-    return Object.fromEntries(this.#view.spec.runtime.env.map(({ name, value }) => [name, value]));
+    return Object.fromEntries(
+      plainVariables(this.#view.spec).map(({ name, value }) => [name, value]),
+    );
   }
 
   get maxConcurrentTasks(): number {

@@ -1,11 +1,14 @@
 /** Writes the pool's record into the store, where gateways and runtimes read it: only when it changed. */
 import { isDeepStrictEqual } from 'node:util';
 import type { AgentPoolSpec, AgentPoolStatus } from '../../api/agent-pool.ts';
+import { clusterFieldsOf } from '../../api/cluster-fields.ts';
 import type { PoolReport } from '../../api/pool-report.ts';
 import type { PoolRecord, Store } from '../../platform/store/store.ts';
 import type { Driver } from './driver.ts';
 import type { PoolLimits } from './pool-limits.ts';
 import type { PoolRun } from './pool-run.ts';
+
+const IGNORED = 'ignored: runtimes are processes of this machine, not pods';
 
 export interface Press {
   readonly store: Store;
@@ -26,7 +29,7 @@ export async function publish(
 ): Promise<number | undefined> {
   const report: PoolReport = {
     driver: driver.kind,
-    notEnforced: notEnforced(driver),
+    notEnforced: notEnforced(driver, content.spec),
     events: run.events,
   };
   const record: PoolRecord = { key: run.key, generation: run.generation, ...content, report };
@@ -44,13 +47,16 @@ function withoutCounts(record: PoolRecord | undefined): unknown {
   return record && { ...record, status: { ...(record.status as AgentPoolStatus), tiers: [] } };
 }
 
-function notEnforced(driver: Driver): PoolReport['notEnforced'] {
+/** A driver without control groups makes no pods either. */
+function notEnforced(driver: Driver, spec: AgentPoolSpec): PoolReport['notEnforced'] {
   if (driver.enforces.hotMemory) return [];
+  const ignored = clusterFieldsOf(spec).map((field) => ({ field, instead: IGNORED }));
   return [
     {
       field: 'spec.tiers.hot.quota.memoryMb',
       instead:
         'this driver has no control groups: the heap of the worker is limited, memory outside it is watched by the runtime',
     },
+    ...ignored,
   ];
 }

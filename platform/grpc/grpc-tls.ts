@@ -13,8 +13,8 @@ export function serverTls(source: TlsSource): ServerCredentials {
   const isMutual = source.current.ca !== undefined;
   return experimental.createCertificateProviderServerCredentials(
     provider,
-    // It takes the identity first, whatever its parameters are called, and null for "asks for no certificate", which its type denies.
-    isMutual ? provider : (null as never),
+    // It takes the identity first, whatever its parameters are called; null: asks for no certificate.
+    isMutual ? provider : null,
     isMutual,
   );
 }

@@ -1,8 +1,8 @@
 /** What clients of a gateway in a cluster meet: TLS with certificates that are exchanged, tokens of a file and tokens that Kubernetes knows, tenant by tenant. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Agent, createServer, request, type Server as HttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { connect, type TLSSocket } from 'node:tls';
+import type { AddressInfo, Socket } from 'node:net';
+import { connect } from 'node:tls';
 import { ChannelCredentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { issueFor, makeAuthority, tlsFiles, writeSecret } from '../builders/certificates.ts';
@@ -233,7 +233,7 @@ async function serialOf(address: string): Promise<string> {
 
 interface Posted {
   readonly status: number | undefined;
-  readonly socket: TLSSocket;
+  readonly socket: Socket;
 }
 
 function post(task: object, token: string, agent = new Agent({ ca })): Promise<Posted> {
@@ -246,7 +246,7 @@ function post(task: object, token: string, agent = new Agent({ ca })): Promise<P
         headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
       },
       (answer) => {
-        const socket = answer.socket as TLSSocket;
+        const { socket } = answer;
         answer.resume().on('end', () => resolve({ status: answer.statusCode, socket }));
       },
     );

@@ -1,6 +1,7 @@
 /** Runtimes as child processes of this one. Enforces no memory limit of a whole runtime; leaves no process behind. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { plainVariables } from '../../../api/cluster-fields.ts';
 import type { PoolKey } from '../../../core/identifiers.ts';
 import type { Clock } from '../../../platform/clock.ts';
 import type { ControlTarget, RuntimeControl } from '../../../platform/link/grpc-runtime-control.ts';
@@ -84,7 +85,7 @@ class ChildProcesses implements ProcessDriver {
         start: {
           command: process.execPath,
           args: [...program.nodeArgs, program.path],
-          env: childEnvironment(environment, request.template.spec.runtime.env),
+          env: childEnvironment(environment, plainVariables(request.template.spec)),
           input: launchLine({
             request,
             access: access(request.pool),
