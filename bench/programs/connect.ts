@@ -57,7 +57,7 @@ function manifestOf({ storage }: Case): string {
 async function measure({ agent }: Case, manifest: string, size: Size) {
   const served = await ServedPool.start(manifest);
   const client = new BenchClient();
-  const [rounds, forMs] = size === 'full' ? [5, 3_000] : [1, 100];
+  const [rounds, forMs] = size === 'full' ? [4, 2_000] : [1, 100];
   const load = async (way: 'unary' | 'connect'): Promise<Figures> => {
     const { latenciesMs, elapsedMs } = await client.run('load', {
       address: served.grpc,

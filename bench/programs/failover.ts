@@ -2,7 +2,7 @@
 import { BenchClient } from '../client/bench-client.ts';
 import type { Acknowledged, TrafficResult } from '../client/traffic.ts';
 import { wallMs } from '../client/traffic.ts';
-import { cells, type Figures, figuresOf, percentile } from '../measure/figures.ts';
+import { cells, type Figures, figuresOf } from '../measure/figures.ts';
 import { quiet } from '../measure/quiet.ts';
 import { atMost, type BenchProgram, type Goal, type Report, type Size } from '../program.ts';
 import { benchManifest, projectNames } from '../served/bench-agents.ts';
@@ -25,24 +25,21 @@ const FROZEN_MS = { 1: 10_000, 2: 4_000 } as const;
 const ABOUT =
   'every project sends one task after the other; one of the runtimes is killed or stopped; measured from that moment to the first answer that another process of the pool gives for each affected project';
 
-/** Two rounds of 20 projects tell more than one. */
 export const failover: BenchProgram = {
   name: 'failover',
   id: 'P10',
   about: `isolation WorkerThread: ${ABOUT}`,
-  run: (size) =>
-    runCases(size, { isolation: 'WorkerThread', projects: 20, pauseMs: 50, rounds: 2 }),
+  run: (size) => runCases(size, { isolation: 'WorkerThread', projects: 20, pauseMs: 50 }),
 };
 
 export const failoverShared: BenchProgram = {
   name: 'failover-shared',
   id: 'P10',
   about: `isolation Shared: ${ABOUT}`,
-  run: (size) =>
-    runCases(size, { isolation: 'Shared', projects: 1_000, pauseMs: 1_000, rounds: 1 }),
+  run: (size) => runCases(size, { isolation: 'Shared', projects: 1_000, pauseMs: 1_000 }),
 };
 
-type Load = Pick<Case, 'isolation' | 'projects' | 'pauseMs'> & { readonly rounds: number };
+type Load = Pick<Case, 'isolation' | 'projects' | 'pauseMs'>;
 
 async function runCases(size: Size, load: Load): Promise<Report> {
   const rows: Record<string, string>[] = [];
@@ -52,18 +49,16 @@ async function runCases(size: Size, load: Load): Promise<Report> {
   for (const one of casesOf(size, load)) {
     const manifest = manifestOf(one);
     manifests.add(manifest);
-    const measured: Measured[] = [];
-    for (let round = 0; round < (size === 'full' ? load.rounds : 1); round += 1)
-      measured.push(await quiet.run(() => measure(one, manifest, size)));
-    const figures = figuresOf(measured.flatMap(({ nextMs }) => nextMs));
+    const measured = await quiet.run(() => measure(one, manifest, size));
+    const figures = figuresOf(measured.nextMs);
     rows.push(rowOf(one, figures, measured));
     goals.push(...goalsOf(one, figures, measured));
-    data.push({ one, figures, measured: measured.map(({ nextMs: _, ...rest }) => rest) });
+    data.push({ one, figures, measured });
   }
   return { manifests: [...manifests], rows, goals, data };
 }
 
-function casesOf(size: Size, { rounds: _, ...load }: Load): readonly Case[] {
+function casesOf(size: Size, load: Load): readonly Case[] {
   const cases = ([2, 1] as const).flatMap((replicas): readonly Case[] => [
     { ...load, replicas, fault: 'SIGKILL', maxMs: KILLED_MS[replicas] },
     { ...load, replicas, fault: 'SIGSTOP', maxMs: FROZEN_MS[replicas] },
@@ -159,34 +154,32 @@ function lostOf(answers: readonly Acknowledged[]): number {
   return Math.max(0, answers.length - last) + (answers.length - counts.size);
 }
 
-function rowOf(one: Case, figures: Figures, measured: readonly Measured[]): Record<string, string> {
-  const sum = (pick: (one: Measured) => number): string =>
-    String(measured.reduce((total, each) => total + pick(each), 0));
+function rowOf(one: Case, figures: Figures, measured: Measured): Record<string, string> {
   const { isolation, projects, replicas, fault } = one;
-  const times = { ...cells(figures), 'per second': '' };
+  const { acknowledged, lost, failures } = measured;
+  const failedSends = Object.values(failures).reduce((a, b) => a + b, 0);
   return {
     isolation,
     projects: String(projects),
     runtimes: String(replicas),
     fault,
-    ...times,
-    acknowledged: sum(({ acknowledged }) => acknowledged),
-    lost: sum(({ lost }) => lost),
-    'failed sends': sum(({ failures }) => Object.values(failures).reduce((a, b) => a + b, 0)),
+    ...cells(figures),
+    'per second': '',
+    acknowledged: String(acknowledged),
+    lost: String(lost),
+    'failed sends': String(failedSends),
   };
 }
 
-function goalsOf(one: Case, figures: Figures, measured: readonly Measured[]): Goal[] {
+function goalsOf(one: Case, figures: Figures, measured: Measured): Goal[] {
   const { isolation, replicas, fault, maxMs } = one;
   const what = `${isolation}, ${replicas} runtime${replicas === 1 ? '' : 's'}, ${fault}`;
-  const all = Float64Array.from(measured.flatMap(({ nextMs }) => nextMs)).sort();
   // Killed is stated for the 99th of a hundred, frozen and one runtime for all.
   const isP99 = fault === 'SIGKILL' && replicas > 1;
-  const value = isP99 ? figures.p99Ms : percentile(all, 1);
-  const lost = measured.reduce((sum, each) => sum + each.lost, 0);
+  const value = isP99 ? figures.p99Ms : Math.max(...measured.nextMs);
   return [
     atMost(`${what}: next success, ${isP99 ? 'p99' : 'last'}`, value, maxMs, 'ms'),
-    atMost(`${what}: acknowledged turns lost`, lost, 0, ''),
+    atMost(`${what}: acknowledged turns lost`, measured.lost, 0, ''),
   ];
 }
 

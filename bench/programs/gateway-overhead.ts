@@ -49,7 +49,7 @@ interface World {
 }
 
 async function measure({ served, direct, client, size }: World): Promise<Report> {
-  const [rounds, forMs] = size === 'full' ? [7, 2_000] : [1, 100];
+  const [rounds, forMs] = size === 'full' ? [5, 1_500] : [1, 100];
   const load = async (address: string, inFlight: number): Promise<Figures> => {
     const job: LoadJob = { ...JOB, address, inFlight, forMs };
     const { latenciesMs, elapsedMs } = await client.run('load', job);

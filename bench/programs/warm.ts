@@ -16,7 +16,7 @@ export const warm: BenchProgram = {
   id: 'P3',
   about: `the first task of a hibernated WARM project (empty initialize, state in the store), ${1000 / EVERY_MS} arrivals a second, below the rate at which blank workers are refilled; 100 ms later a task on the same, now live instance`,
   async run(size) {
-    const [rounds, count] = size === 'full' ? [10, 30] : [1, 3];
+    const [rounds, count] = size === 'full' ? [6, 30] : [1, 3];
     const projects = projectNames(count);
     const served = await ServedPool.start(MANIFEST);
     const client = new BenchClient();
