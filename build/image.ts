@@ -48,6 +48,6 @@ function docker(args: readonly string[]): void {
 }
 
 function revision(): string {
-  const { stdout } = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: ROOT, encoding: 'utf8' });
-  return stdout.trim() || 'unknown';
+  const asked = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: ROOT, encoding: 'utf8' });
+  return asked.status === 0 ? asked.stdout.trim() : 'unknown';
 }
