@@ -181,6 +181,10 @@ export const EVENT_REASONS = {
   Suspended: normal('The pool was suspended by its spec.'),
   Resumed: normal('The pool runs again after it was suspended.'),
   StoreUnavailable: sameAs('StoreUnavailable'),
+  EraseGivenUp: warning(
+    'A deleted pool with deletionPolicy Delete could not be erased within 5 minutes and was let go.',
+    'See why the store or the runtimes did not answer; `agentpool erase` removes projects that are left.',
+  ),
   StoreRestored: normal('The store answers again.'),
 } as const satisfies Readonly<Record<string, ExplainedEvent>>;
 export type EventReason = keyof typeof EVENT_REASONS;

@@ -127,6 +127,7 @@ function driverOf(options: LeadOptions, kube: Kube, source: KubernetesPools): Ku
   });
   for (const followed of [secrets.link, secrets.authority, secrets.store])
     if ('onChange' in followed) (followed as Followed<unknown>).onChange(() => belongings.renew());
+  for (const cache of caches.belongings) cache.onChange((change) => belongings.noteChange(change));
   const accessOf = runtimesOver(secrets.link);
   return new KubernetesDriver({
     kube,

@@ -23,10 +23,12 @@ export async function serveOperatorPages(options: PagesOptions): Promise<Operato
   const server = createServer((request, response) => {
     switch (request.url) {
       case '/healthz':
-        return text(response, 200, 'ok');
+        text(response, 200, 'ok');
+        return;
       case '/readyz': {
         const missing = notReady();
-        return text(response, missing === undefined ? 200 : 503, missing ?? 'ok');
+        text(response, missing === undefined ? 200 : 503, missing ?? 'ok');
+        return;
       }
       case '/metrics':
         return void metrics.text([]).then(
@@ -34,7 +36,7 @@ export async function serveOperatorPages(options: PagesOptions): Promise<Operato
           () => response.writeHead(500).end(),
         );
       default:
-        return text(response, 404, 'not found');
+        text(response, 404, 'not found');
     }
   });
   await new Promise<void>((resolve, reject) => {

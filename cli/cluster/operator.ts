@@ -4,7 +4,7 @@ import { systemClock } from '../../platform/clock.ts';
 import { readEnvironment } from '../../platform/config/environment.ts';
 import { openCluster } from '../../platform/kube/cluster-access.ts';
 import { HttpKube } from '../../platform/kube/http-kube.ts';
-import { LeaderElection } from '../../platform/kube/leader-election.ts';
+import { type ElectionOptions, LeaderElection } from '../../platform/kube/leader-election.ts';
 import { measured } from '../../platform/kube/measured.ts';
 import { KubeMetrics } from '../../platform/kube/metrics.ts';
 import { createLog, type Log, type LogLevel } from '../../platform/log.ts';
@@ -97,26 +97,20 @@ async function start(
     notReady: () => (caches.isSynced ? undefined : 'the API server has not been read yet'),
   });
   closers.add('pages', () => pages.close());
-  const namespace = options.leaseNamespace ?? environment['POD_NAMESPACE'] ?? 'default';
   let leading: Leading | undefined;
-  const election = new LeaderElection({
-    kube,
-    lease: { namespace, name: options.leaseName },
-    identity: `${environment['POD_NAME'] ?? 'operator'}_${systemRandom.id()}`,
-    clock: systemClock,
-    random: systemRandom,
-    log,
-    metrics: kubeMetrics,
-    onLeading: () => {
+  const election = electionOf(options, environment, {
+    ports: { kube, log, metrics: kubeMetrics },
+    onLost,
+    onLeading: (isLeader, releaseNamespace) => {
       leading = lead(
         {
           kube,
-          isLeader: () => election.isLeader(),
+          isLeader,
           caches,
           secrets: { link, authority, store: storeFiles },
           storeFolder: options.store,
-          instance: environment['POD_NAME'] ?? 'operator',
-          releaseNamespace: environment['POD_NAMESPACE'] ?? namespace,
+          instance: nameOf(environment),
+          releaseNamespace,
           metrics,
           log,
           ...(options.gatewayEndpoint === undefined ? {} : { endpoint: options.gatewayEndpoint }),
@@ -125,12 +119,38 @@ async function start(
         onLost,
       );
     },
-    onLost: () => onLost(new CliError('another operator leads now')),
   });
   closers.add('leading', () => leading?.stop());
   election.start();
   closers.add('election', () => election.stop());
   terminal.line(`AgentPool operator is up. HTTP ${pages.address}`);
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+const nameOf = (environment: Variables): string => environment['POD_NAME'] ?? 'operator';
+
+/** Of all operators of the installation. */
+function electionOf(
+  { leaseNamespace, leaseName }: ClusterOperatorOptions,
+  environment: Variables,
+  parts: {
+    readonly ports: Pick<ElectionOptions, 'kube' | 'log' | 'metrics'>;
+    readonly onLeading: (isLeader: () => boolean, releaseNamespace: string) => void;
+    readonly onLost: (error: Error) => void;
+  },
+): LeaderElection {
+  const own = environment['POD_NAMESPACE'] ?? leaseNamespace ?? 'default';
+  const election: LeaderElection = new LeaderElection({
+    ...parts.ports,
+    lease: { namespace: leaseNamespace ?? own, name: leaseName },
+    identity: `${nameOf(environment)}_${systemRandom.id()}`,
+    clock: systemClock,
+    random: systemRandom,
+    onLeading: () => parts.onLeading(() => election.isLeader(), own),
+    onLost: () => parts.onLost(new CliError('another operator leads now')),
+  });
+  return election;
 }
 
 function hostAndPortOf(address: string): { readonly host: string; readonly port: number } {

@@ -7,13 +7,12 @@ import type { Outcome } from '../engine/controller.ts';
 import { apply, type Hands } from './apply.ts';
 import { brokenOf } from './broken.ts';
 import { decide } from './decide.ts';
-import type { PoolNeeds } from './driver.ts';
 import { erasePool } from './erase-pool.ts';
 import { addEvents, type NewEvent } from './events.ts';
 import type { Death } from './failures.ts';
 import { learn } from './learn.ts';
-import { look, type Sight } from './observe.ts';
-import type { Observed } from './observed.ts';
+import { look } from './observe.ts';
+import { needsOf, NO_SIGHT, observedOf } from './observed-of.ts';
 import type { Plan } from './plan.ts';
 import type { PoolLimits } from './pool-limits.ts';
 import { newPoolRun, type PoolRun } from './pool-run.ts';
@@ -68,17 +67,26 @@ export class PoolReconciler {
     if (spec === undefined) return this.#forgetRecord(key, signal);
     this.#runs.set(key, run);
     try {
+      if (wanted?.isOverdue === true) await this.#letGo(run, signal);
       const outcome = await this.#pass(run, spec, wanted, signal);
       if (run.isStoreAway) this.#storeChanged(run, false);
       return outcome;
     } catch (error) {
-      if (error instanceof StoreError && !run.isStoreAway) {
-        this.#storeChanged(run, true);
-        if (run.status !== undefined) await this.#report(run, run.status, signal);
-      }
+      if (error instanceof StoreError && !run.isStoreAway) await this.#lostStore(run, signal);
       throw error;
     }
   };
+
+  async #lostStore(run: PoolRun, signal: AbortSignal): Promise<void> {
+    this.#storeChanged(run, true);
+    if (run.status !== undefined) await this.#report(run, run.status, signal);
+  }
+
+  async #letGo(run: PoolRun, signal: AbortSignal): Promise<void> {
+    const message = 'its projects could not be erased in time: they stay in the store';
+    this.#note(run, [{ reason: 'EraseGivenUp', message }]);
+    await this.#options.source.release?.(run.key, signal);
+  }
 
   async #pass(
     run: PoolRun,
@@ -96,7 +104,7 @@ export class PoolReconciler {
     run.memory = lesson.memory;
     forgetTemplates(run, update, sight.runtimes);
     this.#keepModules();
-    const observed = observedOf(sight, run, update);
+    const observed = observedOf(sight, run.memory, update);
     const isDeleted = wanted === undefined || wanted.isDeleting === true;
     const plan = decide({ spec, isDeleted }, observed, limits, nowMs);
     this.#mourn(run, lesson.deaths);
@@ -165,9 +173,9 @@ export class PoolReconciler {
 
   /** A pool that has no runtimes, and is to have none, needs nothing else either. */
   async #prepare(run: PoolRun, spec: AgentPoolSpec, signal: AbortSignal): Promise<void> {
-    const needs = needsOf(spec, run);
+    const needs = needsOf(spec, run.status);
     const isIdle = needs.shared + needs.dedicated + (run.observed?.runtimes.length ?? 0) === 0;
-    if (!isIdle) await this.#options.driver.prepare?.(run.key, { ...needs, spec }, signal);
+    if (!isIdle) await this.#options.driver.prepare?.(run.key, needs, signal);
   }
 
   /** Tasks are refused while it drains; its projects go only when nobody can write them any more. */
@@ -230,7 +238,7 @@ export class PoolReconciler {
       spec,
       module,
       ...(wanted.problems === undefined ? {} : { problems: wanted.problems }),
-      observed: run.observed ?? observedOf(NO_SIGHT, run, undefined),
+      observed: run.observed ?? observedOf(NO_SIGHT, run.memory, undefined),
       memory: run.memory,
       limits,
       store: run.isStoreAway ? 'unavailable' : store.kind,
@@ -291,42 +299,8 @@ export class PoolReconciler {
   }
 }
 
-/** Shared ones as the spec says; dedicated ones as many as are HOT, or stand by. */
-function needsOf(spec: AgentPoolSpec, { status }: PoolRun): Omit<PoolNeeds, 'spec'> {
-  const hot = status?.tiers.find(({ name }) => name === 'HOT');
-  const isRunning = spec.operatingMode === 'Running';
-  return {
-    shared: isRunning ? spec.replicas : 0,
-    dedicated: isRunning
-      ? Math.max(hot?.desired ?? 0, hot?.allocated ?? 0) + spec.tiers.hot.standby
-      : 0,
-  };
-}
-
 function withoutCreates(plan: Plan): Plan {
   return { ...plan, actions: plan.actions.filter((action) => action.do !== 'create') };
-}
-
-const NO_SIGHT: Sight = {
-  runtimes: [],
-  hot: [],
-  standbyResources: {},
-  nextTierChangeInMs: undefined,
-};
-
-function observedOf(sight: Sight, run: PoolRun, update: string | undefined): Observed {
-  const { memory } = run;
-  const { nextTierChangeInMs: dueMs, ...seen } = sight;
-  return {
-    ...seen,
-    ...(update === undefined ? {} : { update }),
-    ...(memory.served === undefined ? {} : { served: memory.served }),
-    ...(dueMs === undefined ? {} : { nextTierChangeInMs: dueMs }),
-    rollout: memory.rollout ?? { at: 'rolling', to: '', progressMs: Infinity, readyCount: 0 },
-    failuresByRevision: memory.failuresByRevision,
-    failuresByProject: memory.failuresByProject,
-    ...(memory.refusal === undefined ? {} : { refusal: memory.refusal }),
-  };
 }
 
 function stackOf(run: PoolRun, module: ModuleState): string | undefined {

@@ -32,6 +32,8 @@ export interface WantedPool {
   readonly status?: AgentPoolStatus;
   /** It is to go, and is held until `release`. */
   readonly isDeleting?: boolean;
+  /** It has been held for as long as it may be: it goes now, and what is left of it is erased later, if ever. */
+  readonly isOverdue?: boolean;
 }
 
 export interface PoolSource {

@@ -12,23 +12,29 @@ import {
 import { formatPath } from '../../api/json-schema.ts';
 import { parsePool } from '../../api/parse-pool.ts';
 import { type PoolKey, poolKeyOf, poolRefOfKey } from '../../core/identifiers.ts';
+import type { Clock } from '../../platform/clock.ts';
 import type { Stored } from '../../platform/kube/kube.ts';
-import type { AgentPoolObject, ConfigMap } from '../../platform/kube/resources.ts';
+import type { AgentPoolObject, ConfigMap, ObjectMeta } from '../../platform/kube/resources.ts';
 import type { CachedObjects } from '../drivers/kubernetes/cached-objects.ts';
-import { modulePathOf, type PoolOwner } from '../drivers/kubernetes/pod-of.ts';
+import type { PoolOwner } from '../drivers/kubernetes/pod-of.ts';
 import type { ModuleState, PoolSource, WantedPool } from '../pool/wanted-pool.ts';
-import type { PoolWriter } from './pool-writer.ts';
+import { clusterModule } from './cluster-module.ts';
+import { ERASE_FINALISER, type PoolWriter } from './pool-writer.ts';
 
 export interface KubernetesPoolsOptions {
   readonly pools: CachedObjects<AgentPoolObject>;
   /** As `digestsOnly` keeps them. */
   readonly configMaps: CachedObjects<ConfigMap>;
   readonly writer: PoolWriter;
+  readonly clock: Pick<Clock, 'wallMs'>;
   /** What an earlier operator served: goes on being served where an object does not parse. */
   readonly lastSpecs: ReadonlyMap<PoolKey, AgentPoolSpec>;
   /** For pools whose agents come from a ConfigMap. */
   readonly defaultImage?: string;
 }
+
+/** How long a finaliser may hold a pool whose projects cannot be erased: `helm uninstall` must not hang. */
+const ERASE_MS_MAX = 5 * 60_000;
 
 /** Of a pool that never was valid: there is nothing to run, but something to say. */
 const NOTHING = agentPoolSpecSchema.parse({ replicas: 0, operatingMode: 'Suspended' });
@@ -61,7 +67,13 @@ export class KubernetesPools implements PoolSource {
     const known = this.#learn(key, object);
     const { metadata } = object;
     const spec = known.spec ?? this.#options.lastSpecs.get(key) ?? NOTHING;
-    const module = this.#moduleOf(key, spec, known.module);
+    const { defaultImage, configMaps } = this.#options;
+    const { namespace } = poolRefOfKey(key);
+    const module = clusterModule(spec, {
+      configMapOf: (name) => configMaps.get({ namespace, name }),
+      before: known.module,
+      ...(defaultImage === undefined ? {} : { defaultImage }),
+    });
     this.#known.set(key, { ...known, module });
     const status = object.status as AgentPoolStatus | undefined;
     return {
@@ -71,7 +83,7 @@ export class KubernetesPools implements PoolSource {
       module,
       ...(known.problems === undefined ? {} : { problems: known.problems }),
       ...(status === undefined ? {} : { status }),
-      ...(metadata.deletionTimestamp === undefined ? {} : { isDeleting: true }),
+      ...this.#deletionOf(metadata),
     };
   }
 
@@ -88,7 +100,7 @@ export class KubernetesPools implements PoolSource {
     const { pools, configMaps } = this.#options;
     const ends = [
       pools.onChange(({ before, after }) => {
-        if (!isOwnEcho(before, after)) onChange(keyOfObject((after ?? before)?.metadata));
+        if (isNews(before, after)) onChange(keyOfObject((after ?? before)?.metadata));
       }),
       configMaps.onChange(({ before, after }) => {
         const { name, namespace } = (after ?? before)?.metadata ?? {};
@@ -144,36 +156,14 @@ export class KubernetesPools implements PoolSource {
     return known;
   }
 
-  #moduleOf(key: PoolKey, spec: AgentPoolSpec, before: ModuleState | undefined): ModuleState {
-    const { image, moduleFrom } = spec.runtime;
-    const last = before?.at === 'loaded' ? before.artifact : before?.last;
-    const broken = (message: string): ModuleState => ({
-      at: 'broken',
-      message,
-      ...(last === undefined ? {} : { last }),
-    });
-    const loaded = (content: string): ModuleState => {
-      const digest = createHash('sha256').update(content).digest('hex');
-      return { at: 'loaded', artifact: { digest, path: modulePathOf(spec) } };
-    };
-    if (moduleFrom === undefined)
-      return image === undefined
-        ? broken(
-            'spec.runtime.image is missing: in a cluster agents come in an image, or by spec.runtime.moduleFrom',
-          )
-        : loaded(JSON.stringify([image, spec.runtime.agentModule]));
-    const used = image ?? this.#options.defaultImage;
-    if (used === undefined)
-      return broken('spec.runtime.image is missing, and this operator has no image of its own');
-    const { name, key: dataKey } = moduleFrom.configMapRef;
-    const configMap = this.#options.configMaps.get({
-      namespace: poolRefOfKey(key).namespace,
-      name,
-    });
-    if (configMap === undefined) return broken(`the ConfigMap ${name} is not there`);
-    const content = configMap.data?.[dataKey];
-    if (content === undefined) return broken(`the ConfigMap ${name} has no key ${dataKey}`);
-    return loaded(JSON.stringify([used, dataKey, content]));
+  #deletionOf({
+    deletionTimestamp,
+    finalizers = [],
+  }: ObjectMeta): Pick<WantedPool, 'isDeleting' | 'isOverdue'> {
+    if (deletionTimestamp === undefined) return {};
+    const heldMs = this.#options.clock.wallMs() - Date.parse(deletionTimestamp);
+    const isOverdue = heldMs >= ERASE_MS_MAX && finalizers.includes(ERASE_FINALISER);
+    return { isDeleting: true, ...(isOverdue ? { isOverdue } : {}) };
   }
 }
 
@@ -199,27 +189,31 @@ function plainOf({ apiVersion, kind, metadata, spec }: Stored<AgentPoolObject>) 
   };
 }
 
-/** Our own status coming back is nothing new; a status that somebody else wrote is. */
-function isOwnEcho(
+/** Labels, annotations and managed fields of others are none. A status is: somebody else may have written it. */
+function isNews(
   before: Stored<AgentPoolObject> | undefined,
   after: Stored<AgentPoolObject> | undefined,
 ): boolean {
-  if (before === undefined || after === undefined) return false;
-  return (
-    before.metadata.uid === after.metadata.uid &&
-    before.metadata.generation === after.metadata.generation &&
-    before.metadata.deletionTimestamp === after.metadata.deletionTimestamp &&
-    isDeepStrictEqual(before.metadata.finalizers, after.metadata.finalizers) &&
-    isDeepStrictEqual(before.status, after.status)
-  );
+  if (before === undefined || after === undefined) return true;
+  return !isDeepStrictEqual(newsOf(before), newsOf(after));
+}
+
+function newsOf({ metadata, status }: Stored<AgentPoolObject>): unknown {
+  const { uid, generation, deletionTimestamp, finalizers } = metadata;
+  return [uid, generation, deletionTimestamp, finalizers, status];
 }
 
 /** Of a cache: content is compared, never shown, and can be large. */
 export function digestsOnly(configMap: Stored<ConfigMap>): Stored<ConfigMap> {
-  const { binaryData: _, data = {}, ...rest } = configMap;
+  const { data = {} } = configMap;
   const digests = Object.entries(data).map(([key, text]) => [
     key,
     createHash('sha256').update(text).digest('base64url'),
   ]);
-  return { ...rest, data: Object.fromEntries(digests) as Record<string, string> };
+  return {
+    apiVersion: configMap.apiVersion,
+    kind: configMap.kind,
+    metadata: configMap.metadata,
+    data: Object.fromEntries(digests) as Record<string, string>,
+  };
 }

@@ -159,11 +159,13 @@ class ManifestFiles implements PoolSource {
     await this.#options.forgetModules?.(new Set([...paths, ...own]));
   }
 
-  async #entryOf(key: PoolKey, pool: AgentPool, folder: string): Promise<Entry> {
+  async #entryOf(key: PoolKey, { pool, folder, text }: FoundPool): Promise<Entry> {
     const before = this.#entries.get(key);
     const { metadata, spec } = pool;
-    const path = spec.runtime.agentModule;
-    const module = await loadModule(this.#options.bundle, { path, folder }, before?.module);
+    const source = moduleOf(spec, text);
+    const { path } = source;
+    const bundle = source.isMissing ? missingModule : this.#options.bundle;
+    const module = await loadModule(bundle, { ...source, folder }, before?.module);
     const generation = this.#generationOf(key, spec, before?.wanted);
     const ref = { namespace: metadata.namespace, name: metadata.name };
     const wanted = { ref, generation, spec, module: module.state };

@@ -9,7 +9,12 @@ export interface ModuleBundle {
 }
 
 /** Throws an error whose message is for the author of the module. */
-export type BundleModule = (module: string, folder: string) => Promise<ModuleBundle>;
+export type BundleModule = (
+  module: string,
+  folder: string,
+  /** Of a module that is no file. */
+  text?: string,
+) => Promise<ModuleBundle>;
 
 export interface LoadedModule {
   readonly state: ModuleState;
@@ -20,11 +25,11 @@ export interface LoadedModule {
 /** @param before what this pool's module was, if it was loaded before. */
 export async function loadModule(
   bundle: BundleModule,
-  module: { readonly path: string; readonly folder: string },
+  module: { readonly path: string; readonly folder: string; readonly text?: string },
   before: LoadedModule | undefined,
 ): Promise<LoadedModule> {
   try {
-    const { digest, file, inputs } = await bundle(module.path, module.folder);
+    const { digest, file, inputs } = await bundle(module.path, module.folder, module.text);
     return { state: { at: 'loaded', artifact: { digest, path: file } }, inputs };
   } catch (error) {
     const last = before && artifactOf(before.state);

@@ -1,7 +1,7 @@
 /** A process that can be stopped and continued, as by SIGSTOP: its timers and answers wait, while the clock of the machine goes on. */
 import { type Clock, sleepOn, type Timer } from '../../platform/clock.ts';
 import { aroundCalls } from '../../platform/kube/around-calls.ts';
-import type { Kube, WatchEvent } from '../../platform/kube/kube.ts';
+import type { Kube } from '../../platform/kube/kube.ts';
 
 export class Freezable {
   #frozen: { readonly thawed: Promise<void>; readonly thaw: () => void } | undefined;
@@ -60,7 +60,7 @@ export class Freezable {
     };
   }
 
-  async *#gated<T extends WatchEvent<never>>(events: AsyncIterable<T>): AsyncGenerator<T> {
+  async *#gated<T>(events: AsyncIterable<T>): AsyncGenerator<T> {
     for await (const event of events) {
       await this.#frozen?.thawed;
       yield event;

@@ -54,6 +54,7 @@ export function operatorSide({ reads, writes, clock, random, onBind }: SideOptio
     pools,
     configMaps,
     writer: new PoolWriter({ kube: writes, clock }),
+    clock,
     lastSpecs: new Map(),
     defaultImage: 'agents:default',
   });

@@ -30,7 +30,7 @@ import {
   roleOfPod,
 } from './own-pod.ts';
 import { phaseOf } from './phase-of.ts';
-import { podOf, type PoolOwner, PORTS } from './pod-of.ts';
+import { labelsOf, podOf, type PoolOwner, PORTS } from './pod-of.ts';
 import type { PoolBelongings } from './pool-belongings.ts';
 import { Sightings } from './sightings.ts';
 
@@ -97,7 +97,12 @@ export class KubernetesDriver implements Driver {
 
   async prepare(pool: PoolKey, needs: PoolNeeds, signal: AbortSignal): Promise<void> {
     const owner = this.#options.ownerOf(pool);
-    if (owner !== undefined) await this.#options.belongings.ensure(pool, owner, needs, signal);
+    if (owner === undefined) return;
+    const pods = this.#podsOf(pool);
+    const isStarting =
+      pods.length < needs.shared + needs.dedicated ||
+      pods.some((pod) => phaseOf(pod).at === 'pending');
+    await this.#options.belongings.ensure(pool, owner, { ...needs, isStarting }, signal);
   }
 
   async list(pool: PoolKey): Promise<readonly DrivenRuntime[]> {
@@ -109,11 +114,17 @@ export class KubernetesDriver implements Driver {
   }
 
   watch(onChange: (pool: PoolKey) => void): () => void {
-    return this.#options.pods.onChange(({ before, after }) => {
-      const pod = after ?? before;
-      const pool = pod && poolOfPod(pod);
-      if (pool !== undefined) onChange(pool);
-    });
+    const ends = [
+      this.#options.belongings.onChange(onChange),
+      this.#options.pods.onChange(({ before, after }) => {
+        const pod = after ?? before;
+        const pool = pod && poolOfPod(pod);
+        if (pool !== undefined) onChange(pool);
+      }),
+    ];
+    return () => {
+      for (const end of ends) end();
+    };
   }
 
   /**
@@ -169,19 +180,33 @@ export class KubernetesDriver implements Driver {
 
   /** Somebody made it: another operator, or we ourselves with an answer that got lost. */
   async #checkPresent(
-    { name }: RuntimeRequest,
+    { name, ...request }: RuntimeRequest,
     owner: PoolOwner,
     signal: AbortSignal,
   ): Promise<void> {
     const { namespace, uid } = owner;
+    const labels = labelsOf(request, owner) as Readonly<Record<string, string>>;
     const pod = await this.#options.kube.get(PODS, { namespace, name }, { signal });
     const isOurs = controllerOf(pod.metadata)?.uid === uid;
-    if (isOurs && pod.metadata.deletionTimestamp === undefined) return;
+    if (isOurs && pod.metadata.deletionTimestamp === undefined)
+      return this.#putLabelsBack(pod, labels, signal);
     throw new Error(
       isOurs
         ? `the pod ${name} is being deleted: its name is not free yet`
         : `the name ${name} is taken by a pod that is not this pool's`,
     );
+  }
+
+  /** Somebody has taken them off: without that of its pool no cache shows it, and its name would be taken for ever. */
+  async #putLabelsBack(
+    pod: Stored<Pod>,
+    labels: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (poolOfPod(pod) !== undefined) return;
+    const { uid, resourceVersion } = pod.metadata;
+    const patch = { metadata: { uid, resourceVersion, labels } };
+    await this.#options.kube.patch(PODS, refOf(pod), patch, { uid, resourceVersion, signal });
   }
 
   /** The kubelet writes to the pod, too: a conflict is looked at, not believed. */

@@ -22,12 +22,12 @@ const MERGE_KEYS: Readonly<Record<string, readonly string[]>> = {
 
 /** null in `over` removes a field. */
 export function overlay(under: JsonObject, over: JsonObject): JsonObject {
-  const merged: Record<string, Json | undefined> = { ...under };
+  const merged = new Map(Object.entries(under));
   for (const [field, value] of Object.entries(over)) {
-    if (value === null) delete merged[field];
-    else if (value !== undefined) merged[field] = overlayField(field, under[field], value);
+    if (value === null) merged.delete(field);
+    else if (value !== undefined) merged.set(field, overlayField(field, under[field], value));
   }
-  return merged;
+  return Object.fromEntries(merged);
 }
 
 function overlayField(field: string, under: Json | undefined, over: Json): Json {

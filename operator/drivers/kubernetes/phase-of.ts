@@ -36,18 +36,24 @@ const NODE_REASONS: ReadonlySet<string> = new Set([
 ]);
 
 export function phaseOf(pod: Pod): RuntimePhase {
-  const { metadata, status = {} } = pod;
-  if (metadata?.deletionTimestamp !== undefined) return { at: 'ending' };
-  const container = status.containerStatuses?.find(({ name }) => name === RUNTIME_CONTAINER);
-  if (status.phase === 'Failed' || status.phase === 'Succeeded') return endOfPod(pod, container);
+  if (pod.metadata?.deletionTimestamp !== undefined) return { at: 'ending' };
+  const container = pod.status?.containerStatuses?.find(({ name }) => name === RUNTIME_CONTAINER);
+  const end = endOf(pod, container);
+  if (end !== undefined) return end;
+  if (isOnLostNode(pod)) return { at: 'silent' };
+  if (hasRun(container)) return { at: 'running' };
+  return pendingFor(pod, container?.state?.waiting);
+}
+
+/** Undefined: it goes on, or its kubelet starts it again at once. */
+function endOf(pod: Pod, container: ContainerStatus | undefined): Exited | undefined {
+  const { phase } = pod.status ?? {};
+  if (phase === 'Failed' || phase === 'Succeeded') return endOfPod(pod, container);
   const { waiting, terminated } = container?.state ?? {};
   // The kubelet waits ten seconds and more before it starts it again: a new pod is there sooner.
   if (waiting?.reason === 'CrashLoopBackOff')
     return endOfContainer(container?.lastState?.terminated ?? { exitCode: 1 });
-  if (terminated?.exitCode === MODULE_EXIT_CODE) return endOfContainer(terminated);
-  if (isOnLostNode(pod)) return { at: 'silent' };
-  if (hasRun(container)) return { at: 'running' };
-  return pendingFor(pod, waiting);
+  return terminated?.exitCode === MODULE_EXIT_CODE ? endOfContainer(terminated) : undefined;
 }
 
 function hasRun(container: ContainerStatus | undefined): boolean {

@@ -4,10 +4,11 @@
  */
 import { createHash } from 'node:crypto';
 import type { AgentPoolSpec } from '../../../api/agent-pool.ts';
-import type { PoolKey } from '../../../core/identifiers.ts';
+import { type PoolKey, poolKeyOf } from '../../../core/identifiers.ts';
 import type { Clock } from '../../../platform/clock.ts';
 import { isKubeError } from '../../../platform/kube/kube-error.ts';
 import { type Kube, refOf, type Stored } from '../../../platform/kube/kube.ts';
+import type { CacheChange } from '../../../platform/kube/resource-cache.ts';
 import {
   type KubeObject,
   NETWORK_POLICIES,
@@ -42,17 +43,23 @@ export interface PoolBelongingsOptions {
 
 /** What is as it should be is looked at again after this: somebody may have changed it, certificates grow old. */
 const LOOK_AGAIN_MS = 10 * 60_000;
+/** While runtimes start, which cannot without them. */
+const LOOK_AGAIN_STARTING_MS = 5_000;
+
+/** Selects what the operator makes for pools, pods apart. */
+export const BELONGINGS_SELECTOR = 'app.kubernetes.io/managed-by=agentpool-operator';
 
 interface Settled {
   readonly uid: string;
   readonly digest: string;
-  readonly untilMs: number;
+  readonly sinceMs: number;
 }
 
 export class PoolBelongings {
   readonly #options: PoolBelongingsOptions;
   /** By pool. Bounded by the pools that have runtimes; those of deleted ones go when their time is over. */
   readonly #settled = new Map<PoolKey, Settled>();
+  readonly #listeners = new Set<(pool: PoolKey) => void>();
 
   constructor(options: PoolBelongingsOptions) {
     this.#options = options;
@@ -63,19 +70,40 @@ export class PoolBelongings {
     this.#settled.clear();
   }
 
+  /** Of a watch: what somebody has deleted or changed, we ourselves perhaps, is looked at again. */
+  noteChange({ before, after }: CacheChange<KubeObject>): void {
+    // New ones are our own; a status is not ours to judge.
+    if (before === undefined || before.metadata.generation === after?.metadata.generation) return;
+    const owner = controllerOf(before.metadata);
+    if (owner === undefined) return;
+    const pool = poolKeyOf({ namespace: before.metadata.namespace ?? '', name: owner.name });
+    this.#settled.delete(pool);
+    for (const listener of this.#listeners) listener(pool);
+  }
+
+  /** Calls back when `ensure` has something to look at. Returns its end. */
+  onChange(listener: (pool: PoolKey) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
   async ensure(
     pool: PoolKey,
     owner: PoolOwner,
-    needs: PoolNeeds,
+    needs: PoolNeeds & { readonly isStarting?: boolean },
     signal: AbortSignal,
   ): Promise<void> {
     const nowMs = this.#options.clock.nowMs();
     const digest = digestOf(needs);
     const settled = this.#settled.get(pool);
-    if (settled?.uid === owner.uid && settled.digest === digest && nowMs < settled.untilMs) return;
+    const untilMs =
+      (settled?.sinceMs ?? -Infinity) +
+      (needs.isStarting === true ? LOOK_AGAIN_STARTING_MS : LOOK_AGAIN_MS);
+    if (settled?.uid === owner.uid && settled.digest === digest && nowMs < untilMs) return;
     await this.#ensureAll(pool, owner, needs, signal);
-    for (const [key, { untilMs }] of this.#settled) if (nowMs >= untilMs) this.#settled.delete(key);
-    this.#settled.set(pool, { uid: owner.uid, digest, untilMs: nowMs + LOOK_AGAIN_MS });
+    for (const [key, { sinceMs }] of this.#settled)
+      if (nowMs >= sinceMs + LOOK_AGAIN_MS) this.#settled.delete(key);
+    this.#settled.set(pool, { uid: owner.uid, digest, sinceMs: nowMs });
   }
 
   async #ensureAll(
@@ -86,20 +114,21 @@ export class PoolBelongings {
   ): Promise<void> {
     const { secretFiles, releaseNamespace } = this.#options;
     const { maxUnavailable } = spec.disruption;
-    await this.#ensure(SECRETS, owner, runtimeSecret(owner, {}), signal, async (before) =>
-      runtimeSecret(owner, await secretFiles(pool, before)),
-    );
+    await this.#ensure(SECRETS, owner, runtimeSecret(owner, {}), {
+      signal,
+      make: async (before) => runtimeSecret(owner, await secretFiles(pool, before)),
+    });
     await this.#ensureTenants(owner, spec, signal);
     for (const [role, count] of [
       ['shared', shared],
       ['dedicated', dedicated],
     ] as const) {
       const budget = disruptionBudget(owner, role, count, maxUnavailable);
-      await this.#ensure(POD_DISRUPTION_BUDGETS, owner, budget, signal);
+      await this.#ensure(POD_DISRUPTION_BUDGETS, owner, budget, { signal });
     }
     const policy = networkPolicy(owner, releaseNamespace);
     if (spec.networkPolicy === 'Managed')
-      await this.#ensure(NETWORK_POLICIES, owner, policy, signal);
+      await this.#ensure(NETWORK_POLICIES, owner, policy, { signal });
     else await this.#removeOwn(NETWORK_POLICIES, owner, policy, signal);
   }
 
@@ -119,7 +148,7 @@ export class PoolBelongings {
     }
     const wanted = tenantsSecret(owner, data);
     if (tenants.some(({ secretRef }) => secretRef !== undefined))
-      await this.#ensure(SECRETS, owner, wanted, signal);
+      await this.#ensure(SECRETS, owner, wanted, { signal });
     else await this.#removeOwn(SECRETS, owner, wanted, signal);
   }
 
@@ -127,9 +156,13 @@ export class PoolBelongings {
     resource: Resource<T>,
     owner: PoolOwner,
     named: T,
-    signal: AbortSignal,
-    make: (before: Stored<T> | undefined) => Promise<T> = async () => named,
+    how: {
+      readonly signal: AbortSignal;
+      /** Left out: it is what it was named by. */
+      readonly make?: (before: Stored<T> | undefined) => Promise<T>;
+    },
   ): Promise<void> {
+    const { signal, make = async () => named } = how;
     const before = await this.#read(resource, named, signal);
     if (before !== undefined) checkOwner(resource, owner, before);
     const wanted = await make(before);
@@ -164,8 +197,14 @@ export class PoolBelongings {
 }
 
 /** Keys that a Secret of ours must not hold any more, as that of a tenant that left. */
-function hasMoreData(before: Pick<Secret, 'data'>, wanted: Pick<Secret, 'data'>): boolean {
-  return Object.keys(before.data ?? {}).some((key) => wanted.data?.[key] === undefined);
+function hasMoreData(before: object, wanted: object): boolean {
+  const allowed = new Set(dataKeysOf(wanted));
+  return dataKeysOf(before).some((key) => !allowed.has(key));
+}
+
+function dataKeysOf(object: object): readonly string[] {
+  if (!('data' in object) || typeof object.data !== 'object' || object.data === null) return [];
+  return Object.keys(object.data);
 }
 
 function checkOwner(

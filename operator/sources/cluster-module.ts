@@ -1,0 +1,56 @@
+/** The agent module of a pool in a cluster: in an image, or a key of a ConfigMap. Pure: says what it is, or why it cannot be had. */
+import { createHash } from 'node:crypto';
+import type { AgentPoolSpec } from '../../api/agent-pool.ts';
+import type { ConfigMap } from '../../platform/kube/resources.ts';
+import { modulePathOf } from '../drivers/kubernetes/pod-of.ts';
+import type { ModuleState } from '../pool/wanted-pool.ts';
+
+export interface ModuleFacts {
+  /** For pools whose agents come from a ConfigMap. */
+  readonly defaultImage?: string;
+  /** Content, or what stands for it. */
+  readonly configMapOf: (name: string) => Pick<ConfigMap, 'data'> | undefined;
+  /** What it was before: goes on being served while it is broken. */
+  readonly before: ModuleState | undefined;
+}
+
+export function clusterModule(spec: AgentPoolSpec, facts: ModuleFacts): ModuleState {
+  const content = contentOf(spec, facts);
+  if (content.ok) {
+    const digest = createHash('sha256').update(JSON.stringify(content.parts)).digest('hex');
+    return { at: 'loaded', artifact: { digest, path: modulePathOf(spec) } };
+  }
+  const { before } = facts;
+  const last = before?.at === 'loaded' ? before.artifact : before?.last;
+  return { at: 'broken', message: content.problem, ...(last === undefined ? {} : { last }) };
+}
+
+type Content =
+  | { readonly ok: true; readonly parts: readonly string[] }
+  | { readonly ok: false; readonly problem: string };
+
+const missing = (problem: string): Content => ({ ok: false, problem });
+
+function contentOf({ runtime }: AgentPoolSpec, facts: ModuleFacts): Content {
+  const { image, agentModule, moduleFrom } = runtime;
+  if (moduleFrom !== undefined) return mounted(moduleFrom, image ?? facts.defaultImage, facts);
+  if (image !== undefined) return { ok: true, parts: [image, agentModule] };
+  return missing(
+    'spec.runtime.image is missing: in a cluster agents come in an image, or by spec.runtime.moduleFrom',
+  );
+}
+
+function mounted(
+  { configMapRef }: NonNullable<AgentPoolSpec['runtime']['moduleFrom']>,
+  image: string | undefined,
+  { configMapOf }: ModuleFacts,
+): Content {
+  const { name, key } = configMapRef;
+  if (image === undefined)
+    return missing('spec.runtime.image is missing, and this operator has no image of its own');
+  const configMap = configMapOf(name);
+  if (configMap === undefined) return missing(`the ConfigMap ${name} is not there`);
+  const content = configMap.data?.[key];
+  if (content === undefined) return missing(`the ConfigMap ${name} has no key ${key}`);
+  return { ok: true, parts: [image, key, content] };
+}
