@@ -14,7 +14,7 @@ import type { Log } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics/registry.ts';
 import { systemRandom } from '../platform/random.ts';
 import type { Store } from '../platform/store/store.ts';
-import type { TenantSecrets } from './host/host-ports.ts';
+import type { TenantSecrets } from './host/tenant-secrets.ts';
 import { RuntimeHost } from './host/runtime-host.ts';
 import type { WorkerReady } from './host/worker-handle.ts';
 import type { LaunchConfig, Listen } from './launch.ts';

@@ -1,5 +1,4 @@
 /** The CustomResourceDefinition of AgentPool, made from the zod schema: structural, with defaults, keyed lists and CEL rules. */
-import { isDeepStrictEqual } from 'node:util';
 import { API_GROUP, API_VERSION, KIND } from './agent-pool.ts';
 import { agentPoolJsonSchema, isFreeForm, type JsonSchema } from './json-schema.ts';
 import { PRINTER_COLUMNS } from './printer-columns.ts';
@@ -119,7 +118,7 @@ function hasRules(schema: JsonSchema): boolean {
 }
 
 function isEmpty(value: unknown): boolean {
-  return isDeepStrictEqual(value, {});
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }
 
 /** The one form of a choice between types that a structural schema may have; bounds and pattern hold for the type they are of. */

@@ -7,6 +7,7 @@ import type { Metrics } from '../../platform/metrics/registry.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Store } from '../../platform/store/store.ts';
 import type { StartWorker } from '../worker/protocol.ts';
+import type { TenantSecrets } from './tenant-secrets.ts';
 import type { ProcessMemory } from './watchdog.ts';
 
 export interface HostPorts {
@@ -22,9 +23,6 @@ export interface HostPorts {
   /** Absent: no tenant has any here. */
   readonly tenantSecrets?: TenantSecrets;
 }
-
-/** What the Secret of a tenant holds now, by key. Never throws. */
-export type TenantSecrets = (tenant: string) => Readonly<Record<string, string>>;
 
 export interface HostIdentity {
   /** Unique for each start. */

@@ -9,7 +9,7 @@ import { resolveQuota, type ProjectQuota } from '../../core/quota.ts';
 import { chooseTier, type Tier, type TierOverride } from '../../core/tier.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
-import type { TenantSecrets } from './host-ports.ts';
+import type { TenantSecrets } from './tenant-secrets.ts';
 import type { RuntimeRecord, Store, Topic } from '../../platform/store/store.ts';
 
 const TOPICS: readonly Topic[] = ['pools', 'tiers', 'runtimes'];

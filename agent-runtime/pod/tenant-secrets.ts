@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../../platform/log.ts';
-import type { TenantSecrets } from '../host/host-ports.ts';
+import type { TenantSecrets } from '../host/tenant-secrets.ts';
 
 /** What a mounted Secret is exchanged by. */
 const MOUNT_LINK = '..data';

@@ -11,7 +11,7 @@ import type { StageContext } from '../stages/stage-context.ts';
 import type { Instances } from './instances.ts';
 import { CALL_MS_MAX } from './owner-calls.ts';
 import type { ProjectTargets } from './project-target.ts';
-import { type QuarantinedProject, quarantinedProjects } from './quarantined-projects.ts';
+import { type QuarantinedProject, quarantinedProjects } from '../stages/quarantined-projects.ts';
 
 export interface Pool {
   readonly name: string;

@@ -9,7 +9,7 @@ import {
   type TestTask,
 } from '../../test/builders/gateway.ts';
 import { createPrincipal } from '../access/principal.ts';
-import { quarantinedProjects } from '../service/quarantined-projects.ts';
+import { quarantinedProjects } from './quarantined-projects.ts';
 import type { TaskRequest } from '../task/call.ts';
 
 const KEY = 'default~main~acme~site';

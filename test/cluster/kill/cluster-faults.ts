@@ -11,10 +11,10 @@ const POOLS = 'default';
 const FROZEN_MS_MIN = 3_000;
 const FROZEN_MS_MAX = 15_000;
 
-export interface Fault {
+/** It has begun. */
+interface Fault {
   readonly name: string;
-  /** Resolves when it has begun; its own end, if it has one, is the second promise. */
-  readonly strike: (forMs: number) => Promise<{ readonly over: Promise<void> }>;
+  readonly over: Promise<void>;
 }
 
 export class ClusterFaults {
@@ -27,7 +27,7 @@ export class ClusterFaults {
   }
 
   /** The next one; undefined where its pods are away just now. */
-  async strikeNext(): Promise<{ readonly name: string; readonly over: Promise<void> }> {
+  async strikeNext(): Promise<Fault> {
     const forMs = this.#random.between(FROZEN_MS_MIN, FROZEN_MS_MAX);
     const kind = this.#random.between(0, 100);
     const runtime = await this.#pod(POOLS, 'agentpool.dev/role');

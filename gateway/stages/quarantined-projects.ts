@@ -2,7 +2,7 @@
 import { parseInstanceId } from '../../core/identifiers.ts';
 import { hasProject, type Principal } from '../access/principal.ts';
 import type { PoolView } from '../pool-view.ts';
-import type { StageContext } from '../stages/stage-context.ts';
+import type { StageContext } from './stage-context.ts';
 
 export interface QuarantinedProject {
   readonly tenant: string;
