@@ -47,10 +47,11 @@ afterAll(async () => {
   await kubectl.attempt(['delete', 'agentpool', '--all', '--all-namespaces', '--wait=false']);
   await cluster.helm(['uninstall', 'agentpool', '-n', 'agentpool', '--ignore-not-found', '--wait']);
   await kubectl.attempt(['delete', 'crd', 'agentpools.agentpool.dev', '--timeout=60s']);
-  await kubectl.run(['delete', 'namespace', 'agentpool', '--ignore-not-found']);
+  await kubectl.run(['delete', 'namespace', 'agentpool', '--ignore-not-found', '--wait=false']);
+  await kubectl.untilGone('namespace', 'agentpool', 'agentpool', 180_000);
   await takeAway(folder);
   watchdog.dismiss();
-}, 240_000);
+}, 400_000);
 
 /** Runs the commands of a step as they stand in the document; what they said, one after the other. */
 async function follow(heading: string): Promise<string> {

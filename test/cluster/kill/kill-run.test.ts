@@ -94,8 +94,9 @@ afterAll(async () => {
   await kubectl.attempt(['delete', 'configmap', 'kill-agents']);
   await cluster.helm(['uninstall', 'agentpool', '-n', 'agentpool', '--ignore-not-found', '--wait']);
   await kubectl.attempt(['delete', 'crd', 'agentpools.agentpool.dev', '--timeout=60s']);
-  await kubectl.run(['delete', 'namespace', 'agentpool', '--ignore-not-found']);
-}, 300_000);
+  await kubectl.run(['delete', 'namespace', 'agentpool', '--ignore-not-found', '--wait=false']);
+  await kubectl.untilGone('namespace', 'agentpool', 'agentpool', 180_000);
+}, 500_000);
 
 it(
   `keeps every acknowledged turn through ${FAULTS} faults (seed ${SEED})`,
