@@ -3,6 +3,7 @@ import { LABELS } from '../../api/names.ts';
 import { CacheGroup } from '../../operator/drivers/kubernetes/cached-objects.ts';
 import { indexByPool } from '../../operator/drivers/kubernetes/kubernetes-driver.ts';
 import { BY_POOL } from '../../operator/drivers/kubernetes/own-pod.ts';
+import { BELONGINGS_SELECTOR } from '../../operator/drivers/kubernetes/pool-belongings.ts';
 import { digestsOnly } from '../../operator/sources/kubernetes-pools.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Kube } from '../../platform/kube/kube.ts';
@@ -14,7 +15,9 @@ import {
   CONFIG_MAPS,
   type ConfigMap,
   type KubeObject,
+  NETWORK_POLICIES,
   type Pod,
+  POD_DISRUPTION_BUDGETS,
   PODS,
 } from '../../platform/kube/resources.ts';
 import type { Log } from '../../platform/log.ts';
@@ -24,6 +27,8 @@ export interface OperatorCaches {
   readonly pools: CacheGroup<AgentPoolObject>;
   readonly pods: CacheGroup<Pod>;
   readonly configMaps: CacheGroup<ConfigMap>;
+  /** What the operator has made for pools and others may have changed. Not Secrets: it may not list those. */
+  readonly belongings: readonly CacheGroup<KubeObject>[];
   readonly synced: Promise<unknown>;
   readonly isSynced: boolean;
   start(): void;
@@ -56,11 +61,16 @@ export function openCaches(
   const pools = group({ resource: AGENT_POOLS });
   const pods = group({ resource: PODS, indexes: { [BY_POOL]: indexByPool } }, LABELS.pool);
   const configMaps = group({ resource: CONFIG_MAPS, keep: digestsOnly });
-  const all = [pools, pods, configMaps];
+  const belongings = [
+    group<KubeObject>({ resource: POD_DISRUPTION_BUDGETS }, BELONGINGS_SELECTOR),
+    group<KubeObject>({ resource: NETWORK_POLICIES }, BELONGINGS_SELECTOR),
+  ];
+  const all = [pools, pods, configMaps, ...belongings];
   return {
     pools,
     pods,
     configMaps,
+    belongings,
     synced: Promise.all(all.map((one) => one.synced)),
     get isSynced() {
       return all.every((one) => one.isSynced);

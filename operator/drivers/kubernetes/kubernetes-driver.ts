@@ -10,7 +10,6 @@ import { type Kube, refOf, type Stored } from '../../../platform/kube/kube.ts';
 import { type Pod, PODS } from '../../../platform/kube/resources.ts';
 import type { RuntimeControl } from '../../../platform/link/grpc-runtime-control.ts';
 import type { Log } from '../../../platform/log.ts';
-import { CreateRefused } from '../../pool/create-refused.ts';
 import type {
   Driver,
   DrivenRuntime,
@@ -29,8 +28,9 @@ import {
   resourcesOfPod,
   roleOfPod,
 } from './own-pod.ts';
+import { makePod, podFor } from './make-pod.ts';
 import { phaseOf } from './phase-of.ts';
-import { labelsOf, podOf, type PoolOwner, PORTS } from './pod-of.ts';
+import { type PoolOwner, PORTS } from './pod-of.ts';
 import type { PoolBelongings } from './pool-belongings.ts';
 import { Sightings } from './sightings.ts';
 
@@ -70,12 +70,8 @@ export class KubernetesDriver implements Driver {
     const { kube, defaultImage } = this.#options;
     const owner = this.#options.ownerOf(request.pool);
     if (owner === undefined) throw new Error(`the pool ${request.pool} is gone`);
-    try {
-      await kube.create(PODS, madePod(request, owner, defaultImage), { signal });
-    } catch (error) {
-      if (isKubeError(error, 'AlreadyExists')) return this.#checkPresent(request, owner, signal);
-      throw refusalOf(error);
-    }
+    const made = podFor(request, owner, defaultImage);
+    await makePod(kube, made, owner, signal);
   }
 
   async bind(
@@ -178,37 +174,6 @@ export class KubernetesDriver implements Driver {
     };
   }
 
-  /** Somebody made it: another operator, or we ourselves with an answer that got lost. */
-  async #checkPresent(
-    { name, ...request }: RuntimeRequest,
-    owner: PoolOwner,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { namespace, uid } = owner;
-    const labels = labelsOf(request, owner) as Readonly<Record<string, string>>;
-    const pod = await this.#options.kube.get(PODS, { namespace, name }, { signal });
-    const isOurs = controllerOf(pod.metadata)?.uid === uid;
-    if (isOurs && pod.metadata.deletionTimestamp === undefined)
-      return this.#putLabelsBack(pod, labels, signal);
-    throw new Error(
-      isOurs
-        ? `the pod ${name} is being deleted: its name is not free yet`
-        : `the name ${name} is taken by a pod that is not this pool's`,
-    );
-  }
-
-  /** Somebody has taken them off: without that of its pool no cache shows it, and its name would be taken for ever. */
-  async #putLabelsBack(
-    pod: Stored<Pod>,
-    labels: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    if (poolOfPod(pod) !== undefined) return;
-    const { uid, resourceVersion } = pod.metadata;
-    const patch = { metadata: { uid, resourceVersion, labels } };
-    await this.#options.kube.patch(PODS, refOf(pod), patch, { uid, resourceVersion, signal });
-  }
-
   /** The kubelet writes to the pod, too: a conflict is looked at, not believed. */
   async #markBound(
     runtime: RuntimeRef,
@@ -295,22 +260,6 @@ export class KubernetesDriver implements Driver {
 function isGoing({ metadata }: Stored<Pod>, graceSeconds: number): boolean {
   if (metadata.deletionTimestamp === undefined) return false;
   return (metadata.deletionGracePeriodSeconds ?? 0) <= graceSeconds;
-}
-
-function madePod(request: RuntimeRequest, owner: PoolOwner, defaultImage?: string): Pod {
-  try {
-    return podOf(request, owner, defaultImage);
-  } catch (error) {
-    throw new CreateRefused('PodRejected', error instanceof Error ? error.message : String(error));
-  }
-}
-
-function refusalOf(error: unknown): unknown {
-  if (isKubeError(error, 'QuotaExceeded'))
-    return new CreateRefused('QuotaExceeded', error.message, error);
-  if (isKubeError(error, 'Invalid', 'Forbidden', 'Refused'))
-    return new CreateRefused('PodRejected', error.message, error);
-  return error;
 }
 
 /** The pool of each pod: for the cache. */

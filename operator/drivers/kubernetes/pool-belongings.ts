@@ -142,7 +142,7 @@ export class PoolBelongings {
     for (const { name: tenant, secretRef } of tenants) {
       if (secretRef === undefined) continue;
       const metadata = { namespace: owner.namespace, name: secretRef.name };
-      const secret = await this.#read(SECRETS, { metadata } as Secret, signal);
+      const secret = await this.#read(SECRETS, { metadata }, signal);
       for (const [key, base64] of Object.entries(secret?.data ?? {}))
         data[tenantKey(tenant, key)] = base64;
     }

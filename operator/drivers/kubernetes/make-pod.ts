@@ -1,0 +1,68 @@
+/** Makes a runtime's pod, or finds that it is there already; a refusal says in whose words it was refused. */
+import { isKubeError } from '../../../platform/kube/kube-error.ts';
+import { type Kube, refOf, type Stored } from '../../../platform/kube/kube.ts';
+import { type Pod, PODS } from '../../../platform/kube/resources.ts';
+import { CreateRefused } from '../../pool/create-refused.ts';
+import type { RuntimeRequest } from '../../pool/driver.ts';
+import { controllerOf, poolOfPod } from './own-pod.ts';
+import { podOf, type PoolOwner } from './pod-of.ts';
+
+/** Throws `CreateRefused` when what is asked for makes no pod. */
+export function podFor(request: RuntimeRequest, owner: PoolOwner, defaultImage?: string): Pod {
+  try {
+    return podOf(request, owner, defaultImage);
+  } catch (error) {
+    throw new CreateRefused('PodRejected', error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Resolves when there is a pod of this name, and it is the pool's. */
+export async function makePod(
+  kube: Kube,
+  pod: Pod,
+  owner: PoolOwner,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await kube.create(PODS, pod, { signal });
+  } catch (error) {
+    if (!isKubeError(error, 'AlreadyExists')) throw refusalOf(error);
+    await checkPresent(kube, pod, owner, signal);
+  }
+}
+
+/** Somebody made it: another operator, or we ourselves with an answer that got lost. */
+async function checkPresent(
+  kube: Kube,
+  { metadata }: Pod,
+  { namespace, uid }: PoolOwner,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = metadata?.name ?? '';
+  const pod = await kube.get(PODS, { namespace, name }, { signal });
+  if (controllerOf(pod.metadata)?.uid !== uid)
+    throw new Error(`the name ${name} is taken by a pod that is not this pool's`);
+  if (pod.metadata.deletionTimestamp !== undefined)
+    throw new Error(`the pod ${name} is being deleted: its name is not free yet`);
+  if (poolOfPod(pod) === undefined) await putBack(kube, pod, metadata?.labels ?? {}, signal);
+}
+
+/** Somebody has taken its labels off: without that of its pool no cache shows it, and its name would be taken for ever. */
+async function putBack(
+  kube: Kube,
+  pod: Stored<Pod>,
+  labels: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { uid, resourceVersion } = pod.metadata;
+  const patch = { metadata: { uid, resourceVersion, labels } };
+  await kube.patch(PODS, refOf(pod), patch, { uid, resourceVersion, signal });
+}
+
+function refusalOf(error: unknown): unknown {
+  if (isKubeError(error, 'QuotaExceeded'))
+    return new CreateRefused('QuotaExceeded', error.message, error);
+  if (isKubeError(error, 'Invalid', 'Forbidden', 'Refused'))
+    return new CreateRefused('PodRejected', error.message, error);
+  return error;
+}
