@@ -1,5 +1,6 @@
 /** Reads AgentPool manifests (YAML or JSON, many documents) into pools, or says everything that is wrong with them. Reads no files. */
 import { type AgentPool, API_VERSION, KIND } from './agent-pool.ts';
+import { configMapOf, type ConfigMapText, moduleTextOf } from './config-map.ts';
 import { type FieldPath, formatPath } from './json-schema.ts';
 import { type ManifestDocument, readDocuments } from './manifest-document.ts';
 import { parsePool, type Written } from './parse-pool.ts';
@@ -27,10 +28,17 @@ export interface ParsedPool extends Place {
   readonly pool: AgentPool;
   /** What was written, before any default. */
   readonly written: Written;
+  /** The agent module that `runtime.moduleFrom` names, where its ConfigMap is among the documents. */
+  readonly moduleText?: string;
 }
 
 export type ParsedManifests =
-  | { readonly ok: true; readonly pools: readonly ParsedPool[] }
+  | {
+      readonly ok: true;
+      readonly pools: readonly ParsedPool[];
+      /** Documents beside the pools, for their agent modules. */
+      readonly configMaps: readonly ConfigMapText[];
+    }
   | { readonly ok: false; readonly problems: readonly ManifestProblem[] };
 
 /**
@@ -62,10 +70,11 @@ export function parseManifests(
 
 /** Joins what several files gave; a pool that is there twice is a problem that names both places. */
 export function joinManifests(parts: readonly ParsedManifests[]): ParsedManifests {
-  const pools = parts.flatMap((part) => (part.ok ? part.pools : []));
+  const configMaps = parts.flatMap((part) => (part.ok ? part.configMaps : []));
+  const pools = parts.flatMap((part) => (part.ok ? part.pools : [])).map(withModuleOf(configMaps));
   const problems = parts.flatMap((part) => (part.ok ? [] : part.problems));
   problems.push(...duplicates(pools));
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, pools };
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, pools, configMaps };
 }
 
 /** `pool.yaml:12: spec.replicas: must be …`: one line for a terminal. */
@@ -94,11 +103,14 @@ function parseOne(
     };
     return { ok: false, problems: [problem] };
   }
+  const configMap = configMapOf(value);
+  if (configMap !== undefined) return { ok: true, pools: [], configMaps: [configMap] };
   const place = (path: FieldPath): Place => ({ source, document: index, line: lineOf(path) });
   const parsed = parsePool(value, defaults);
   if (parsed.ok) {
     const { pool, written } = parsed;
-    return { ok: true, pools: [{ pool, written, ...place(['metadata', 'name']) }] };
+    const found = { pool, written, ...place(['metadata', 'name']) };
+    return { ok: true, pools: [found], configMaps: [] };
   }
   const problems = parsed.problems.map(({ path, message }) => ({
     ...place(path),
@@ -106,6 +118,13 @@ function parseOne(
     message,
   }));
   return { ok: false, problems: problems.sort((a, b) => a.line - b.line) };
+}
+
+function withModuleOf(configMaps: readonly ConfigMapText[]) {
+  return (entry: ParsedPool): ParsedPool => {
+    const moduleText = entry.moduleText ?? moduleTextOf(entry.pool, configMaps);
+    return moduleText === undefined ? entry : { ...entry, moduleText };
+  };
 }
 
 function duplicates(pools: readonly ParsedPool[]): ManifestProblem[] {

@@ -58,6 +58,7 @@ function modulesOf(files: readonly string[], pools: readonly AgentPool[]): reado
   const [file] = files;
   if (file === undefined || files.length > 1) return [];
   const paths = pools
+    .filter(({ spec }) => spec.runtime.moduleFrom === undefined)
     .map(({ spec }) => spec.runtime.agentModule)
     .filter((path) => /^[./]/.test(path));
   return [...new Set(paths.map((path) => resolve(file, '..', path)))];

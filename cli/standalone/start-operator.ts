@@ -52,7 +52,11 @@ export async function openSource(options: SourceOptions): Promise<PoolSource> {
     ...(made === undefined ? {} : { made }),
     defaults,
     watchModules,
-    bundle: (module, from) => bundleAgentModule({ module, from, outFolder: modules }),
+    bundle: (module, from, text) =>
+      bundleAgentModule({
+        ...{ module, from, outFolder: modules },
+        ...(text === undefined ? {} : { text }),
+      }),
     forgetModules: (needed) => forgetModules(modules, needed, systemClock.wallMs()),
     check: (pools) => otherStorages(pools, folder.store.kind),
     known: new Map(known),

@@ -92,6 +92,25 @@ describe('pools from manifest files', () => {
     await expect(open()).rejects.toThrow(message);
   });
 
+  it('have the module of a ConfigMap beside them, or are told that there is none', async () => {
+    const from = '{runtime: {moduleFrom: {configMapRef: {name: code, key: a.ts}}}}';
+    const configMap = `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: code}\ndata: {a.ts: the text}\n`;
+    writeFileSync(file, `${pool('a', from)}---\n${configMap}`);
+    const texts: unknown[] = [];
+    const opened = await open({
+      bundle: async (module, _folder, text) => {
+        texts.push([module, text]);
+        return bundle();
+      },
+    });
+    expect(texts).toEqual([['a.ts', 'the text']]);
+    writeFileSync(file, pool('a', from));
+    await until(() => opened.get('default~a')?.module.at === 'broken');
+    expect(opened.get('default~a')?.module).toMatchObject({
+      message: expect.stringContaining('no manifest file holds the ConfigMap code'),
+    });
+  });
+
   it('that are not there are refused', async () => {
     await expect(open()).rejects.toThrow(/pool\.yaml:1: cannot be read/);
   });

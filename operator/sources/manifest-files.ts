@@ -11,6 +11,7 @@ import type { Log } from '../../platform/log.ts';
 import type { PoolSource, WantedPool } from '../pool/wanted-pool.ts';
 import { FileWatch } from './file-watch.ts';
 import { artifactOf, type BundleModule, type LoadedModule, loadModule } from './module-loader.ts';
+import { moduleOf } from './module-of.ts';
 import { readManifests } from './read-manifests.ts';
 
 export interface ManifestFilesOptions {
@@ -45,6 +46,13 @@ export class ManifestError extends Error {
     super(lines.join('\n'));
     this.lines = lines;
   }
+}
+
+interface FoundPool {
+  readonly pool: AgentPool;
+  /** What its module is relative to. */
+  readonly folder: string;
+  readonly moduleText?: string;
 }
 
 interface Entry {
@@ -130,14 +138,14 @@ class ManifestFiles implements PoolSource {
     if (!read.ok) return read.problems.map(formatProblem);
     const refusals = this.#options.check?.(read.pools) ?? [];
     if (refusals.length > 0) return refusals;
-    const pools = [
-      ...read.pools.map(({ pool, source }) => ({ pool, folder: dirname(resolve(source)) })),
+    const pools: readonly FoundPool[] = [
+      ...read.pools.map((found) => ({ ...found, folder: dirname(resolve(found.source)) })),
       ...(this.#options.made ?? []),
     ];
     const entries = new Map<PoolKey, Entry>();
-    for (const { pool, folder } of pools) {
-      const key = poolKeyOf(pool.metadata);
-      entries.set(key, await this.#entryOf(key, pool, folder));
+    for (const found of pools) {
+      const key = poolKeyOf(found.pool.metadata);
+      entries.set(key, await this.#entryOf(key, found));
     }
     const before = this.#entries;
     this.#entries = entries;
@@ -159,17 +167,15 @@ class ManifestFiles implements PoolSource {
     await this.#options.forgetModules?.(new Set([...paths, ...own]));
   }
 
-  async #entryOf(key: PoolKey, { pool, folder, text }: FoundPool): Promise<Entry> {
+  async #entryOf(key: PoolKey, { pool, folder, moduleText }: FoundPool): Promise<Entry> {
     const before = this.#entries.get(key);
     const { metadata, spec } = pool;
-    const source = moduleOf(spec, text);
-    const { path } = source;
-    const bundle = source.isMissing ? missingModule : this.#options.bundle;
+    const { source, bundle } = moduleOf(spec, moduleText, this.#options.bundle);
     const module = await loadModule(bundle, { ...source, folder }, before?.module);
     const generation = this.#generationOf(key, spec, before?.wanted);
     const ref = { namespace: metadata.namespace, name: metadata.name };
     const wanted = { ref, generation, spec, module: module.state };
-    return { wanted, module, place: resolve(folder, path) };
+    return { wanted, module, place: resolve(folder, source.path) };
   }
 
   #generationOf(key: PoolKey, spec: AgentPoolSpec, before: WantedPool | undefined): number {

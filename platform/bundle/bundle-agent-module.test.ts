@@ -41,6 +41,18 @@ describe('an agent module', () => {
     expect(made.digest).toMatch(/^[0-9a-f]{64}$/);
   });
 
+  it('may be a text, whose imports are looked up from the folder', async () => {
+    await bundle({ 'agents.ts': '', 'say.ts': 'export const said = (text: string) => text;' });
+    const made = await bundleAgentModule({
+      module: 'of-config-map.ts',
+      text: `import { said } from './say.ts'; const answer: string = said('text'); export default answer;`,
+      from,
+      outFolder: join(from, 'out'),
+    });
+    expect(await load(made)).toBe('text');
+    expect(made.inputs).toEqual([join(from, 'say.ts')]);
+  });
+
   it('may be a package, CommonJS too, that asks for built-in modules and its own place', async () => {
     const made = await bundle(
       {

@@ -13,6 +13,8 @@ import { nativeModules, ownPlace, sdk } from './module-plugins.ts';
 export interface AgentModuleRequest {
   /** A path (relative to `from`, or absolute) or a package name: `spec.runtime.agentModule`. */
   readonly module: string;
+  /** What it says, where it is no file: `module` is its name then, and its imports are looked up from `from`. */
+  readonly text?: string;
   /** Absolute folder: of the manifest. */
   readonly from: string;
   /** Absolute path of a node_modules that is searched last, for modules that lie elsewhere. */
@@ -53,11 +55,12 @@ export async function bundleAgentModule(request: AgentModuleRequest): Promise<Ag
   return { digest, file, inputs: inputs.filter((path) => existsSync(path)) };
 }
 
-function optionsOf({ module, from, outFolder, packages }: AgentModuleRequest): BuildOptions {
+function optionsOf(request: AgentModuleRequest): BuildOptions {
+  const { from, outFolder, packages } = request;
   return {
     ...(packages === undefined ? {} : { nodePaths: [packages] }),
     absWorkingDir: from,
-    entryPoints: { agents: entryOf(module, from) },
+    ...sourceOf(request),
     outdir: outFolder,
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -76,6 +79,12 @@ function optionsOf({ module, from, outFolder, packages }: AgentModuleRequest): B
     },
     plugins: [sdk(), nativeModules(), ownPlace()],
   };
+}
+
+function sourceOf({ module, text, from }: AgentModuleRequest): BuildOptions {
+  if (text === undefined) return { entryPoints: { agents: entryOf(module, from) } };
+  const loader = /[.]m?ts$/.test(module) ? 'ts' : 'js';
+  return { stdin: { contents: text, sourcefile: module, resolveDir: from, loader } };
 }
 
 function entryOf(module: string, from: string): string {
