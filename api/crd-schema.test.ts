@@ -84,6 +84,11 @@ describe('the structural schema', () => {
       expect(schema.description).toContain(` Default: ${JSON.stringify(schema.default)}.`);
   });
 
+  it('gives lists a list as default, and objects an object, also inside the default of another one', () => {
+    const runtime = below.find(({ path }) => path === '.spec.runtime')?.schema;
+    expect(runtime?.default).toMatchObject({ config: {}, env: [], envFrom: [] });
+  });
+
   it('bounds every number, list and string', () => {
     const unbounded = below.filter(
       ({ schema }) =>

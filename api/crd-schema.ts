@@ -118,7 +118,8 @@ function hasRules(schema: JsonSchema): boolean {
 }
 
 function isEmpty(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.keys(value).length === 0;
 }
 
 /** The one form of a choice between types that a structural schema may have; bounds and pattern hold for the type they are of. */
