@@ -67,22 +67,24 @@ export class PoolReconciler {
     if (spec === undefined) return this.#forgetRecord(key, signal);
     this.#runs.set(key, run);
     try {
-      if (wanted?.isOverdue === true) await this.#letGo(run, signal);
+      await this.#letGo(run, wanted, signal);
       const outcome = await this.#pass(run, spec, wanted, signal);
       if (run.isStoreAway) this.#storeChanged(run, false);
       return outcome;
     } catch (error) {
-      if (error instanceof StoreError && !run.isStoreAway) await this.#lostStore(run, signal);
+      if (error instanceof StoreError) await this.#lostStore(run, signal);
       throw error;
     }
   };
 
   async #lostStore(run: PoolRun, signal: AbortSignal): Promise<void> {
+    if (run.isStoreAway) return;
     this.#storeChanged(run, true);
     if (run.status !== undefined) await this.#report(run, run.status, signal);
   }
 
-  async #letGo(run: PoolRun, signal: AbortSignal): Promise<void> {
+  async #letGo(run: PoolRun, wanted: WantedPool | undefined, signal: AbortSignal): Promise<void> {
+    if (wanted?.isOverdue !== true) return;
     const message = 'its projects could not be erased in time: they stay in the store';
     this.#note(run, [{ reason: 'EraseGivenUp', message }]);
     await this.#options.source.release?.(run.key, signal);

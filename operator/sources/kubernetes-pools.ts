@@ -103,17 +103,21 @@ export class KubernetesPools implements PoolSource {
         if (isNews(before, after)) onChange(keyOfObject((after ?? before)?.metadata));
       }),
       configMaps.onChange(({ before, after }) => {
-        const { name, namespace } = (after ?? before)?.metadata ?? {};
         if (isDeepStrictEqual(before?.data, after?.data)) return;
-        for (const [key, { spec }] of this.#known) {
-          const used = spec?.runtime.moduleFrom?.configMapRef.name;
-          if (used === name && poolRefOfKey(key).namespace === namespace) onChange(key);
-        }
+        for (const key of this.#usersOf(after ?? before)) onChange(key);
       }),
     ];
     return () => {
       for (const end of ends) end();
     };
+  }
+
+  #usersOf(configMap: Stored<ConfigMap> | undefined): readonly PoolKey[] {
+    const { name, namespace } = configMap?.metadata ?? {};
+    return [...this.#known].flatMap(([key, { spec }]) => {
+      const used = spec?.runtime.moduleFrom?.configMapRef.name;
+      return used === name && poolRefOfKey(key).namespace === namespace ? [key] : [];
+    });
   }
 
   async report(key: PoolKey, status: AgentPoolStatus, signal: AbortSignal): Promise<void> {

@@ -38,14 +38,15 @@ export class ClusterOperators {
   readonly redis: RedisServer;
   readonly store: RedisStore;
   readonly workspace: Workspace = createWorkspace();
-  readonly #kubeconfig: string;
+  /** A file: of the operator. */
+  readonly kubeconfig: string;
   readonly #operators = new Set<OperatorProcess>();
 
   private constructor(api: ApiServer, redis: RedisServer, store: RedisStore, kubeconfig: string) {
     this.api = api;
     this.redis = redis;
     this.store = store;
-    this.#kubeconfig = kubeconfig;
+    this.kubeconfig = kubeconfig;
   }
 
   static async start(options: ApiServerOptions = {}): Promise<ClusterOperators> {
@@ -96,7 +97,7 @@ export class ClusterOperators {
       {
         env: {
           ...process.env,
-          KUBECONFIG: this.#kubeconfig,
+          KUBECONFIG: this.kubeconfig,
           POD_NAME: name,
           POD_NAMESPACE: RELEASE_NAMESPACE,
         },

@@ -33,7 +33,7 @@ export class PodRuntimes {
     options.cluster.server.store.onChange(({ kind, before, after }) => {
       if (kind !== '/pods') return;
       if (after === undefined) this.#gone(before?.metadata.uid ?? '');
-      else this.#changed(after.metadata.uid, after as Pod);
+      else this.#changed(after.metadata.uid, after);
     });
   }
 
@@ -50,7 +50,10 @@ export class PodRuntimes {
   #changed(uid: string, pod: Pod): void {
     const { phase } = pod.status ?? {};
     const known = this.#runtimes.get(uid);
-    if (phase === 'Failed' || phase === 'Succeeded') return this.#gone(uid);
+    if (phase === 'Failed' || phase === 'Succeeded') {
+      this.#gone(uid);
+      return;
+    }
     if (known === undefined && phase === 'Running' && bindingOfPod(pod) === undefined)
       this.#start(uid, pod);
     if (pod.metadata?.deletionTimestamp !== undefined)
