@@ -1,6 +1,8 @@
 /** What deletionPolicy Delete means: every project of the pool leaves the store, then the pool itself. */
+import type { AgentPoolSpec } from '../../api/agent-pool.ts';
 import type { PoolKey } from '../../core/identifiers.ts';
 import type { Store } from '../../platform/store/store.ts';
+import type { Driver } from './driver.ts';
 
 const PROJECTS_PER_PAGE = 500;
 
@@ -24,4 +26,19 @@ async function eraseProjects(store: Store, key: PoolKey, signal: AbortSignal): P
   }
   for (const { key: project, override } of await store.listTierOverrides(key))
     await store.setTierOverride(project, undefined, override.generation);
+}
+
+/** What an earlier run left of a pool that no manifest names now; its projects stay, unless that run was about to erase them. */
+export async function forgetPool(
+  { store, driver }: { readonly store: Store; readonly driver: Driver },
+  key: PoolKey,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { name } of await driver.list(key)) await driver.remove({ pool: key, name });
+  const record = (await store.listPools()).find((one) => one.key === key);
+  if (record === undefined) return;
+  // The operator wrote it with all defaults applied; the store does not look into it.
+  const { deletionPolicy } = record.spec as Partial<AgentPoolSpec>;
+  const policy = record.deleting === true ? (deletionPolicy ?? 'Retain') : 'Retain';
+  await erasePool(store, key, policy, signal);
 }

@@ -60,3 +60,7 @@ export interface PartialPlan {
   /** Monotonic ms. */
   readonly wakeAtMs: readonly number[];
 }
+
+export function withoutCreates(plan: Plan): Plan {
+  return { ...plan, actions: plan.actions.filter((action) => action.do !== 'create') };
+}

@@ -7,13 +7,13 @@ import type { Outcome } from '../engine/controller.ts';
 import { apply, type Hands } from './apply.ts';
 import { brokenOf } from './broken.ts';
 import { decide } from './decide.ts';
-import { erasePool } from './erase-pool.ts';
+import { erasePool, forgetPool } from './erase-pool.ts';
 import { addEvents, type NewEvent } from './events.ts';
 import type { Death } from './failures.ts';
 import { learn } from './learn.ts';
 import { look } from './observe.ts';
 import { needsOf, NO_SIGHT, observedOf } from './observed-of.ts';
-import type { Plan } from './plan.ts';
+import { type Plan, withoutCreates } from './plan.ts';
 import type { PoolLimits } from './pool-limits.ts';
 import { newPoolRun, type PoolRun } from './pool-run.ts';
 import { publish } from './publish.ts';
@@ -64,7 +64,7 @@ export class PoolReconciler {
     const wanted = this.#options.source.get(key);
     const run = this.#runs.get(key) ?? newPoolRun(key, poolRefOfKey(key), wanted?.status);
     const spec = wanted?.spec ?? run.spec;
-    if (spec === undefined) return this.#forgetRecord(key, signal);
+    if (spec === undefined) return this.#forget(key, signal);
     this.#runs.set(key, run);
     try {
       await this.#letGo(run, wanted, signal);
@@ -207,16 +207,8 @@ export class PoolReconciler {
     return { type: 'done' };
   }
 
-  /** A record of an earlier run that no manifest names now; its projects stay, unless that run was about to erase them. */
-  async #forgetRecord(key: PoolKey, signal: AbortSignal): Promise<Outcome> {
-    const { store, driver } = this.#options;
-    for (const { name } of await driver.list(key)) await driver.remove({ pool: key, name });
-    const record = (await store.listPools()).find((one) => one.key === key);
-    if (record === undefined) return { type: 'done' };
-    // The operator wrote it with all defaults applied; the store does not look into it.
-    const { deletionPolicy } = record.spec as Partial<AgentPoolSpec>;
-    const policy = record.deleting === true ? (deletionPolicy ?? 'Retain') : 'Retain';
-    await erasePool(store, key, policy, signal);
+  async #forget(key: PoolKey, signal: AbortSignal): Promise<Outcome> {
+    await forgetPool(this.#options, key, signal);
     return { type: 'done' };
   }
 
@@ -299,10 +291,6 @@ export class PoolReconciler {
   #keysOf(run: PoolRun, detail: Readonly<Record<string, unknown>>) {
     return { namespace: run.ref.namespace, pool: run.ref.name, detail };
   }
-}
-
-function withoutCreates(plan: Plan): Plan {
-  return { ...plan, actions: plan.actions.filter((action) => action.do !== 'create') };
 }
 
 function stackOf(run: PoolRun, module: ModuleState): string | undefined {

@@ -47,12 +47,17 @@ export function phaseOf(pod: Pod): RuntimePhase {
 
 /** Undefined: it goes on, or its kubelet starts it again at once. */
 function endOf(pod: Pod, container: ContainerStatus | undefined): Exited | undefined {
-  const { phase } = pod.status ?? {};
+  const phase = pod.status?.phase;
   if (phase === 'Failed' || phase === 'Succeeded') return endOfPod(pod, container);
-  const { waiting, terminated } = container?.state ?? {};
+  return container === undefined ? undefined : endInPlace(container);
+}
+
+/** Of a container whose pod goes on. */
+function endInPlace({ state = {}, lastState }: ContainerStatus): Exited | undefined {
+  const { waiting, terminated } = state;
   // The kubelet waits ten seconds and more before it starts it again: a new pod is there sooner.
   if (waiting?.reason === 'CrashLoopBackOff')
-    return endOfContainer(container?.lastState?.terminated ?? { exitCode: 1 });
+    return endOfContainer(lastState?.terminated ?? { exitCode: 1 });
   return terminated?.exitCode === MODULE_EXIT_CODE ? endOfContainer(terminated) : undefined;
 }
 

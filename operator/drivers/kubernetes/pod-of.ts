@@ -40,7 +40,7 @@ export function podOf(request: RuntimeRequest, owner: PoolOwner, defaultImage?: 
     (under, over) => overlay(under, over as JsonObject),
     basePod(request, owner, imageOf(spec, defaultImage)),
   );
-  return pod as Pod;
+  return pod;
 }
 
 function imageOf({ runtime }: AgentPoolSpec, defaultImage: string | undefined): string {
@@ -122,7 +122,7 @@ function containerOf(request: RuntimeRequest, owner: PoolOwner, image: string): 
     image,
     ...(imagePullPolicy === undefined ? {} : { imagePullPolicy }),
     env: [...(spec.runtime.env as readonly JsonObject[]), ...ownVariables(request, owner)],
-    envFrom: spec.runtime.envFrom as readonly JsonObject[],
+    envFrom: spec.runtime.envFrom,
     ports: [
       { name: 'link', containerPort: PORTS.link, protocol: 'TCP' },
       { name: 'probes', containerPort: PORTS.probes, protocol: 'TCP' },

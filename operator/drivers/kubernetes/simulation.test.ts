@@ -165,7 +165,7 @@ class Simulation {
     });
     this.cluster.server.store.onChange(({ kind, before, after }) => {
       if (kind === '/pods' && before === undefined && after !== undefined)
-        this.#checkLimits(after as Pod);
+        this.#checkLimits(after);
     });
   }
 
@@ -283,7 +283,7 @@ class Simulation {
   }
 
   get #pods(): readonly Pod[] {
-    return this.cluster.server.store.list(PODS) as readonly Pod[];
+    return this.cluster.server.store.list(PODS);
   }
 
   /** I5 counts pods that run or are to run; those that end, ended, or are on lost nodes apart. */
