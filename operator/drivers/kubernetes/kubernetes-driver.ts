@@ -28,7 +28,7 @@ import {
   resourcesOfPod,
   roleOfPod,
 } from './own-pod.ts';
-import { makePod, podFor } from './make-pod.ts';
+import { makePod, podFor, reclaimPod } from './make-pod.ts';
 import { phaseOf } from './phase-of.ts';
 import { type PoolOwner, PORTS } from './pod-of.ts';
 import type { PoolBelongings } from './pool-belongings.ts';
@@ -115,7 +115,9 @@ export class KubernetesDriver implements Driver {
       this.#options.pods.onChange(({ before, after }) => {
         const pod = after ?? before;
         const pool = pod && poolOfPod(pod);
-        if (pool !== undefined) onChange(pool);
+        if (pool === undefined) return;
+        if (before !== undefined && after === undefined) this.#reclaim(before);
+        onChange(pool);
       }),
     ];
     return () => {
@@ -172,6 +174,17 @@ export class KubernetesDriver implements Driver {
         ? {}
         : { binding: { project: binding.project, sinceMs: seen.boundMs ?? seen.seenMs } }),
     };
+  }
+
+  #reclaim(lost: Stored<Pod>): void {
+    if (lost.metadata.deletionTimestamp !== undefined) return;
+    reclaimPod(this.#options.kube, lost).catch((error: unknown) => {
+      const runtime = lost.metadata.name;
+      this.#options.log.info('runtime without its labels could not be had back', {
+        err: error,
+        runtime,
+      });
+    });
   }
 
   /** The kubelet writes to the pod, too: a conflict is looked at, not believed. */

@@ -3,7 +3,7 @@ import { LABELS } from '../../../api/names.ts';
 import { type Pod, PODS } from '../../../platform/kube/resources.ts';
 import { FakeClock } from '../../../test/fakes/fake-clock.ts';
 import { FakeCluster } from '../../../test/fakes/fake-cluster.ts';
-import { makePod } from './make-pod.ts';
+import { makePod, reclaimPod } from './make-pod.ts';
 import { ownerReference } from './pod-of.ts';
 
 const OWNER = { namespace: 'default', name: 'pool', uid: 'uid-of-pool' };
@@ -40,5 +40,33 @@ describe('a pod whose name is taken', () => {
     await cluster.admin.create(PODS, pod({}, 'another'));
     await expect(make()).rejects.toThrow("is taken by a pod that is not this pool's");
     expect(await labels()).toEqual({});
+  });
+});
+
+describe('a pod that no cache shows any more', () => {
+  let cluster: FakeCluster;
+  beforeEach(() => {
+    cluster = new FakeCluster({ clock: new FakeClock() });
+  });
+
+  it.each([
+    ['is had back when only its label was taken off', OWNER.uid, WANTED],
+    ['is left alone when its owner was changed, too', 'another', {}],
+  ])('%s', async (_, uid, expected) => {
+    const before = await cluster.admin.create(PODS, pod(WANTED));
+    await cluster.admin.patch(PODS, AT, {
+      metadata: {
+        labels: { [LABELS.pool]: null, [LABELS.role]: null },
+        ownerReferences: [ownerReference({ ...OWNER, uid })],
+      },
+    });
+    await reclaimPod(cluster.connect('operator'), before);
+    expect((await cluster.admin.get(PODS, AT)).metadata.labels ?? {}).toEqual(expected);
+  });
+
+  it('is nothing to have back when it is gone', async () => {
+    const before = await cluster.admin.create(PODS, pod(WANTED));
+    await cluster.admin.delete(PODS, AT, { gracePeriodSeconds: 0 });
+    await expect(reclaimPod(cluster.connect('operator'), before)).resolves.toBeUndefined();
   });
 });

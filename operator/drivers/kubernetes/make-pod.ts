@@ -47,16 +47,35 @@ async function checkPresent(
   if (poolOfPod(pod) === undefined) await putBack(kube, pod, metadata?.labels ?? {}, signal);
 }
 
+/** For a pod that a cache has lost without seeing it end: it may be there still, without the label by which caches find it. */
+export async function reclaimPod(kube: Kube, lost: Stored<Pod>): Promise<void> {
+  const pod = await kube.get(PODS, refOf(lost)).catch((error: unknown) => {
+    if (isKubeError(error, 'NotFound')) return undefined;
+    throw error;
+  });
+  if (pod === undefined || !hasLostItsLabels(pod, lost)) return;
+  await putBack(kube, pod, lost.metadata.labels ?? {});
+}
+
+/** The same pod, with the same owner; one whose owner was changed, too, was meant to go. */
+function hasLostItsLabels(now: Stored<Pod>, before: Stored<Pod>): boolean {
+  const { uid, deletionTimestamp } = now.metadata;
+  if (uid !== before.metadata.uid || deletionTimestamp !== undefined) return false;
+  const owner = controllerOf(now.metadata)?.uid;
+  return owner === controllerOf(before.metadata)?.uid && poolOfPod(now) === undefined;
+}
+
 /** Somebody has taken its labels off: without that of its pool no cache shows it, and its name would be taken for ever. */
 async function putBack(
   kube: Kube,
   pod: Stored<Pod>,
   labels: Readonly<Record<string, string>>,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<void> {
   const { uid, resourceVersion } = pod.metadata;
   const patch = { metadata: { uid, resourceVersion, labels } };
-  await kube.patch(PODS, refOf(pod), patch, { uid, resourceVersion, signal });
+  const options = signal === undefined ? {} : { signal };
+  await kube.patch(PODS, refOf(pod), patch, { uid, resourceVersion, ...options });
 }
 
 function refusalOf(error: unknown): unknown {

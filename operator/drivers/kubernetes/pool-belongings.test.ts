@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { agentPoolSpecSchema } from '../../../api/agent-pool.ts';
 import { isKubeError } from '../../../platform/kube/kube-error.ts';
-import type { Stored } from '../../../platform/kube/kube.ts';
 import {
   type KubeObject,
   NETWORK_POLICIES,
   POD_DISRUPTION_BUDGETS,
+  type Resource,
   SECRETS,
 } from '../../../platform/kube/resources.ts';
 import { FakeClock } from '../../../test/fakes/fake-clock.ts';
@@ -24,7 +24,7 @@ describe('what a pool has besides its pods', () => {
   let changed: string[];
   const ensure = (isStarting = false) =>
     belongings.ensure(POOL, OWNER, { ...NEEDS, isStarting }, new AbortController().signal);
-  const exists = (resource: Parameters<FakeCluster['admin']['get']>[0], name: string) =>
+  const exists = (resource: Resource<KubeObject>, name: string) =>
     cluster.admin.get(resource, at(name)).then(
       () => true,
       (error: unknown) => {
@@ -47,28 +47,22 @@ describe('what a pool has besides its pods', () => {
     await ensure();
   });
 
-  it.each([
+  it.each<[string, Resource<KubeObject>, string]>([
     ['policy', NETWORK_POLICIES, 'pool-runtimes'],
     ['budget', POD_DISRUPTION_BUDGETS, 'pool-shared'],
-  ] as const)(
-    'a %s that somebody deletes is made again when the watch tells',
-    async (_, kind, name) => {
-      const before: Stored<KubeObject> = await cluster.admin.get(kind, at(name));
-      await cluster.admin.delete(kind, at(name));
-      await ensure();
-      expect(await exists(kind, name)).toBe(false);
-      belongings.noteChange({ key: `default/${name}`, before, after: undefined });
-      expect(changed).toEqual([POOL]);
-      await ensure();
-      expect(await exists(kind, name)).toBe(true);
-    },
-  );
+  ])('a %s that somebody deletes is made again when the watch tells', async (_, kind, name) => {
+    const before = await cluster.admin.get(kind, at(name));
+    await cluster.admin.delete(kind, at(name));
+    await ensure();
+    expect(await exists(kind, name)).toBe(false);
+    belongings.noteChange({ key: `default/${name}`, before, after: undefined });
+    expect(changed).toEqual([POOL]);
+    await ensure();
+    expect(await exists(kind, name)).toBe(true);
+  });
 
   it('a status that changes is nothing to look at', async () => {
-    const before: Stored<KubeObject> = await cluster.admin.get(
-      POD_DISRUPTION_BUDGETS,
-      at('pool-shared'),
-    );
+    const before = await cluster.admin.get(POD_DISRUPTION_BUDGETS, at('pool-shared'));
     belongings.noteChange({ key: 'default/pool-shared', before, after: { ...before } });
     expect(changed).toEqual([]);
   });
