@@ -6,6 +6,7 @@ import { describeMachine } from './measure/machine.ts';
 import { quiet } from './measure/quiet.ts';
 import type { BenchProgram } from './program.ts';
 import { cold } from './programs/cold.ts';
+import { clusterStart } from './programs/cluster-start.ts';
 import { commit } from './programs/commit.ts';
 import { connect } from './programs/connect.ts';
 import { density } from './programs/density.ts';
@@ -16,6 +17,7 @@ import { lease } from './programs/lease.ts';
 import { link } from './programs/link.ts';
 import { operator } from './programs/operator.ts';
 import { operatorIdle } from './programs/operator-idle.ts';
+import { promotion } from './programs/promotion.ts';
 import { redis } from './programs/redis.ts';
 import { start } from './programs/start.ts';
 import { store } from './programs/store.ts';
@@ -40,6 +42,8 @@ const PROGRAMS: readonly BenchProgram[] = [
   redis,
   operator,
   operatorIdle,
+  promotion,
+  clusterStart,
 ];
 
 const { positionals, values } = parseArgs({
