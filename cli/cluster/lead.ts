@@ -73,10 +73,24 @@ async function start(
   options: LeadOptions,
   signal: AbortSignal,
 ): Promise<{ readonly operator: Operator; readonly store: Store }> {
+  const store = await reachStore(options, signal);
+  try {
+    return { operator: await startWith(store, options, signal), store };
+  } catch (error) {
+    // Told to stop meanwhile, perhaps: its connection would keep the process alive.
+    await store.close();
+    throw error;
+  }
+}
+
+async function startWith(
+  store: Store,
+  options: LeadOptions,
+  signal: AbortSignal,
+): Promise<Operator> {
   const { caches, runtimeImage, endpoint, metrics, log } = options;
   const bound = { clock: systemClock, ...RATE_LIMITS };
   const kube = rateBound(leaderOnly(options.kube, options.isLeader), bound);
-  const store = await reachStore(options, signal);
   await caches.synced;
   const specs = (await store.listPools()).map(({ key, spec }): [PoolKey, AgentPoolSpec] => [
     key,
@@ -114,7 +128,7 @@ async function start(
     ...(endpoint === undefined ? {} : { endpoint }),
   });
   void driver.finishBindings();
-  return { operator, store };
+  return operator;
 }
 
 function driverOf(options: LeadOptions, kube: Kube, source: KubernetesPools): KubernetesDriver {
