@@ -82,7 +82,11 @@ export class Component {
   /** Does nothing when it has ended. */
   signal(name: NodeJS.Signals): void {
     if (!this.isAlive()) return;
-    process.kill(this.#record().pid, name);
+    const { pid } = this.#record();
+    process.kill(pid, name);
+    // nsenter freezes with its child and does not thaw with it; then nobody learns of the child's end.
+    const parent = name === 'SIGCONT' ? readProcess(readProcess(pid)?.parent ?? 0) : undefined;
+    if (parent?.state === 'T') process.kill(parent.pid, name);
   }
 
   /** Resolves when the process is gone. */

@@ -59,6 +59,8 @@ export class TestPool {
             resources: { requests: { cpu: '20m', memory: '128Mi' }, limits: { memory: '1Gi' } },
           },
           limits: { taskTimeoutSeconds: 20 },
+          // The load is a test's, not a tenant's.
+          tiers: { warm: { quota: { requestsPerMinute: 100_000 } } },
           deletionPolicy: 'Delete',
           ...spec,
         },
@@ -77,6 +79,12 @@ export class TestPool {
     const patch = JSON.stringify({ spec });
     const target = ['agentpool', this.name, '-n', this.namespace];
     await this.#kubectl.run(['patch', ...target, '--type=merge', '--patch', patch]);
+  }
+
+  /** Its Secret is not watched: it is there again when a runtime needs it. */
+  async replacePods(): Promise<void> {
+    const selector = `agentpool.dev/pool=${this.name}`;
+    await this.#kubectl.run(['delete', 'pods', '-n', this.namespace, '-l', selector]);
   }
 
   async scale(replicas: number): Promise<void> {
