@@ -14,6 +14,7 @@ const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 /** All that may run at once of one project, and with the bystanders all of the runtime: what leaks is soon missed. */
 const TASKS_MAX = 20;
 const BYSTANDING = ['hostile', 'acme', 'other'];
+const UNCHANGED_MS = 5_000;
 const SETTLED_MS = 40_000;
 /** What comes and goes by itself: the sockets of the bystanders' own client. */
 const DESCRIPTORS_SLACK = 4;
@@ -61,7 +62,7 @@ export class GuardedServer {
     await guarded.bystanders.start();
     await guarded.#useEverySlot();
     await guarded.#endInstances();
-    guarded.#before = guarded.#usage();
+    guarded.#before = await guarded.#settledUsage();
     guarded.#heldMb = await guarded.#held();
     return guarded;
   }
@@ -132,6 +133,23 @@ export class GuardedServer {
   /** The server first, then its runtimes. */
   #usage(): readonly ProcessUsage[] {
     return [this.server.pid, ...this.server.children().map(({ pid }) => pid)].map(usageOf);
+  }
+
+  /** Once no thread has come for a while: blank workers that were used are made good one after the other. */
+  async #settledUsage(): Promise<readonly ProcessUsage[]> {
+    const threads = (): number => this.#usage().reduce((sum, one) => sum + one.threads, 0);
+    let most = threads();
+    let sinceMs = performance.now();
+    await until(
+      'the number of threads has settled',
+      () => {
+        const now = threads();
+        if (now !== most) [most, sinceMs] = [now, performance.now()];
+        return performance.now() - sinceMs >= UNCHANGED_MS;
+      },
+      SETTLED_MS,
+    );
+    return this.#usage();
   }
 
   #isAsBefore(): boolean {
