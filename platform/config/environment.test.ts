@@ -24,6 +24,7 @@ describe('a variable of the table', () => {
     ['AGENT_POOL_MAX_FAILURES_PER_HOUR', '0', { recovery: { maxFailuresPerHour: 0 } }],
     ['AGENT_POOL_CIRCUIT_RESET_TIMEOUT', '45', { circuitBreaker: { resetTimeoutSeconds: 45 } }],
     ['AGENT_POOL_CHECKPOINT_STORAGE', 'memory', { checkpoint: { storage: 'memory' } }],
+    ['AGENT_POOL_CHECKPOINT_STORAGE', 'redis', { checkpoint: { storage: 'redis' } }],
     ['AGENT_POOL_ENABLE_HA', 'false', { checkpoint: { storage: 'memory' } }],
     ['AGENT_POOL_ENABLE_HA', '0', { checkpoint: { storage: 'memory' } }],
     ['AGENT_POOL_ENABLE_HA', 'true', {}],
@@ -79,12 +80,7 @@ describe('a variable of the table', () => {
     [
       'AGENT_POOL_CHECKPOINT_STORAGE',
       'embeded',
-      'must be one of embedded, memory, but is "embeded"; did you mean "embedded"? (it sets spec.checkpoint.storage)',
-    ],
-    [
-      'AGENT_POOL_CHECKPOINT_STORAGE',
-      'redis',
-      'must be one of embedded, memory, but is "redis" (it sets spec.checkpoint.storage)',
+      'must be one of embedded, memory, redis, but is "embeded"; did you mean "embedded"? (it sets spec.checkpoint.storage)',
     ],
     [
       'AGENT_POOL_ENABLE_HA',

@@ -38,8 +38,8 @@ describe('the configuration explained', () => {
   it('has one row for each field and no more', () => {
     const fields = rowsOf({}, {}).map(({ field }) => field);
     expect(new Set(fields).size).toBe(fields.length);
-    expect(fields[0]).toBe('spec.runtime.agentModule');
-    expect(fields.at(-1)).toBe('spec.updateStrategy.onFailure');
+    expect(fields[0]).toBe('spec.runtime.image');
+    expect(fields.at(-1)).toBe('spec.networkPolicy');
   });
 
   it('is all defaults where nobody says anything', () => {
