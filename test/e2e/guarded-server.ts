@@ -80,7 +80,7 @@ export class GuardedServer {
   }
 
   /** Nothing runs, waits or is held that was not before the first hostile request; all that may run at once still can. */
-  async nothingLeaked(): Promise<void> {
+  async #nothingLeaked(): Promise<void> {
     await this.nothingRuns();
     await this.#useEverySlot();
     await this.nothingRuns();
@@ -122,8 +122,17 @@ export class GuardedServer {
     return Number(/^nodejs_heap_size_used_bytes (\d+)/m.exec(text)?.[1]) / 1e6;
   }
 
+  /** That nothing has leaked; then it stops, whatever came out, or the bystanders would go on for ever. */
+  async finish(): Promise<void> {
+    try {
+      await this.#nothingLeaked();
+    } finally {
+      await this.#stop();
+    }
+  }
+
   /** Also that the bystanders' state is what it must be. */
-  async stop(): Promise<void> {
+  async #stop(): Promise<void> {
     for (const { counted, answered } of await this.bystanders.stop())
       expect(counted).toBe(answered);
     expect(await this.server.stop()).toEqual({ code: 0, signal: null });

@@ -21,8 +21,7 @@ beforeAll(async () => {
 afterEach(() => guarded.noBystanderSawAnything());
 afterAll(async () => {
   for (const socket of silent) socket.destroy();
-  await guarded.nothingLeaked();
-  await guarded.stop();
+  await guarded.finish();
 });
 afterAll(destroyAll);
 

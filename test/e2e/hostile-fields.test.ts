@@ -17,8 +17,7 @@ beforeAll(async () => {
 afterEach(() => guarded.noBystanderSawAnything());
 afterAll(async () => {
   client.close();
-  await guarded.nothingLeaked();
-  await guarded.stop();
+  await guarded.finish();
 });
 afterAll(destroyAll);
 
