@@ -239,7 +239,7 @@ it('has an operator that used all its rights, and asked for no others', () => {
 
 it('8. goes, and leaves the resource only', async () => {
   await follow('8. Delete');
-  expect(await runtimePods()).toEqual([]);
+  await until('its pods have drained', async () => (await runtimePods()).length === 0, 60_000);
   const left = await kubectl.list('secrets,poddisruptionbudgets,networkpolicies', 'default');
   expect(left.filter(({ metadata }) => metadata.name.startsWith('getting-started'))).toEqual([]);
   expect(await kubectl.find('crd', 'agentpools.agentpool.dev')).toBeDefined();
