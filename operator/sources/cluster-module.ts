@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { AgentPoolSpec } from '../../api/agent-pool.ts';
 import type { ConfigMap } from '../../platform/kube/resources.ts';
-import { modulePathOf } from '../drivers/kubernetes/pod-of.ts';
+import { modulePathOf } from '../pool/module-path.ts';
 import type { ModuleState } from '../pool/wanted-pool.ts';
 
 export interface ModuleFacts {

@@ -280,6 +280,3 @@ export function indexByPool(pod: Pod): readonly string[] {
   const pool = poolOfPod(pod);
   return pool === undefined ? [] : [pool];
 }
-
-/** The selection of the cache: all that could be a runtime. */
-export const RUNTIME_PODS_SELECTOR = LABELS.pool;

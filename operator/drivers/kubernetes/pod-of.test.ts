@@ -3,7 +3,8 @@ import { describe, expect, it } from '@jest/globals';
 import type { AgentPoolSpecInput } from '../../../api/agent-pool.ts';
 import { spec } from '../../../test/builders/pool-builders.ts';
 import type { RuntimeRequest } from '../../pool/driver.ts';
-import { modulePathOf, podOf } from './pod-of.ts';
+import { modulePathOf } from '../../pool/module-path.ts';
+import { podOf } from './pod-of.ts';
 import { disruptionBudget, networkPolicy, runtimeSecret, textOf } from './pool-objects.ts';
 
 const OWNER = { namespace: 'team', name: 'main', uid: 'uid-1' };

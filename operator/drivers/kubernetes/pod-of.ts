@@ -7,6 +7,7 @@ import type { PoolRef } from '../../../core/identifiers.ts';
 import type { Pod } from '../../../platform/kube/resources.ts';
 import type { RuntimeRequest } from '../../pool/driver.ts';
 import { type JsonObject, overlay } from './overlay.ts';
+import { MODULE_FOLDER } from '../../pool/module-path.ts';
 
 /** The pool as an object of the API: the controller of its pods. */
 export interface PoolOwner extends PoolRef {
@@ -19,7 +20,6 @@ export const PORTS = { link: 50_051, probes: 50_052, metrics: 9_464 } as const;
 export const DEDICATED_OVERHEAD_MB = 128;
 
 const RUNTIME_FOLDER = '/etc/agentpool/runtime';
-const MODULE_FOLDER = '/etc/agentpool/module';
 const TENANTS_FOLDER = '/etc/agentpool/tenants';
 const WRITABLE_FOLDER = '/run/agentpool';
 const USER_ID = 65_532;
@@ -163,12 +163,6 @@ function ownVariables(
     { name: 'AGENTPOOL_RUNTIME', valueFrom: field('metadata.name') },
     { name: 'AGENTPOOL_POD_IP', valueFrom: field('status.podIP') },
   ];
-}
-
-/** Where a runtime finds its agent module: in the image, or the key of a ConfigMap. */
-export function modulePathOf({ runtime }: AgentPoolSpec): string {
-  const from = runtime.moduleFrom?.configMapRef;
-  return from === undefined ? runtime.agentModule : `${MODULE_FOLDER}/${from.key}`;
 }
 
 /** A dedicated runtime has its project's memory and the overhead, for sure: it asks for as much as it may use. */

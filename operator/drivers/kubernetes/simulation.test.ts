@@ -164,8 +164,7 @@ class Simulation {
       isHot: (project) => this.isHot.has(project),
     });
     this.cluster.server.store.onChange(({ kind, before, after }) => {
-      if (kind === '/pods' && before === undefined && after !== undefined)
-        this.#checkLimits(after);
+      if (kind === '/pods' && before === undefined && after !== undefined) this.#checkLimits(after);
     });
   }
 
