@@ -1,5 +1,4 @@
 /** What the operator tells a runtime in a pod by environment variables, checked; and what of the environment is the agents'. Secrets are in files. */
-import { isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { POOL_PART_PATTERN } from '../../core/identifiers.ts';
 import { LOG_LEVELS, type LogLevel } from '../../platform/log.ts';
@@ -51,11 +50,6 @@ export function podIdentityOf(variables: Variables): PodIdentity {
     ip: data.AGENTPOOL_POD_IP,
     logLevel: data.AGENTPOOL_LOG_LEVEL,
   };
-}
-
-/** `10.0.0.1:50051`, `[fd00::1]:50051`. */
-export function addressOf(ip: string, port: number): string {
-  return isIPv6(ip) ? `[${ip}]:${port}` : `${ip}:${port}`;
 }
 
 const OURS = /^(AGENTPOOL|KUBERNETES)_/;

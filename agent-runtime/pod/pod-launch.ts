@@ -2,6 +2,7 @@
 import { poolKeyOf } from '../../core/identifiers.ts';
 import { bundleAgentModule } from '../../platform/bundle/bundle-agent-module.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { hostAndPort } from '../../platform/host-and-port.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Random } from '../../platform/random.ts';
 import {
@@ -14,7 +15,7 @@ import { runtimeIdentity } from '../../platform/tls/identities.ts';
 import { type Followed, openSecretFolder } from '../../platform/tls/secret-folder.ts';
 import { type TlsMaterial, tlsMaterialOf } from '../../platform/tls/tls-material.ts';
 import type { LaunchConfig } from '../launch.ts';
-import { addressOf, type PodIdentity } from './pod-environment.ts';
+import type { PodIdentity } from './pod-environment.ts';
 
 /** The Secret of the pool's runtimes. */
 export interface RuntimeSecret extends TlsMaterial {
@@ -65,7 +66,7 @@ export function podLaunch(pod: PodLaunch): LaunchConfig {
     revision,
     listen: {
       type: 'network',
-      address: addressOf(ip, port),
+      address: hostAndPort(ip, port),
       tls: secret,
       serverName: runtimeIdentity(poolKeyOf({ namespace, name: pool })),
     },

@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { silentLog } from '../../platform/log.ts';
 import { succeedIncarnation } from './incarnation-file.ts';
 import { lastWords } from './last-words.ts';
-import { addressOf, agentEnvironment, podIdentityOf } from './pod-environment.ts';
+import { hostAndPort } from '../../platform/host-and-port.ts';
+import { agentEnvironment, podIdentityOf } from './pod-environment.ts';
 import { tenantSecretsIn } from './tenant-secrets.ts';
 
 const VARIABLES = {
@@ -42,7 +43,7 @@ describe('the environment of a pod', () => {
     ['10.0.0.7', '10.0.0.7:1'],
     ['fd00::7', '[fd00::7]:1'],
   ])('has %s as an address', (ip, address) => {
-    expect(addressOf(ip, 1)).toBe(address);
+    expect(hostAndPort(ip, 1)).toBe(address);
   });
 
   it("is the agents' without what is ours", () => {

@@ -3,6 +3,7 @@ import { totalmem } from 'node:os';
 import { poolKeyOf } from '../../core/identifiers.ts';
 import { BundleError } from '../../platform/bundle/esbuild-run.ts';
 import { systemClock } from '../../platform/clock.ts';
+import { hostAndPort } from '../../platform/host-and-port.ts';
 import { createLog, type Log } from '../../platform/log.ts';
 import { createMetrics } from '../../platform/metrics/registry.ts';
 import { systemRandom } from '../../platform/random.ts';
@@ -21,7 +22,6 @@ import { succeedIncarnation } from './incarnation-file.ts';
 import { leaveLastWords } from './last-words.ts';
 import { serveMetrics } from './metrics-page.ts';
 import {
-  addressOf,
   agentEnvironment,
   podIdentityOf,
   type PodIdentity,
@@ -56,7 +56,7 @@ export async function runInPod(options: PodOptions): Promise<void> {
   // The first process of a container gets no default action for a signal: it is heard from the start.
   process.once('SIGTERM', () => onStop());
   try {
-    const probes = await serveProbes(addressOf(identity.ip, options.ports.probes), systemClock);
+    const probes = await serveProbes(hostAndPort(identity.ip, options.ports.probes), systemClock);
     const started = await start(options, identity, log);
     if (started.type === 'broken') return fail(options, started.failure, log);
     onStop = () => void leave(started, probes, log);

@@ -1,6 +1,7 @@
 /** Where the API server is, by the environment: in a pod what the kubelet says, else KUBECONFIG or the user's own file. */
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { hostAndPort } from '../../platform/host-and-port.ts';
 import type { ClusterLocation } from '../../platform/kube/cluster-access.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -10,8 +11,8 @@ export function clusterLocation(environment: Terminal['environment']): ClusterLo
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = environment;
   const { KUBECONFIG: files = '' } = environment;
   if (files === '' && host !== undefined) {
-    const name = host.includes(':') ? `[${host}]` : host;
-    return { type: 'in-cluster', server: `https://${name}:${port}`, folder: SERVICE_ACCOUNT };
+    const server = `https://${hostAndPort(host, port)}`;
+    return { type: 'in-cluster', server, folder: SERVICE_ACCOUNT };
   }
   const given = files.split(delimiter).filter((file) => file !== '');
   return {

@@ -1,5 +1,4 @@
 /** Where a server listens, checked before anything is started: beyond this machine only with tokens. */
-import { isIPv6 } from 'node:net';
 import { CliError, EXIT_CODES } from '../exit-code.ts';
 
 export interface ListenOptions {
@@ -23,11 +22,6 @@ export function checkListenAddresses({ host, http, grpc, tokens }: ListenOptions
       EXIT_CODES.Usage,
       'Add --tokens FILE (a JSON list of {token, subject, tenants, role}), or leave out --host.',
     );
-}
-
-/** `127.0.0.1:9090`, `[::1]:9090`. */
-export function hostAndPort(host: string, port: number): string {
-  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** What a person on this machine types to reach a server that listens on all addresses. */

@@ -12,7 +12,8 @@ import type { RuntimeAccess } from '../../platform/link/grpc-runtime-client.ts';
 import type { Store } from '../../platform/store/store.ts';
 import type { TlsSource } from '../../platform/tls/tls-material.ts';
 import { packageVersion } from '../version.ts';
-import { hostAndPort, type ListenOptions } from './listen-addresses.ts';
+import { hostAndPort } from '../../platform/host-and-port.ts';
+import type { ListenOptions } from './listen-addresses.ts';
 import { DRAIN_MS_MAX } from './stop-signals.ts';
 
 export interface EdgesOptions {

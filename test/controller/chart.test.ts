@@ -1,6 +1,8 @@
 /** The chart with helm on a real API server, without nodes: what it makes is taken, keys are made once, and what an uninstall leaves. */
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { parseAllDocuments } from 'yaml';
+import { parseReviewRules } from '../../gateway/access/review-rules.ts';
 import { type ApiServer, startApiServer } from '../cluster/api-server.ts';
 import { attempt, type Ran, run } from '../cluster/process/run.ts';
 import { tools } from '../cluster/tools/tools.ts';
@@ -90,6 +92,22 @@ describe('says what is wrong with values', () => {
     expect(stderr).toMatch(message);
     expect(code).not.toBe(0);
   });
+});
+
+it('gives gateways rules of token reviews that they can read', async () => {
+  const rules = [{ namespace: 'shop', tenants: ['acme'], role: 'caller' }];
+  const values = JSON.stringify({ enabled: true, rules });
+  const rendered = await runHelm(
+    ...['template', 'agentpool', CHART, '--kube-version', '1.34.0'],
+    ...['--show-only', 'templates/gateway.yaml', '--set-json', `auth.tokenReview=${values}`],
+  );
+  const objects = parseAllDocuments(rendered).map((document) => document.toJS() as unknown);
+  const map = objects.find((one) => (one as { kind?: string } | null)?.kind === 'ConfigMap');
+  const { data } = map as { readonly data: Readonly<Record<string, string>> };
+  const principalOf = parseReviewRules(data['token-review.json'] ?? '');
+  const user = { username: 'system:serviceaccount:shop:web', groups: [] };
+  expect(principalOf(user)).toMatchObject({ role: 'caller', tenants: ['acme'] });
+  expect(principalOf({ ...user, username: 'system:serviceaccount:other:web' })).toBeUndefined();
 });
 
 it('is fine with helm lint', async () => {

@@ -5,6 +5,7 @@
 import { LABELS } from '../../../api/names.ts';
 import type { PoolKey, ProjectKey } from '../../../core/identifiers.ts';
 import type { Clock } from '../../../platform/clock.ts';
+import { hostAndPort } from '../../../platform/host-and-port.ts';
 import { isKubeError } from '../../../platform/kube/kube-error.ts';
 import { type Kube, refOf, type Stored } from '../../../platform/kube/kube.ts';
 import { type Pod, PODS } from '../../../platform/kube/resources.ts';
@@ -245,8 +246,7 @@ export class KubernetesDriver implements Driver {
   async #callBind(pool: PoolKey, pod: Stored<Pod>, { project, id }: PodBinding): Promise<void> {
     const ip = pod.status?.podIP;
     if (ip === undefined) throw new Error(`the pod ${pod.metadata.name} has no address yet`);
-    const host = ip.includes(':') ? `[${ip}]` : ip;
-    const control = this.#options.connect(pool, `${host}:${PORTS.link}`);
+    const control = this.#options.connect(pool, hostAndPort(ip, PORTS.link));
     try {
       await control.bind(project, id, BIND_TIMEOUT_MS);
     } finally {

@@ -3,6 +3,7 @@
  * machine's own names are served (DNS rebinding), and none that another site's page sends.
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import { urlHost } from '../../../../platform/host-and-port.ts';
 import { HttpError } from './problem.ts';
 
 const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/i;
@@ -13,7 +14,7 @@ export const allowAnyHost: HostGuard = () => undefined;
 
 /** @param listenHost as configured; its name or address is allowed too. @returns throws FORBIDDEN. */
 export function createHostGuard(listenHost: string): HostGuard {
-  const own = (listenHost.includes(':') ? `[${listenHost}]` : listenHost).toLowerCase();
+  const own = urlHost(listenHost).toLowerCase();
   return ({ host = '', origin }) => {
     const name = host.replace(/:\d*$/, '').toLowerCase();
     if (!LOOPBACK.test(name) && name !== own)
