@@ -1,5 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { ROLLING, shared, STALLED, standby, warm } from '../../test/builders/pool-builders.ts';
+import {
+  NOW_MS,
+  ROLLING,
+  shared,
+  STALLED,
+  standby,
+  warm,
+} from '../../test/builders/pool-builders.ts';
 import { actions, create, failures, LONG_AGO, type Row } from '../../test/builders/plan-rows.ts';
 
 const SHARED: readonly Row[] = [
@@ -47,6 +54,22 @@ const SHARED: readonly Row[] = [
     { replicas: 1 },
     { runtimes: [shared('a', 'starting', 'new', { createdMs: LONG_AGO })] },
     ['remove a StartTimeout', ...create(1)],
+  ],
+  [
+    'gives up one that its machine has not begun with',
+    { replicas: 1 },
+    {
+      runtimes: [placed('a', NOW_MS)],
+    },
+    ['remove a StartTimeout', ...create(1)],
+  ],
+  [
+    'waits for a machine that still has time to begin',
+    { replicas: 1 },
+    {
+      runtimes: [placed('a', NOW_MS + 1)],
+    },
+    [],
   ],
   [
     'drains the emptiest when fewer are wanted',

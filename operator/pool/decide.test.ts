@@ -1,6 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AgentPoolSpecInput } from '../../api/agent-pool.ts';
-import { bound, hot, ROLLING, shared, standby } from '../../test/builders/pool-builders.ts';
+import {
+  bound,
+  hot,
+  NOW_MS,
+  placed,
+  ROLLING,
+  shared,
+  standby,
+} from '../../test/builders/pool-builders.ts';
 import { failures, hotSpec, plan, show } from '../../test/builders/plan-rows.ts';
 import type { Observed } from './observed.ts';
 
@@ -47,6 +55,14 @@ describe('decide', () => {
       { replicas: 1 },
       { runtimes: [shared('a', 'starting')] },
       69_000,
+    ],
+    [
+      'when a machine must have begun with a start',
+      { replicas: 1 },
+      {
+        runtimes: [placed('a', NOW_MS + 9_000)],
+      },
+      9_000,
     ],
     [
       'when a roll-out takes too long',

@@ -55,10 +55,10 @@ function removal(
       return remove('Exited');
     case 'silent':
       return remove('Silent');
+    case 'pending':
     case 'starting':
       return nowMs >= startDeadlineMs(one, spec, limits) ? remove('StartTimeout') : [];
     case 'expected':
-    case 'pending':
     case 'ready':
     case 'unready':
     case 'ending':
@@ -107,9 +107,7 @@ function combine(
   const wakeAtMs = [
     ...parts.flatMap((part) => part.wakeAtMs),
     ...asked.map((create) => retryAt(create.revision)).filter((atMs) => atMs > nowMs),
-    ...observed.runtimes
-      .filter((one) => one.state.at === 'starting')
-      .map((one) => startDeadlineMs(one, spec, limits)),
+    ...observed.runtimes.map((one) => startDeadlineMs(one, spec, limits)),
     ...progressDeadlineMs(spec, observed),
     ...(observed.nextTierChangeInMs === undefined ? [] : [nowMs + observed.nextTierChangeInMs]),
   ];

@@ -66,8 +66,8 @@ export interface StartProblem {
 }
 
 export type RuntimePhase =
-  /** Asked for; nothing of it runs yet. */
-  | { readonly at: 'pending'; readonly problem?: StartProblem }
+  /** Asked for; nothing of it runs yet. `takenUpByMs`: it has a machine, which must have begun with it by then (monotonic ms of the operator's clock). */
+  | { readonly at: 'pending'; readonly problem?: StartProblem; readonly takenUpByMs?: number }
   | { readonly at: 'running' }
   /** It runs, but its event loop has not answered for `silentMs` of the driver's limits. */
   | { readonly at: 'silent' }

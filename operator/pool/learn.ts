@@ -48,6 +48,11 @@ export function learn(before: Memory, look: Look, nowMs: number): Lesson {
   return { memory: update === undefined ? memory : moveOn(memory, look, update, nowMs), deaths };
 }
 
+const LATE = {
+  pending: 'its machine has not begun to start it in time',
+  starting: 'it was not ready in time',
+} as const;
+
 function deathOf(one: SeenRuntime, before: Memory, look: Look, nowMs: number): Death[] {
   const sinceMs = before.readySinceMs.get(one.name);
   const served = sinceMs === undefined ? {} : { servedMs: nowMs - sinceMs };
@@ -59,12 +64,12 @@ function deathOf(one: SeenRuntime, before: Memory, look: Look, nowMs: number): D
       return exitOf(one.state, { runtime: one, ...served });
     case 'silent':
       return dead('Silent', 'its event loop did not answer any more');
+    case 'pending':
     case 'starting':
       return nowMs >= startDeadlineMs(one, look.spec, look.limits)
-        ? dead('StartTimeout', 'it was not ready in time')
+        ? dead('StartTimeout', LATE[one.state.at])
         : [];
     case 'expected':
-    case 'pending':
     case 'ready':
     case 'unready':
     case 'ending':

@@ -8,7 +8,7 @@ import type { ExitReason, ResourceClass, RuntimeName, RuntimePhase } from './dri
 export type RuntimeState =
   /** Made by us, not in any list yet. */
   | { readonly at: 'expected' }
-  /** Asked for; nothing of it runs yet, and no time-out counts. */
+  /** Asked for; nothing of it runs yet, and no time-out counts but that of its machine. */
   | Extract<RuntimePhase, { at: 'pending' }>
   /** Never ready yet; for a bound runtime: never since it was bound. */
   | { readonly at: 'starting' }

@@ -73,8 +73,10 @@ export function askAgainAtMs(refusal: Refusal | undefined, limits: PoolLimits): 
   return refusal.lastMs + Math.min(restartBackoffMaxMs, refusedBackoffMinMs * 2 ** doublings);
 }
 
-/** When a runtime must be ready: counted from its creation or its binding (monotonic ms). */
+/** When it must have come further with its start, counted from its creation or its binding (monotonic ms); Infinity: nothing presses. */
 export function startDeadlineMs(one: SeenRuntime, spec: AgentPoolSpec, limits: PoolLimits): number {
+  if (one.state.at === 'pending') return one.state.takenUpByMs ?? Infinity;
+  if (one.state.at !== 'starting') return Infinity;
   const timeoutMs = spec.health.initializeTimeoutSeconds * 1_000 + limits.startGraceMs;
   return (one.binding?.sinceMs ?? one.createdMs) + timeoutMs;
 }

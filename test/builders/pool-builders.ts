@@ -48,6 +48,11 @@ export function shared(name: string, at: Stage, revision = 'new', over: Over = {
   };
 }
 
+/** It has a machine, which has not begun with it. */
+export function placed(name: string, takenUpByMs: number): SeenRuntime {
+  return { ...shared(name, 'pending'), state: { at: 'pending', takenUpByMs } };
+}
+
 export function standby(name: string, at: Stage, revision = 'new', over: Over = {}): SeenRuntime {
   return shared(name, at, revision, { role: 'dedicated', ...over });
 }

@@ -33,7 +33,7 @@ import { makePod, podFor, reclaimPod } from './make-pod.ts';
 import { phaseOf } from './phase-of.ts';
 import { type PoolOwner, PORTS } from './pod-of.ts';
 import type { PoolBelongings } from './pool-belongings.ts';
-import { Sightings } from './sightings.ts';
+import { phaseSince, Sightings } from './sightings.ts';
 
 export interface KubernetesDriverOptions {
   /** Writes only while this process leads. */
@@ -170,7 +170,7 @@ export class KubernetesDriver implements Driver {
       revision: pod.metadata.labels?.[LABELS.revision] ?? '',
       resources: resourcesOfPod(pod),
       createdMs: seen.startedMs ?? seen.seenMs,
-      phase: phaseOf(pod),
+      phase: phaseSince(pod, seen),
       ...(binding === undefined
         ? {}
         : { binding: { project: binding.project, sinceMs: seen.boundMs ?? seen.seenMs } }),

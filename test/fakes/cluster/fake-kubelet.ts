@@ -95,6 +95,7 @@ export class FakeKubelet {
   }
 
   #start(pod: Pod, fate: PodFate): void {
+    this.#set(pod, { startTime: new Date(this.#clock.wallMs()).toISOString() });
     if (fate.type === 'image-missing') {
       const waiting = { reason: 'ImagePullBackOff', message: 'no such image' };
       this.#set(pod, { containerStatuses: containers(pod, { waiting }) });
@@ -103,7 +104,6 @@ export class FakeKubelet {
     this.#set(pod, {
       phase: 'Running',
       podIP: `10.244.0.${++this.#addresses}`,
-      startTime: new Date(this.#clock.wallMs()).toISOString(),
       conditions: conditions('False'),
       containerStatuses: containers(pod, { running: {} }),
     });
