@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import {
   NOW_MS,
+  placed,
   ROLLING,
   shared,
   STALLED,
