@@ -60,6 +60,11 @@ export function parseInstanceId(id: string): ProjectRef | undefined {
   return { namespace, pool, tenant, project };
 }
 
+/** Whether `parsePoolName` makes something of it. */
+export function isPoolName(text: string): boolean {
+  return parsePoolName(text, 'default') !== undefined;
+}
+
 /** `name` (in the default namespace) or `namespace/name`; undefined when it is neither. */
 export function parsePoolName(text: string, defaultNamespace: string): PoolRef | undefined {
   const parts = text.split('/');

@@ -1,21 +1,31 @@
 /** Checks the names and numbers that callers give; a wrong one is INVALID_FIELD with the field's path. */
 import { AppError } from '../core/errors.ts';
-import { isIdentifier } from '../core/identifiers.ts';
+import { isIdentifier, isPoolName } from '../core/identifiers.ts';
 
 /** Metadata keys that only the product itself uses. */
 export const RESERVED_METADATA_PREFIX = 'agentpool-';
 const METADATA_ENTRIES_MAX = 64;
 const METADATA_CHARS_MAX = 16_384;
 
+/** What a wrong name is told, by whichever edge it came. */
+export const IDENTIFIER_RULE = 'must be 1 to 253 of A-Z a-z 0-9 . _ : @ -, and not . or ..';
+export const POOL_NAME_RULE =
+  'must be the name of a pool (1 to 63 of a-z 0-9 -, neither first nor last a -), or namespace/name';
+
 export function requireIdentifier(field: string, value: string): void {
   if (isIdentifier(value)) return;
   if (value === '') throw invalid(field, 'must not be empty');
-  throw invalid(field, 'must be 1 to 253 of A-Z a-z 0-9 . _ : @ -, and not . or ..');
+  throw invalid(field, IDENTIFIER_RULE);
 }
 
 /** Empty means that it was left out. */
 export function allowIdentifier(field: string, value: string): void {
   if (value !== '') requireIdentifier(field, value);
+}
+
+/** Empty means that it was left out. Whether there is such a pool is another question: UNKNOWN_POOL. */
+export function allowPoolName(field: string, value: string): void {
+  if (value !== '' && !isPoolName(value)) throw invalid(field, POOL_NAME_RULE);
 }
 
 export function requireMetadata(field: string, metadata: Readonly<Record<string, string>>): void {

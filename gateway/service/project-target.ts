@@ -5,7 +5,7 @@ import { authorize, type Method } from '../access/roles.ts';
 import type { Principal } from '../access/principal.ts';
 import type { Membership } from '../membership.ts';
 import type { PoolView } from '../pool-view.ts';
-import { requireIdentifier } from '../request-fields.ts';
+import { allowPoolName, requireIdentifier } from '../request-fields.ts';
 import { requirePool } from '../find-pool.ts';
 
 export interface ProjectNames {
@@ -34,6 +34,7 @@ export class ProjectTargets {
     method: Method,
     { pool: name, tenant, project }: ProjectNames,
   ): ProjectTarget {
+    allowPoolName('pool', name);
     requireIdentifier('tenant', tenant);
     requireIdentifier('project', project);
     authorize(principal, method, { tenant, project });
@@ -59,6 +60,7 @@ export class ProjectTargets {
 
   /** The pool alone, for what is about all of it. */
   pool(principal: Principal, method: Method, name: string): PoolView {
+    allowPoolName('pool', name);
     authorize(principal, method);
     return requirePool(this.#membership, this.#membership.poolNamed(name), name);
   }

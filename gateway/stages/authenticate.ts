@@ -1,6 +1,12 @@
 /** Lets in what is well-formed and allowed. Tokens became principals at the edge. */
 import { authorize } from '../access/roles.ts';
-import { allowIdentifier, invalid, requireIdentifier, requireMetadata } from '../request-fields.ts';
+import {
+  allowIdentifier,
+  allowPoolName,
+  invalid,
+  requireIdentifier,
+  requireMetadata,
+} from '../request-fields.ts';
 import type { TaskRequest } from '../task/call.ts';
 import type { Stage } from './stage.ts';
 
@@ -15,6 +21,7 @@ export function authenticate(): Stage {
 }
 
 function checkFields(request: TaskRequest): void {
+  allowPoolName('pool', request.pool);
   requireIdentifier('tenant', request.tenant);
   requireIdentifier('project', request.project);
   allowIdentifier('agent', request.agent);

@@ -191,7 +191,7 @@ describe('what is refused before anything is sent', () => {
     ],
     [
       'a pool that is no name',
-      { request: { pool: '../main' }, reason: 'UNKNOWN_POOL', field: 'pool' },
+      { request: { pool: '../main' }, reason: 'INVALID_FIELD', field: 'pool' },
     ],
     ['an unknown agent', { request: { agent: 'other' }, reason: 'UNKNOWN_AGENT', field: 'agent' }],
     ['a deadline that has passed', { options: { remainingMs: -5 }, reason: 'DEADLINE' }],

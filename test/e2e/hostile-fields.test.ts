@@ -96,19 +96,32 @@ describe('names', () => {
   });
 
   it.each([
-    ...['nope', 'default/nope', 'nope/assistants'].map((pool) => [pool, 404, 'UNKNOWN_POOL']),
-    ...['..', 'a/b/c', '/', 'A', 'x'.repeat(500)].map((pool) => [pool, 400, 'INVALID_FIELD']),
-  ] as const)('pool %s ends with %i %s', async (pool, status, reason) => {
-    expect(await post(JSON.stringify({ ...HOSTILE, pool, input: 1 }))).toEqual([
-      status,
-      reason,
-      'pool',
-    ]);
-    expect(await refused(client.unary('GetStats', { pool }))).toEqual([
+    ...['nope', 'default/nope', 'nope/assistants'].map((pool) => [
+      pool,
+      404,
       'NOT_FOUND',
       'UNKNOWN_POOL',
-      'pool',
-    ]);
+    ]),
+    ...['..', 'a/b/c', '/', 'a/', 'A', 'x-', 'x'.repeat(500)].map((pool) => [
+      pool,
+      400,
+      'INVALID_ARGUMENT',
+      'INVALID_FIELD',
+    ]),
+  ] as const)('pool %s ends with %i, over gRPC %s, %s', async (pool, status, code, reason) => {
+    const task = { ...HOSTILE, pool };
+    expect(await post(JSON.stringify({ ...task, input: 1 }))).toEqual([status, reason, 'pool']);
+    for (const [method, more] of [
+      ['Execute', { text: 'x' }],
+      ['Acquire', {}],
+      ['ListAgents', {}],
+      ['ListInstances', {}],
+      ['GetStats', {}],
+    ] as const)
+      expect([method, await refused(client.unary(method, { ...task, ...more }))]).toEqual([
+        method,
+        [code, reason, 'pool'],
+      ]);
   });
 
   it.each([

@@ -1,22 +1,23 @@
 /** The fields that many messages share. What a pattern says here, the gateway checks again for every edge. */
 import { z } from 'zod';
-import { IDENTIFIER_LENGTH_MAX, IDENTIFIER_PATTERN } from '../../../../core/identifiers.ts';
+import {
+  IDENTIFIER_LENGTH_MAX,
+  IDENTIFIER_PATTERN,
+  isIdentifier,
+  isPoolName,
+} from '../../../../core/identifiers.ts';
 import { INSTANCE_STATES } from '../../../../core/instance-state.ts';
 import { TIERS } from '../../../../core/tier.ts';
+import { IDENTIFIER_RULE, POOL_NAME_RULE } from '../../../request-fields.ts';
 
 const UINT32_MAX = 2 ** 32 - 1;
-const POOL_NAME_PATTERN =
-  /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-const IDENTIFIER_MESSAGE = `must be 1 to ${IDENTIFIER_LENGTH_MAX} of A-Z a-z 0-9 . _ : @ -, and not . or ..`;
-
-const isNoPathStep = (text: string): boolean => text !== '.' && text !== '..';
 
 /** A required name. */
 export function identifier(description: string): z.ZodString {
   return z
     .string()
-    .regex(IDENTIFIER_PATTERN, IDENTIFIER_MESSAGE)
-    .refine(isNoPathStep, IDENTIFIER_MESSAGE)
+    .regex(IDENTIFIER_PATTERN, IDENTIFIER_RULE)
+    .refine((text) => !IDENTIFIER_PATTERN.test(text) || isIdentifier(text), IDENTIFIER_RULE)
     .meta({ description });
 }
 
@@ -24,10 +25,7 @@ export function identifier(description: string): z.ZodString {
 export function optionalIdentifier(description: string): z.ZodDefault<z.ZodString> {
   return z
     .string()
-    .refine(
-      (text) => text === '' || (IDENTIFIER_PATTERN.test(text) && isNoPathStep(text)),
-      IDENTIFIER_MESSAGE,
-    )
+    .refine((text) => text === '' || isIdentifier(text), IDENTIFIER_RULE)
     .meta({ description, maxLength: IDENTIFIER_LENGTH_MAX })
     .default('');
 }
@@ -43,10 +41,7 @@ export function uint32(description: string): z.ZodNumber {
 
 export const pool = z
   .string()
-  .refine(
-    (text) => text === '' || POOL_NAME_PATTERN.test(text),
-    'must be the name of a pool, or namespace/name',
-  )
+  .refine((text) => text === '' || isPoolName(text), POOL_NAME_RULE)
   .meta({
     description:
       'Name of the pool, or namespace/name. May be left out where the gateway serves one pool.',
