@@ -1,4 +1,5 @@
 /** Requests per minute as a token bucket in plain data: it travels in the checkpoint, so eviction and moves do not refill it. */
+import { AppError } from './errors.ts';
 
 export interface RateBucket {
   /** Tokens left at `atMs`. */
@@ -22,4 +23,22 @@ export function takeToken(
   const tokens = Math.min(perMinute, (bucket?.tokens ?? perMinute) + elapsedMs * perMs);
   if (tokens >= 1) return { type: 'granted', bucket: { tokens: tokens - 1, atMs: wallMs } };
   return { type: 'refused', retryAfterMs: Math.ceil((1 - tokens) / perMs) };
+}
+
+const LIMITS = {
+  project: 'quota.requestsPerMinute of its tier or entry',
+  tenant: 'requestsPerMinute of tenantLimits or its entry',
+} as const;
+
+/** What a caller is told, by whichever process refuses. */
+export function rateLimited(
+  whose: keyof typeof LIMITS,
+  perMinute: number,
+  retryAfterMs: number,
+): AppError {
+  return new AppError(
+    'RATE_LIMITED',
+    `the ${whose} has used up its ${perMinute} requests per minute: wait, or have it raised (${LIMITS[whose]})`,
+    { retryAfterMs },
+  );
 }

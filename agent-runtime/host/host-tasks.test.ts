@@ -70,7 +70,12 @@ describe('order and quota', () => {
     const third = await world.send('q3');
     expect(third.end).toMatchObject({
       type: 'failed',
-      error: { reason: 'RATE_LIMITED', retryAfterMs: 30_000 },
+      error: {
+        reason: 'RATE_LIMITED',
+        message:
+          'the project has used up its 2 requests per minute: wait, or have it raised (quota.requestsPerMinute of its tier or entry)',
+        retryAfterMs: 30_000,
+      },
     });
     await world.clock.advance(30_000);
     expect((await world.send('q4')).text).toBe('done');

@@ -1,6 +1,6 @@
 /** What a live instance does with a task that comes in: joins, replays, refuses or queues it. Runs nothing itself. */
 import { AppError } from '../../core/errors.ts';
-import { takeToken } from '../../core/rate.ts';
+import { rateLimited, takeToken } from '../../core/rate.ts';
 import type { StoredResult } from '../../platform/store/store.ts';
 import type { WorkerAgent } from '../worker/protocol.ts';
 import type { Caller } from './caller.ts';
@@ -72,16 +72,14 @@ function findAgent(agents: readonly WorkerAgent[], name: string): WorkerAgent {
 }
 
 function takeRate(ports: IntakePorts, instance: Instance): void {
-  const answer = takeToken(instance.rate, instance.quota.requestsPerMinute, ports.clock.wallMs());
+  const { requestsPerMinute } = instance.quota;
+  const answer = takeToken(instance.rate, requestsPerMinute, ports.clock.wallMs());
   if (answer.type === 'granted') {
     instance.takeRate(answer.bucket);
     return;
   }
   ports.metrics.quotaRejected('rate');
-  const { retryAfterMs } = answer;
-  throw new AppError('RATE_LIMITED', 'the project has used up its requests per minute', {
-    retryAfterMs,
-  });
+  throw rateLimited('project', requestsPerMinute, answer.retryAfterMs);
 }
 
 async function replay(ports: IntakePorts, instance: Instance, caller: Caller): Promise<void> {

@@ -177,7 +177,7 @@ describe('rates', () => {
       'RATE_LIMITED',
       'running',
     ]);
-    expect(second.end.error).toMatchObject({ retryAfterMs: 1_500 });
+    expect(second.end.error).toMatchObject({ message: 'slow down', retryAfterMs: 1_500 });
     await gateway.clock.advance(1_500);
     const third = gateway.start({ requestId: '4' });
     await settle();
@@ -197,7 +197,11 @@ describe('rates', () => {
       'RATE_LIMITED',
       'running',
     ]);
-    expect(tasks[2]?.end.error).toMatchObject({ retryAfterMs: 30_000 });
+    expect(tasks[2]?.end.error).toMatchObject({
+      message:
+        'the tenant has used up its 2 requests per minute: wait, or have it raised (requestsPerMinute of tenantLimits or its entry)',
+      retryAfterMs: 30_000,
+    });
   });
 
   it('a pool takes no more tenants than maxTenants, counting those with state and those in the manifest', async () => {

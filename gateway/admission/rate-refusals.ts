@@ -5,24 +5,29 @@ import type { ProjectKey } from '../../core/identifiers.ts';
 
 const PROJECTS_MAX = 10_000;
 
+interface Refusal {
+  readonly untilMs: number;
+  /** The runtime's. */
+  readonly message: string;
+}
+
 export class RateRefusals {
-  readonly #untilMs = new LRUCache<ProjectKey, number>({ max: PROJECTS_MAX });
+  readonly #refusals = new LRUCache<ProjectKey, Refusal>({ max: PROJECTS_MAX });
 
   /** A runtime's answer: remembered when it is a rate refusal with a retry time. */
   note(project: ProjectKey, error: AppError, nowMs: number): void {
     if (error.reason !== 'RATE_LIMITED' || error.retryAfterMs === undefined) return;
-    this.#untilMs.set(project, nowMs + error.retryAfterMs);
+    this.#refusals.set(project, { untilMs: nowMs + error.retryAfterMs, message: error.message });
   }
 
-  /** Throws RATE_LIMITED while the refusal stands. */
+  /** Throws RATE_LIMITED, in the runtime's words, while the refusal stands. */
   check(project: ProjectKey, nowMs: number): void {
-    if (this.#untilMs.size === 0) return;
-    const untilMs = this.#untilMs.get(project);
-    if (untilMs === undefined) return;
+    if (this.#refusals.size === 0) return;
+    const refusal = this.#refusals.get(project);
+    if (refusal === undefined) return;
+    const { untilMs, message } = refusal;
     if (untilMs > nowMs)
-      throw new AppError('RATE_LIMITED', 'the project has used its requests per minute', {
-        retryAfterMs: Math.ceil(untilMs - nowMs),
-      });
-    this.#untilMs.delete(project);
+      throw new AppError('RATE_LIMITED', message, { retryAfterMs: Math.ceil(untilMs - nowMs) });
+    this.#refusals.delete(project);
   }
 }

@@ -1,7 +1,7 @@
 /** Limits that count tenants, not projects: tasks per minute of one tenant (per gateway), and how many tenants a pool has. */
 import { LRUCache } from 'lru-cache';
 import { AppError } from '../../core/errors.ts';
-import { takeToken, type RateBucket } from '../../core/rate.ts';
+import { rateLimited, takeToken, type RateBucket } from '../../core/rate.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Store } from '../../platform/store/store.ts';
 import type { PoolView } from '../pool-view.ts';
@@ -36,10 +36,7 @@ export class TenantGate {
 
   #takeToken(key: string, perMinute: number): void {
     const answer = takeToken(this.#buckets.get(key), perMinute, this.#clock.wallMs());
-    if (answer.type === 'refused')
-      throw new AppError('RATE_LIMITED', 'the tenant has used its requests per minute', {
-        retryAfterMs: answer.retryAfterMs,
-      });
+    if (answer.type === 'refused') throw rateLimited('tenant', perMinute, answer.retryAfterMs);
     this.#buckets.set(key, answer.bucket);
   }
 
