@@ -1,9 +1,9 @@
 /** Wires the operator: sources and watches → keys → queue → reconcile. The same for every driver and every source of pools. */
-import type { PoolKey, PoolRef } from '../core/identifiers.ts';
+import type { PoolRef } from '../core/identifiers.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Random } from '../platform/random.ts';
-import type { Store } from '../platform/store/store.ts';
+import { type Store, StoreError } from '../platform/store/store.ts';
 import { startController } from './engine/controller.ts';
 import { WorkQueue } from './engine/work-queue.ts';
 import type { OperatorMetrics } from './metrics.ts';
@@ -11,7 +11,8 @@ import type { Driver } from './pool/driver.ts';
 import type { NewEvent } from './pool/events.ts';
 import { type NameRuntime, randomNames } from './pool/name-runtime.ts';
 import { type PoolLimits, POOL_LIMITS } from './pool/pool-limits.ts';
-import { PoolReconciler, type PoolView } from './pool/reconcile.ts';
+import type { PoolView } from './pool/pool-teller.ts';
+import { PoolReconciler } from './pool/reconcile.ts';
 import { waitForPools } from './pool/wait-for-pools.ts';
 import type { PoolSource } from './pool/wanted-pool.ts';
 
@@ -65,14 +66,12 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
       options.onEvent?.(pool, event);
     },
   });
-  const addAll = (): void => {
-    for (const key of source.list()) queue.add(key);
-  };
+  const addAll = feeder(options, queue);
   const unwatch = [
     source.watch((key) => queue.add(key)),
     driver.watch((key) => queue.add(key)),
-    store.subscribe('runtimes', addAll),
-    store.subscribe('tiers', addAll),
+    store.subscribe('runtimes', () => void addAll()),
+    store.subscribe('tiers', () => void addAll()),
   ];
   const controller = startController({
     queue,
@@ -83,7 +82,8 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     log,
     measure: (durationMs, succeeded) => metrics?.reconciled(durationMs, succeeded),
   });
-  for (const key of await allKeys(options)) queue.add(key);
+  for (const key of await driver.listPools()) queue.add(key);
+  await addAll();
   const watch = (onChange: () => void): (() => void) => {
     watchers.add(onChange);
     return () => watchers.delete(onChange);
@@ -100,14 +100,20 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   };
 }
 
-/** Wanted ones, and those of an earlier run that nobody wants any more. */
-async function allKeys({ store, driver, source }: OperatorOptions): Promise<readonly PoolKey[]> {
-  const stored = await store.listPools();
-  return [
-    ...new Set([
-      ...source.list(),
-      ...stored.map((record) => record.key),
-      ...(await driver.listPools()),
-    ]),
-  ];
+/** Adds all that are wanted, and those of an earlier run that nobody wants any more: as soon as the store tells them, once. */
+function feeder(
+  { source, store }: Pick<OperatorOptions, 'source' | 'store'>,
+  queue: WorkQueue,
+): () => Promise<void> {
+  let isStoreRead = false;
+  return async () => {
+    for (const key of source.list()) queue.add(key);
+    if (isStoreRead) return;
+    try {
+      for (const { key } of await store.listPools()) queue.add(key);
+      isStoreRead = true;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+    }
+  };
 }

@@ -11,6 +11,7 @@ import {
   isLive,
   isReady,
   isSameClass,
+  mayLetGo,
   retryAtMs,
   revisionToCreate,
 } from './runtimes.ts';
@@ -25,12 +26,9 @@ export function decideHot(
 ): PartialPlan {
   const live = observed.runtimes.filter((one) => one.role === 'dedicated' && isLive(one));
   const selected = selectHot(spec, observed);
-  const drain: Drain = (one, why) => ({
-    do: 'drain',
-    name: one.name,
-    withinMs: drainTimeoutMs(spec, limits),
-    why,
-  });
+  const withinMs = drainTimeoutMs(spec, limits);
+  const drain: Drain = (one, why) =>
+    mayLetGo(one, observed) ? [{ do: 'drain', name: one.name, withinMs, why }] : [];
   const placed = place(spec, observed, { live, selected, drain });
   const demoted = demote(spec, observed, { live, selected, drain });
   const blocked = (one: HotProject): number =>
@@ -49,7 +47,8 @@ export function decideHot(
   };
 }
 
-type Drain = (one: SeenRuntime, why: DrainReason) => Action;
+/** Nothing, where it must stay for now. */
+type Drain = (one: SeenRuntime, why: DrainReason) => readonly Action[];
 
 interface Part {
   readonly live: readonly SeenRuntime[];
@@ -77,15 +76,15 @@ function place(
   const actions: Action[] = [];
   const waiting: HotProject[] = [];
   for (const { project, fresh, old, extra } of homes) {
-    actions.push(...extra.map((one) => drain(one, 'Replaced')));
+    actions.push(...extra.flatMap((one) => drain(one, 'Replaced')));
     if (fresh !== undefined) {
-      if (isReady(fresh)) actions.push(...old.map((one) => drain(one, 'Replaced')));
+      if (isReady(fresh)) actions.push(...old.flatMap((one) => drain(one, 'Replaced')));
     } else if (old.length === 0) {
       waiting.push(project);
     } else if (mayRoll(spec, observed)) {
       if (surgeLeft-- > 0) waiting.push(project);
       else if (maxSurge === 0 && unavailableLeft-- > 0)
-        actions.push(...old.map((one) => drain(one, 'Replaced')));
+        actions.push(...old.flatMap((one) => drain(one, 'Replaced')));
     }
   }
   return { actions, waiting, isRolling: homes.some((home) => home.old.length > 0) };
@@ -132,12 +131,12 @@ function demote(
   const kept = new Set(selected.map((one) => one.project));
   const stillHot = new Map(observed.hot.map((one) => [one.project, one]));
   const leaving = live.filter(({ binding }) => binding !== undefined && !kept.has(binding.project));
-  const actions = leaving.flatMap((one): Action[] => {
+  const actions = leaving.flatMap((one): readonly Action[] => {
     const hot = stillHot.get(one.binding?.project ?? '');
-    if (hot !== undefined) return [drain(one, isIdle(spec, hot) ? 'Idle' : 'HotCapacity')];
-    return one.isServing ? [] : [drain(one, 'Demoted')];
+    if (hot !== undefined) return drain(one, isIdle(spec, hot) ? 'Idle' : 'HotCapacity');
+    return one.isServing ? [] : drain(one, 'Demoted');
   });
-  return { actions, isPending: actions.length < leaving.length };
+  return { actions, isPending: observed.isBlind !== true && actions.length < leaving.length };
 }
 
 /** Binds ready standbys to waiting projects, then brings the number of standbys to what is needed. */
@@ -157,7 +156,7 @@ function serveWaiting(
   const wanted: HotProject['resources'][] = [];
   for (const project of waiting) {
     const standby = free.find(
-      (one) => isReady(one) && isSameClass(one.resources, project.resources),
+      (one) => mayBind(one, observed) && isSameClass(one.resources, project.resources),
     );
     if (standby === undefined) wanted.push(project.resources);
     else {
@@ -175,6 +174,11 @@ function serveWaiting(
     else if (revision !== undefined)
       creates.push({ do: 'create', role: 'dedicated', revision, resources });
   }
-  const surplus = [...outdated, ...free].map((one) => drain(one, 'StandbySurplus'));
+  const surplus = [...outdated, ...free].flatMap((one) => drain(one, 'StandbySurplus'));
   return { actions: [...binds, ...surplus], creates, draining: surplus.length };
+}
+
+/** A project is bound for life: not to one that may not be able to claim it. */
+function mayBind(one: SeenRuntime, { isBlind }: Observed): boolean {
+  return isReady(one) && isBlind !== true;
 }

@@ -9,6 +9,7 @@ import {
   isCurrent,
   isLive,
   isReady,
+  mayLetGo,
   revisionToCreate,
 } from './runtimes.ts';
 
@@ -29,8 +30,12 @@ export function decideShared(
       withinMs: drainTimeoutMs(spec, limits),
       why,
     });
-  const oldGoing = oldToDrain(spec, live, old);
-  const surplus = [...current].sort(byWorth).slice(0, Math.max(0, current.length - spec.replicas));
+  const mayGo = (one: SeenRuntime): boolean => mayLetGo(one, observed);
+  const oldGoing = oldToDrain(spec, live, old).filter(mayGo);
+  const surplus = current
+    .filter(mayGo)
+    .sort(byWorth)
+    .slice(0, Math.max(0, current.length - spec.replicas));
   return {
     actions: [...oldGoing.map(drain('Replaced')), ...surplus.map(drain('ScaledDown'))],
     creates: creates(spec, observed, current.length, live.length - oldGoing.length),

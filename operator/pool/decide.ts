@@ -10,6 +10,7 @@ import {
   drainTimeoutMs,
   isLive,
   isStarting,
+  mayLetGo,
   retryAtMs,
   startDeadlineMs,
 } from './runtimes.ts';
@@ -66,6 +67,7 @@ function removal(
   }
 }
 
+/** Nobody wants a deleted pool back; one that is suspended keeps its state, which its runtimes may have to bring to safety. */
 function drainAll(
   observed: Observed,
   spec: AgentPoolSpec,
@@ -73,7 +75,7 @@ function drainAll(
   why: 'Deleted' | 'Suspended',
 ): readonly Action[] {
   return observed.runtimes
-    .filter(isLive)
+    .filter((one) => isLive(one) && (why === 'Deleted' || mayLetGo(one, observed)))
     .map(({ name }) => ({ do: 'drain', name, withinMs: drainTimeoutMs(spec, limits), why }));
 }
 

@@ -1,6 +1,6 @@
 /** Counts failures in a row of revisions and of HOT projects from the ends of runtimes that were seen. Pure. */
 import type { Failures, SeenRuntime } from './observed.ts';
-import type { Memory } from './memory.ts';
+import type { CountedFailures, Memory } from './memory.ts';
 import type { PoolLimits } from './pool-limits.ts';
 
 export interface Death {
@@ -12,18 +12,23 @@ export interface Death {
   readonly servedMs?: number;
 }
 
-type Counts = Pick<Memory, 'failuresByRevision' | 'failuresByProject'>;
+interface Circumstances {
+  readonly limits: PoolLimits;
+  readonly nowMs: number;
+  /** That a runtime is well is old news then. */
+  readonly isBlind: boolean;
+}
 
 /** A success ends the row of failures; a death soon after the start, or before it was ready, makes it longer. */
 export function countFailures(
   before: Memory,
   runtimes: readonly SeenRuntime[],
   deaths: readonly Death[],
-  { limits, nowMs }: { readonly limits: PoolLimits; readonly nowMs: number },
-): Counts {
+  { limits, nowMs, isBlind }: Circumstances,
+): CountedFailures {
   const byRevision = new Map(before.failuresByRevision);
   const byProject = new Map(before.failuresByProject);
-  for (const { state, revision, binding } of runtimes) {
+  for (const { state, revision, binding } of isBlind ? [] : runtimes) {
     if (state.at !== 'ready' || nowMs - state.sinceMs < limits.stableMs) continue;
     byRevision.delete(revision);
     if (binding !== undefined) byProject.delete(binding.project);

@@ -4,7 +4,7 @@ import { type Death, countFailures } from './failures.ts';
 import type { Memory } from './memory.ts';
 import type { SeenRuntime } from './observed.ts';
 import type { PoolLimits } from './pool-limits.ts';
-import { moveRollout } from './rollout.ts';
+import { holdRollout, moveRollout } from './rollout.ts';
 import { isLive, isReady, problemOf, revisionToFallBackTo, startDeadlineMs } from './runtimes.ts';
 
 export interface Lesson {
@@ -16,19 +16,21 @@ export interface Lesson {
 export interface Look {
   readonly spec: AgentPoolSpec;
   readonly runtimes: readonly SeenRuntime[];
+  /** The store does not answer. */
+  readonly isBlind: boolean;
   readonly update: string | undefined;
   readonly limits: PoolLimits;
 }
 
 export function learn(before: Memory, look: Look, nowMs: number): Lesson {
-  const { runtimes, update, limits } = look;
+  const { runtimes, update, limits, isBlind } = look;
   const names = new Set(runtimes.map((one) => one.name));
   const deaths = runtimes
     .filter((one) => !before.mourned.has(one.name))
     .flatMap((one) => deathOf(one, before, look, nowMs));
   const mourned = new Set([...before.mourned].filter((name) => names.has(name)));
   for (const { runtime } of deaths) mourned.add(runtime.name);
-  const counts = countFailures(before, runtimes, deaths, { limits, nowMs });
+  const counts = countFailures(before, runtimes, deaths, { limits, nowMs, isBlind });
   const readySinceMs = new Map<string, number>();
   for (const { name, state } of runtimes) {
     const sinceMs = state.at === 'ready' ? state.sinceMs : before.readySinceMs.get(name);
@@ -45,7 +47,9 @@ export function learn(before: Memory, look: Look, nowMs: number): Lesson {
       ),
     ),
   };
-  return { memory: update === undefined ? memory : moveOn(memory, look, update, nowMs), deaths };
+  if (update === undefined) return { memory, deaths };
+  const move = isBlind ? holdOn : moveOn;
+  return { memory: move(memory, look, update, nowMs), deaths };
 }
 
 const LATE = {
@@ -83,6 +87,11 @@ function exitOf(
 ): Death[] {
   if (reason === 'Ordered') return [];
   return [{ ...who, reason, message, ...(stack === undefined ? {} : { stack }) }];
+}
+
+function holdOn(memory: Memory, _look: Look, update: string, nowMs: number): Memory {
+  const rollout = holdRollout(memory.rollout, update, nowMs);
+  return { ...memory, rollout, served: memory.served ?? update };
 }
 
 function moveOn(memory: Memory, look: Look, update: string, nowMs: number): Memory {

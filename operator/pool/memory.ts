@@ -19,6 +19,8 @@ export interface Memory {
   readonly complete?: string;
 }
 
+export type CountedFailures = Pick<Memory, 'failuresByRevision' | 'failuresByProject'>;
+
 export const NO_MEMORY: Memory = {
   readySinceMs: new Map(),
   mourned: new Set(),

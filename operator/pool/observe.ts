@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import type { AgentPoolSpec } from '../../api/agent-pool.ts';
 import { revisionInput } from '../../api/names.ts';
-import type { ProjectKey } from '../../core/identifiers.ts';
-import type { ProjectRecord, Store } from '../../platform/store/store.ts';
-import type { Driver, DrivenRuntime, RuntimeTemplate } from './driver.ts';
+import type { Store } from '../../platform/store/store.ts';
+import type { Driver, RuntimeTemplate } from './driver.ts';
+import { hearStore, NOTHING_TOLD, stillTrue } from './hear-store.ts';
 import {
   hotProjects,
   nextTierChangeInMs,
@@ -24,14 +24,14 @@ export interface Eyes {
 }
 
 export interface Sight {
+  /** The store does not answer: what only it knows is as it was told last. */
+  readonly isBlind: boolean;
   readonly runtimes: readonly SeenRuntime[];
   readonly hot: Observed['hot'];
   readonly standbyResources: Observed['standbyResources'];
   readonly nextTierChangeInMs: number | undefined;
 }
 
-const KEYS_PER_READ_MAX = 1_000;
-const PROJECTS_PER_PAGE = 500;
 const REVISION_CHARACTERS = 10;
 
 export async function look(
@@ -42,83 +42,38 @@ export async function look(
 ): Promise<Sight> {
   const driven = await driver.list(run.key);
   run.orders.observe(new Set(driven.map((one) => one.name)), time.nowMs);
-  const members = (await store.listRuntimes()).filter((member) => member.pool === run.key);
-  const overrides = await store.listTierOverrides(run.key);
-  const records = await readRecords(store, keysOf(run, spec, driven, overrides));
-  const used =
-    spec.tiers.default === 'HOT'
-      ? await scanProjects(store, run, limits.projectsScannedMax)
-      : [...records.values()];
+  const heard = await hearStore(store, { run, spec, driven, wallMs: time.wallMs }, limits);
+  const isBlind = heard === undefined;
+  const told = heard ?? stillTrue(run.told ?? NOTHING_TOLD, driven);
+  run.told = told;
+  run.isBlind = isBlind;
+  if (isBlind) run.blindUntilMs = time.nowMs;
+  const { members, overrides, records, used, atWallMs } = told;
   const facts: TierFacts = {
     pool: run.ref,
     spec,
     overrides,
     used,
     hasClasses: driver.enforces.hotMemory,
-    wallMs: time.wallMs,
+    // Nobody is idle, and no override ends, for a time in which nothing was heard.
+    wallMs: atWallMs,
   };
   const hot = hotProjects(facts);
   return {
+    isBlind,
     runtimes: seeRuntimes({
       driven,
       members,
       projects: records,
       orders: run.orders,
       readySinceMs: run.memory.readySinceMs,
+      blindUntilMs: run.blindUntilMs,
       nowMs: time.nowMs,
     }),
     hot,
     standbyResources: standbyResources(spec, facts.hasClasses),
-    nextTierChangeInMs: nextTierChangeInMs(facts, hot),
+    nextTierChangeInMs: isBlind ? undefined : nextTierChangeInMs(facts, hot),
   };
-}
-
-/** Projects whose record matters: of bound runtimes, and (for idleness) those that API or manifest made HOT. */
-function keysOf(
-  run: PoolRun,
-  spec: AgentPoolSpec,
-  driven: readonly DrivenRuntime[],
-  overrides: TierFacts['overrides'],
-): readonly ProjectKey[] {
-  const bound = driven.flatMap(
-    (one) => one.binding?.project ?? run.orders.bindingOf(one.name)?.project ?? [],
-  );
-  const hot =
-    spec.tiers.hot.idleSeconds > 0
-      ? overrides.filter(({ override }) => override.tier === 'HOT').map(({ key }) => key)
-      : [];
-  return [...new Set([...bound, ...hot])];
-}
-
-async function readRecords(
-  store: Store,
-  keys: readonly ProjectKey[],
-): Promise<ReadonlyMap<ProjectKey, ProjectRecord>> {
-  const records = new Map<ProjectKey, ProjectRecord>();
-  for (let start = 0; start < keys.length; start += KEYS_PER_READ_MAX) {
-    const chunk = keys.slice(start, start + KEYS_PER_READ_MAX);
-    for (const record of await store.readProjects(chunk))
-      if (record !== undefined) records.set(record.key, record);
-  }
-  return records;
-}
-
-async function scanProjects(
-  store: Store,
-  run: PoolRun,
-  projectsMax: number,
-): Promise<readonly ProjectRecord[]> {
-  const all: ProjectRecord[] = [];
-  for (let after: string | undefined; all.length < projectsMax;) {
-    const page = await store.listProjects(run.key, {
-      limit: PROJECTS_PER_PAGE,
-      ...(after === undefined ? {} : { after }),
-    });
-    all.push(...page);
-    after = page.at(-1)?.key;
-    if (page.length < PROJECTS_PER_PAGE) break;
-  }
-  return all;
 }
 
 /** The module to run: of a broken one what it was before; undefined: it never loaded. */

@@ -6,6 +6,7 @@ import type { Sight } from './observe.ts';
 import type { Observed } from './observed.ts';
 
 export const NO_SIGHT: Sight = {
+  isBlind: false,
   runtimes: [],
   hot: [],
   standbyResources: {},

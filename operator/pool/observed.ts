@@ -11,7 +11,11 @@ export type RuntimeState =
   /** Asked for; nothing of it runs yet, and no time-out counts but that of its machine. */
   | Extract<RuntimePhase, { at: 'pending' }>
   /** Never ready yet; for a bound runtime: never since it was bound. */
-  | { readonly at: 'starting' }
+  | {
+      readonly at: 'starting';
+      /** Its time-out counts from here at the earliest (monotonic ms): before that nobody could see it become ready. */
+      readonly countsFromMs?: number;
+    }
   | { readonly at: 'ready'; readonly sinceMs: number }
   /** It was ready and is not now: fenced, or the store lost sight of it. */
   | { readonly at: 'unready' }
@@ -92,6 +96,8 @@ export type Rollout =
     };
 
 export interface Observed {
+  /** The store does not answer: who owns what, and who became ready, is what it told last. */
+  readonly isBlind?: boolean;
   /** Revision of the spec as it is now; absent: its agent module has never loaded. */
   readonly update?: string;
   /** Revision whose runtimes get new projects. */

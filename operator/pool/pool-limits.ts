@@ -23,6 +23,8 @@ export interface PoolLimits {
   readonly demotionPollMs: number;
   /** How often to look though nothing happened: whatever a lost event left undone. */
   readonly resyncMs: number;
+  /** How often to look while the store does not answer; that it answers again is told. */
+  readonly blindPollMs: number;
   /** Projects read per pass to find those that tiers.default makes HOT. */
   readonly projectsScannedMax: number;
   /** Counts in the status change all the time: written at most this often, all else at once. */
@@ -42,6 +44,7 @@ export const POOL_LIMITS: PoolLimits = Object.freeze({
   crashLoopFailures: 3,
   demotionPollMs: 250,
   resyncMs: 30_000,
+  blindPollMs: 5_000,
   projectsScannedMax: 10_000,
   countsWriteIntervalMs: 5_000,
 });

@@ -6,7 +6,8 @@ import type { PoolRecord } from '../../platform/store/store.ts';
 import { Expectations } from '../engine/expectations.ts';
 import type { Broken } from './broken.ts';
 import type { RuntimeName, RuntimeTemplate } from './driver.ts';
-import { type Memory, NO_MEMORY } from './memory.ts';
+import type { Told } from './hear-store.ts';
+import { type CountedFailures, type Memory, NO_MEMORY } from './memory.ts';
 import type { Observed } from './observed.ts';
 import type { CreateAction } from './plan.ts';
 import type { Binding, OwnOrders } from './see-runtimes.ts';
@@ -29,7 +30,15 @@ export interface PoolRun {
   /** What the store has, as far as we wrote or read it. */
   published: PoolRecord | undefined;
   countsWrittenMs: number;
+  /** Of status and events: it did not answer, or did not take what was to be written. */
   isStoreAway: boolean;
+  /** It did not answer in the last pass. */
+  isBlind: boolean;
+  told: Told | undefined;
+  /** When the store last did not answer (monotonic ms). */
+  blindUntilMs: number | undefined;
+  /** While the store does not answer: the failures that were counted before. */
+  countedBefore: CountedFailures | undefined;
   readonly templates: Map<string, RuntimeTemplate>;
   readonly orders: Orders;
 }
@@ -49,6 +58,10 @@ export function newPoolRun(key: PoolKey, ref: PoolRef, status?: AgentPoolStatus)
     published: undefined,
     countsWrittenMs: -Infinity,
     isStoreAway: false,
+    isBlind: false,
+    told: undefined,
+    blindUntilMs: undefined,
+    countedBefore: undefined,
     templates: new Map(),
     orders: new Orders(),
   };

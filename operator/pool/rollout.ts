@@ -24,17 +24,7 @@ export interface RolloutView {
 export function moveRollout(state: Rollout | undefined, view: RolloutView, nowMs: number): Rollout {
   const { update, readyCount } = view;
   const start = (from: string | undefined): Rollout =>
-    moveRolling(
-      {
-        at: 'rolling',
-        ...(from === undefined ? {} : { from }),
-        to: update,
-        progressMs: nowMs,
-        readyCount,
-      },
-      view,
-      nowMs,
-    );
+    moveRolling({ ...begin(from, update, nowMs), readyCount }, view, nowMs);
   if (state === undefined) return start(undefined);
   switch (state.at) {
     case 'settled':
@@ -49,16 +39,40 @@ export function moveRollout(state: Rollout | undefined, view: RolloutView, nowMs
   }
 }
 
+/** While nobody can say which runtimes are ready: another revision begins, nothing else moves, and no time counts. */
+export function holdRollout(state: Rollout | undefined, update: string, nowMs: number): Rollout {
+  switch (state?.at) {
+    case undefined:
+      return begin(undefined, update, nowMs);
+    case 'settled':
+      return state.revision === update ? state : begin(state.revision, update, nowMs);
+    case 'rolling':
+      return state.to === update
+        ? { ...state, progressMs: nowMs }
+        : begin(fromOf(state), update, nowMs);
+    case 'stalled':
+      return state.to === update ? state : begin(fromOf(state), update, nowMs);
+  }
+}
+
+type Rolling = Extract<Rollout, { at: 'rolling' }>;
+
+function begin(from: string | undefined, to: string, nowMs: number): Rolling {
+  return {
+    at: 'rolling',
+    ...(from === undefined ? {} : { from }),
+    to,
+    progressMs: nowMs,
+    readyCount: 0,
+  };
+}
+
 /** Where to go back to: a revision that never served is nothing to go back to. */
 function fromOf(state: Exclude<Rollout, { at: 'settled' }>): string | undefined {
   return state.readyCount > 0 ? state.to : state.from;
 }
 
-function moveRolling(
-  state: Extract<Rollout, { at: 'rolling' }>,
-  view: RolloutView,
-  nowMs: number,
-): Rollout {
+function moveRolling(state: Rolling, view: RolloutView, nowMs: number): Rollout {
   if (view.isComplete) return { at: 'settled', revision: view.update };
   const readyCount = Math.max(state.readyCount, view.readyCount);
   if (readyCount > state.readyCount) return { ...state, readyCount, progressMs: nowMs };
@@ -69,7 +83,7 @@ function moveRolling(
 }
 
 function stallOf(
-  state: Extract<Rollout, { at: 'rolling' }>,
+  state: Rolling,
   view: RolloutView,
   nowMs: number,
 ): Pick<Extract<Rollout, { at: 'stalled' }>, 'why' | 'message'> | undefined {

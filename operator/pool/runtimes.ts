@@ -15,6 +15,11 @@ export function isReady(runtime: SeenRuntime): boolean {
   return runtime.state.at === 'ready';
 }
 
+/** What a runtime owns only the store knows: while it is away, none is let go that may have begun to run. */
+export function mayLetGo({ state }: SeenRuntime, { isBlind }: Observed): boolean {
+  return isBlind !== true || state.at === 'expected' || state.at === 'pending';
+}
+
 /** A start in flight: made, not ready for anything yet. One that waits for something else keeps no other from starting. */
 export function isStarting({ state, binding }: SeenRuntime): boolean {
   if (state.at === 'pending') return state.problem === undefined;
@@ -78,7 +83,8 @@ export function startDeadlineMs(one: SeenRuntime, spec: AgentPoolSpec, limits: P
   if (one.state.at === 'pending') return one.state.takenUpByMs ?? Infinity;
   if (one.state.at !== 'starting') return Infinity;
   const timeoutMs = spec.health.initializeTimeoutSeconds * 1_000 + limits.startGraceMs;
-  return (one.binding?.sinceMs ?? one.createdMs) + timeoutMs;
+  const sinceMs = one.binding?.sinceMs ?? one.createdMs;
+  return Math.max(sinceMs, one.state.countsFromMs ?? -Infinity) + timeoutMs;
 }
 
 /** Time that a draining runtime has to finish its tasks. */

@@ -31,6 +31,8 @@ export interface Facts {
   readonly orders: OwnOrders;
   /** Since when each was ready, as far as was seen before. */
   readonly readySinceMs: ReadonlyMap<RuntimeName, number>;
+  /** Until when nobody could have heard of a runtime that it is ready, if there was such a time. */
+  readonly blindUntilMs?: number | undefined;
   readonly nowMs: number;
 }
 
@@ -90,13 +92,14 @@ function stateOf(
   { name, phase }: DrivenRuntime,
   member: RuntimeRecord | undefined,
   binding: Binding | undefined,
-  { orders, readySinceMs, nowMs }: Facts,
+  { orders, readySinceMs, blindUntilMs, nowMs }: Facts,
 ): RuntimeState {
   if (phase.at !== 'running') return phase;
   if (orders.isDrained(name) || member?.draining === true) return { at: 'ending' };
   const sinceMs = sinceBinding(readySinceMs.get(name), binding);
   if (isReadyFor(member, binding)) return { at: 'ready', sinceMs: sinceMs ?? nowMs };
-  return { at: sinceMs === undefined ? 'starting' : 'unready' };
+  if (sinceMs !== undefined) return { at: 'unready' };
+  return { at: 'starting', ...(blindUntilMs === undefined ? {} : { countsFromMs: blindUntilMs }) };
 }
 
 /** Readiness as a standby says nothing about the project that it was bound to since. */

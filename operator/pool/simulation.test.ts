@@ -82,6 +82,9 @@ class Simulation {
         driver.faults.refuseCreates = dice.between(0, 4);
       },
       () => {
+        this.#world.link.reachable = dice.chance(0.4);
+      },
+      () => {
         driver.faults.failBinds = dice.between(0, 2);
       },
       () => {
@@ -148,6 +151,7 @@ class Simulation {
       refuseCreates: 0,
       failBinds: 0,
     });
+    this.#world.link.reachable = true;
     Object.assign(driver.times, { startMs: 500, drainMs: 300 });
     this.#change({ operatingMode: 'Running' });
     driver.fateOfDigest.clear();

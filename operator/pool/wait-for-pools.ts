@@ -2,7 +2,7 @@
 import type { Condition } from '../../api/agent-pool.ts';
 import type { ConditionReason } from '../../api/reasons.ts';
 import { type PoolKey, poolRefOfKey } from '../../core/identifiers.ts';
-import type { PoolView } from './reconcile.ts';
+import type { PoolView } from './pool-teller.ts';
 
 /** A pool that does not start; `message` is for the terminal, `agentStack` where the agent module failed. */
 export class PoolStartError extends Error {

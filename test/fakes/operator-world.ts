@@ -3,7 +3,7 @@ import type { AgentPoolSpecInput, AgentPoolStatus } from '../../api/agent-pool.t
 import type { EventReason } from '../../api/reasons.ts';
 import type { PoolKey } from '../../core/identifiers.ts';
 import { type Operator, startOperator } from '../../operator/main.ts';
-import type { PoolView } from '../../operator/pool/reconcile.ts';
+import type { PoolView } from '../../operator/pool/pool-teller.ts';
 import type { ModuleState } from '../../operator/pool/wanted-pool.ts';
 import { silentLog } from '../../platform/log.ts';
 import type { Random } from '../../platform/random.ts';
@@ -11,6 +11,7 @@ import { MemoryStore } from '../../platform/store/memory-store.ts';
 import { SeededRandom } from '../simulation/seeded-random.ts';
 import { FakeClock } from './fake-clock.ts';
 import { FakeDriver } from './fake-driver.ts';
+import { FlakyStore } from './flaky-store.ts';
 import { FakePoolSource } from './fake-pool-source.ts';
 
 const PASSES_PER_MOMENT_MAX = 200;
@@ -18,7 +19,9 @@ const PASSES_PER_MOMENT_MAX = 200;
 export class OperatorWorld {
   readonly clock = new FakeClock();
   readonly store = new MemoryStore(this.clock);
-  readonly driver = new FakeDriver(this.clock, this.store);
+  /** What operator and runtimes have of it: its `reachable` is the test's. */
+  readonly link = new FlakyStore(this.store, { clock: this.clock, plan: () => undefined });
+  readonly driver = new FakeDriver(this.clock, this.link.store);
   readonly source = new FakePoolSource();
   /** Reasons of events, as they were told. */
   readonly told: EventReason[] = [];
@@ -34,7 +37,7 @@ export class OperatorWorld {
 
   async start(): Promise<void> {
     this.#operator = await startOperator({
-      store: this.store,
+      store: this.link.store,
       driver: this.driver,
       source: this.source,
       clock: this.clock,

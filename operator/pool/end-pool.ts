@@ -1,0 +1,40 @@
+/** The end of a pool that nobody wants any more: its runtimes go, then what the store has of it. Decides nothing. */
+import type { PoolRecord, Store } from '../../platform/store/store.ts';
+import { apply, type Hands } from './apply.ts';
+import { erasePool } from './erase-pool.ts';
+import type { Plan } from './plan.ts';
+import type { PoolRun } from './pool-run.ts';
+import type { PoolSource } from './wanted-pool.ts';
+
+/**
+ * Tasks are refused while it drains, as soon as the store can be told; its projects go only when nobody can write them any more.
+ *
+ * @returns whether it is gone.
+ */
+export async function endPool(
+  run: PoolRun,
+  plan: Plan,
+  hands: Hands & { readonly source: PoolSource },
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (run.spec === undefined) return true;
+  const { store, source } = hands;
+  const told = run.isBlind
+    ? undefined
+    : await tellStore(run, store).catch((error: unknown) => ({ error }));
+  await apply(plan, run, hands, signal);
+  if (told !== undefined) throw told.error;
+  if (run.isBlind || (run.observed?.runtimes ?? []).length > 0) return false;
+  await erasePool(store, run.key, run.spec.deletionPolicy, signal);
+  await source.release?.(run.key, signal);
+  return true;
+}
+
+async function tellStore(run: PoolRun, store: Store): Promise<undefined> {
+  const { spec, published } = run;
+  if (spec === undefined || published === undefined || published.deleting === true) return;
+  run.spec = { ...spec, operatingMode: 'Suspended' };
+  const record: PoolRecord = { ...published, spec: run.spec, deleting: true };
+  await store.putPool(record);
+  run.published = record;
+}
