@@ -1,33 +1,23 @@
-/** `prepack`: the SDK as plain JavaScript with declarations, as Node strips no types below node_modules. A checkout needs none of it. */
+/**
+ * `prepack`: dist/package, what an installed package runs in place of the sources, as Node strips no types below node_modules: the command,
+ * the runtime and its worker, the SDK with declarations. Packages stay imports: npm installs them. A checkout needs none of it.
+ */
 import { spawnSync } from 'node:child_process';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import {
+  buildCommand,
+  buildRuntime,
+  buildSdk,
+  buildWorker,
+  ROOT,
+  writePackage,
+} from './product.ts';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const PACKAGE = join(ROOT, 'dist/package');
 const TYPES = join(PACKAGE, 'types');
-/** As package.json exports them. */
-const ENTRIES = {
-  agent: 'agent-runtime/agent/agent.ts',
-  testing: 'agent-runtime/testing/test-agent.ts',
-};
-
-function bundle(): Promise<unknown> {
-  return build({
-    absWorkingDir: ROOT,
-    entryPoints: ENTRIES,
-    outdir: PACKAGE,
-    bundle: true,
-    packages: 'external',
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    legalComments: 'none',
-    logLevel: 'warning',
-  });
-}
+/** What agents' authors import, as package.json exports it. */
+const DECLARED = ['agent-runtime/agent/agent.ts', 'agent-runtime/testing/test-agent.ts'];
 
 /** One declaration for each source that the entries lead to: so that no other tool is needed. */
 async function declare(): Promise<void> {
@@ -40,7 +30,7 @@ async function declare(): Promise<void> {
     outDir: TYPES,
     typeRoots: [join(ROOT, 'node_modules/@types')],
   };
-  const files = Object.values(ENTRIES).map((entry) => join(ROOT, entry));
+  const files = DECLARED.map((entry) => join(ROOT, entry));
   const content = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, files, include: [] };
   await writeFile(project, JSON.stringify(content));
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
@@ -59,5 +49,15 @@ async function pointToOutput(name: string): Promise<void> {
 }
 
 await rm(PACKAGE, { recursive: true, force: true });
-await bundle();
+await Promise.all([
+  buildCommand(
+    PACKAGE,
+    { 'cli/main': 'cli/main.ts', testing: 'agent-runtime/testing/test-agent.ts' },
+    { packages: 'external' },
+  ),
+  buildRuntime(PACKAGE),
+  buildWorker(PACKAGE),
+  buildSdk(PACKAGE),
+]);
+await writePackage(PACKAGE);
 await declare();

@@ -12,6 +12,12 @@ const NODE_MAJOR_MIN = 24;
 const TETHER_FD = 3;
 const TETHER = 'AGENTPOOL_TETHER';
 
+/** A checkout has the sources; an installed package has what `prepack` built of them, as Node strips no types below node_modules. */
+const built = new URL('../dist/package/cli/main.js', import.meta.url);
+const isInstalled = !existsSync(new URL('main.ts', import.meta.url)) && existsSync(built);
+/** The node_modules with its dependencies: in a checkout inside, installed the one that it lies in. */
+const packages = new URL(isInstalled ? '../../' : '../node_modules/', import.meta.url);
+
 if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
   if (process.env[TETHER] !== undefined) {
     delete process.env[TETHER];
@@ -21,20 +27,21 @@ if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
     tether.resume().unref();
   }
   // Stripped and compiled code is kept: the second start needs half the time. A folder that cannot be written is no cache.
-  module.enableCompileCache(
-    fileURLToPath(new URL('../node_modules/.cache/agentpool/compiled', import.meta.url)),
-  );
-  const { main } = await import('./main.ts');
+  module.enableCompileCache(fileURLToPath(new URL('.cache/agentpool/compiled', packages)));
+  const { main } = await (isInstalled ? import(built.href) : import('./main.ts'));
   await main(process.argv.slice(2));
 } else {
   runAgainWithOwnNode();
 }
 
 function runAgainWithOwnNode() {
-  const own = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url));
+  const own = fileURLToPath(new URL('.bin/node', packages));
   if (!existsSync(own)) {
+    const advice = isInstalled
+      ? `Install it, or let the project bring its own: "npm install node@${String(NODE_MAJOR_MIN)}".`
+      : 'Run "npm ci" in the project (it brings the right one), or install it.';
     console.error(
-      `agentpool: Node ${String(NODE_MAJOR_MIN)} or newer is needed, this is ${process.version}. Run "npm ci" in the project (it brings the right one), or install it.`,
+      `agentpool: Node ${String(NODE_MAJOR_MIN)} or newer is needed, this is ${process.version}. ${advice}`,
     );
     process.exit(1);
   }

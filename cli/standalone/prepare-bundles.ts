@@ -1,9 +1,12 @@
-/** The runtime program and its worker as bundles: kept between starts, beside the installed packages where that folder can be written. */
+/**
+ * The runtime program and its worker as bundles. An installed package has them; in a checkout they are kept between starts, beside the
+ * installed packages where that folder can be written.
+ */
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../../platform/clock.ts';
 import { bundleRuntime, keepBundles } from '../../platform/bundle/bundle-runtime.ts';
-import { PRODUCT_ROOT } from '../../platform/bundle/product-files.ts';
+import { builtFile, PRODUCT_ROOT } from '../../platform/bundle/product-files.ts';
 
 export interface RuntimeProgram {
   readonly path: string;
@@ -16,6 +19,8 @@ const WORKER = { worker: 'agent-runtime/worker/entry.ts' };
 const WORKER_ALIAS = { 'protobufjs/minimal.js': './proto/protobuf-on-demand.cjs' };
 
 export async function prepareBundles(dataFolder: string): Promise<RuntimeProgram> {
+  const [path, workerPath] = [builtFile('runtime'), builtFile('worker')];
+  if (path !== undefined && workerPath !== undefined) return { path, workerPath };
   const packages = join(PRODUCT_ROOT, 'node_modules');
   const isWritable = await access(packages, constants.W_OK).then(
     () => true,

@@ -1,4 +1,4 @@
-/** Where the product's own files are: in a checkout its sources, in an image what `npm run build` made. */
+/** Where the product's own files are: in a checkout its sources, in an image or an installed package what was built of them. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,8 +6,10 @@ import { fileURLToPath } from 'node:url';
 /** Absolute folder of our package.json, wherever this code was bundled to. */
 export const PRODUCT_ROOT: string = rootAbove(dirname(fileURLToPath(import.meta.url)));
 
-/** What `npm run build` makes beside the command, relative to the root. */
+/** What is built beside the command, relative to the root. */
 export const BUILT = {
+  /** Child process of the process driver; not in images. */
+  runtime: 'agent-runtime/runtime.mjs',
   /** Entry of worker threads. */
   worker: 'agent-runtime/worker.mjs',
   /** What `import … from 'agentpool'` is in an agent module. */

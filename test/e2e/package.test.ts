@@ -1,9 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { REPOSITORY } from './server.ts';
+import { execute } from './http-calls.ts';
+import { destroyAll, REPOSITORY, runAgentpool, startStandalone } from './server.ts';
 
 /** Packing makes declarations, on a machine that may be busy. */
 jest.setTimeout(180_000);
@@ -22,37 +31,46 @@ console.log(JSON.stringify((await tester.run(null)).output));
 await tester.close();
 `;
 
+interface Manifest {
+  readonly version: string;
+  readonly dependencies: Readonly<Record<string, string>>;
+}
+
 describe('the package, installed into another folder', () => {
   let folder: string;
   const packages = join(REPOSITORY, 'node_modules');
+  const { version, dependencies } = JSON.parse(
+    readFileSync(join(REPOSITORY, 'package.json'), 'utf8'),
+  ) as Manifest;
   const run = (command: string, args: readonly string[], cwd = folder): string =>
     execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const inFolder = (...path: readonly string[]): string => join(folder, ...path);
+  /** As npm links it. */
+  const bin = (): string => inFolder('node_modules/.bin/agentpool');
 
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'agentpool-package-'));
-    const { dependencies } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as {
-      dependencies: Record<string, string>;
-    };
+    // What npm would install, of the versions that are here, without asking a registry: its dependencies and nothing else.
     for (const name of [...Object.keys(dependencies), '@types/node', 'undici-types']) {
-      const link = join(folder, 'node_modules', name);
+      const link = inFolder('node_modules', name);
       mkdirSync(dirname(link), { recursive: true });
       symlinkSync(join(packages, name), link);
     }
-    const place = join(folder, 'node_modules/agentpool');
+    const place = inFolder('node_modules/agentpool');
     mkdirSync(place);
     run('npm', ['pack', '--silent', '--pack-destination', folder], REPOSITORY);
-    const { version } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as {
-      version: string;
-    };
     run('tar', ['xzf', `agentpool-${version}.tgz`, '-C', place, '--strip-components', '1']);
-    writeFileSync(join(folder, 'package.json'), '{"type": "module"}');
+    mkdirSync(dirname(bin()));
+    symlinkSync('../agentpool/cli/agentpool.js', bin());
+    writeFileSync(inFolder('package.json'), '{"type": "module"}');
   });
+  afterAll(destroyAll);
   afterAll(() => {
     rmSync(folder, { recursive: true, force: true });
   });
 
   it('is plain JavaScript to Node', () => {
-    writeFileSync(join(folder, 'use.js'), AGENT_AND_USE);
+    writeFileSync(inFolder('use.js'), AGENT_AND_USE);
     expect(run(process.execPath, ['use.js'])).toBe('{"count":2}\n');
   });
 
@@ -66,9 +84,9 @@ describe('the package, installed into another folder', () => {
       types: ['node'],
     };
     const check = (text: string): string => {
-      writeFileSync(join(folder, 'use.ts'), text);
+      writeFileSync(inFolder('use.ts'), text);
       writeFileSync(
-        join(folder, 'tsconfig.json'),
+        inFolder('tsconfig.json'),
         JSON.stringify({ compilerOptions, files: ['use.ts'] }),
       );
       try {
@@ -81,5 +99,32 @@ describe('the package, installed into another folder', () => {
     expect(check(AGENT_AND_USE.replace("name: 'counter'", 'name: 7'))).toMatch(
       /use\.ts\(\d+,\d+\): error TS\d+: .*number.*string/,
     );
+  });
+
+  it('is a command', async () => {
+    const asked = { bin: bin(), cwd: folder };
+    expect(await runAgentpool(['--version'], asked)).toMatchObject({
+      code: 0,
+      stdout: `${version}\n`,
+      stderr: '',
+    });
+  });
+
+  it('serves the example in all tiers, with its page of documentation', async () => {
+    cpSync(inFolder('node_modules/agentpool/examples/getting-started'), inFolder('pool'), {
+      recursive: true,
+    });
+    const server = await startStandalone(
+      { manifests: [inFolder('pool/pool.yaml')], data: inFolder('data') },
+      { bin: bin(), cwd: folder },
+    );
+    for (const project of ['support', 'website', 'archive'])
+      for (const count of [1, 2])
+        expect(await execute(server, { project, agent: 'counter', input: null })).toMatchObject({
+          output: { count },
+        });
+    expect((await fetch(`${server.http}/docs`)).status).toBe(200);
+    expect(await server.stop()).toEqual({ code: 0, signal: null });
+    expect(server.stderr()).toBe('');
   });
 });

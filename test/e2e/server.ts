@@ -26,6 +26,8 @@ export interface StartOptions {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Another one than the checkout's. */
+  readonly bin?: string;
   readonly readyWithinMs?: number;
 }
 
@@ -120,9 +122,9 @@ export async function runAgentpool(
 
 function spawnBin(
   args: readonly string[],
-  { env, cwd }: Pick<StartOptions, 'env' | 'cwd'>,
+  { env, cwd, bin = BIN }: Pick<StartOptions, 'env' | 'cwd' | 'bin'>,
 ): ChildProcess {
-  return spawn(process.execPath, [BIN, ...args], {
+  return spawn(process.execPath, [bin, ...args], {
     cwd: cwd ?? REPOSITORY,
     env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/', ...env },
     stdio: 'pipe',
