@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { addClientCommands } from './client-commands.ts';
 import { CliError, EXIT_CODES, EXIT_MEANINGS, type ExitCode } from './exit-code.ts';
 import { addServerCommands } from './server-commands.ts';
+import { missingPackage } from './missing-package.ts';
 import type { Terminal } from './terminal.ts';
 import { packageVersion } from './version.ts';
 
@@ -43,7 +44,8 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   }
 }
 
-function report(error: unknown, terminal: Terminal): ExitCode {
+function report(thrown: unknown, terminal: Terminal): ExitCode {
+  const error = missingPackage(thrown) ?? thrown;
   if (error instanceof CommanderError)
     return error.exitCode === 0 ? EXIT_CODES.Done : EXIT_CODES.Usage;
   if (error instanceof CliError) {

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -126,5 +127,19 @@ describe('the package, installed into another folder', () => {
     expect((await fetch(`${server.http}/docs`)).status).toBe(200);
     expect(await server.stop()).toEqual({ code: 0, signal: null });
     expect(server.stderr()).toBe('');
+  });
+
+  it('says which package is missing where npm did not install it, as in an image', async () => {
+    renameSync(inFolder('node_modules/lmdb'), inFolder('lmdb'));
+    const args = ['standalone', '-f', inFolder('pool/pool.yaml'), '--data', inFolder('data')];
+    const ended = await runAgentpool(args, { bin: bin(), cwd: folder });
+    renameSync(inFolder('lmdb'), inFolder('node_modules/lmdb'));
+    expect(ended).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^agentpool: the npm package lmdb \(the embedded store\) is not installed here; .*\n.*docs\/install\.md.*\n$/,
+      ),
+    });
   });
 });
