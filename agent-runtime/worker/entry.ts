@@ -5,7 +5,6 @@
 import { Console } from 'node:console';
 import { Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
-import { getHeapStatistics } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../platform/clock.ts';
 import { systemRandom } from '../../platform/random.ts';
@@ -55,7 +54,7 @@ function lines(level: 'info' | 'warn'): Writable {
 }
 
 function usage(): Usage {
-  const { used_heap_size: heapUsedBytes, external_memory: externalBytes } = getHeapStatistics();
+  const { heapUsed: heapUsedBytes, external: externalBytes } = process.memoryUsage();
   const { user, system } = process.threadCpuUsage();
   return { heapUsedBytes, externalBytes, cpuMicros: user + system };
 }

@@ -1,5 +1,4 @@
 /** Places in the bundled agent module → places in its author's files, by the source map beside the bundle, read with the first error. */
-import { readFileSync } from 'node:fs';
 import { SourceMap, type SourceMapPayload, type SourceOrigin } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -18,6 +17,8 @@ export function createStackMap(modulePath: string): MapStack {
 
 function readMap(modulePath: string): SourceMap | 'none' {
   try {
+    // Loaded with the first error: an import of node:fs brings readline and streams of files into each thread.
+    const { readFileSync } = process.getBuiltinModule('node:fs');
     return new SourceMap(JSON.parse(readFileSync(`${modulePath}.map`, 'utf8')) as SourceMapPayload);
   } catch {
     return 'none';
