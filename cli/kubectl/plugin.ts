@@ -35,11 +35,16 @@ export async function kubectlPlugin(
   args: readonly string[],
 ): Promise<void> {
   const given = terminal.environment['AGENTPOOL_SERVER'] ?? '';
-  const isNamed = given !== '' || args.includes('--server');
+  const isNamed = given !== '' || namesServer(args);
   const code = isNamed
     ? await runClient(args, terminal.environment)
     : await runForwarded(terminal, options, args);
   if (code !== EXIT_CODES.Done) terminal.exit(code);
+}
+
+/** In both ways to write it: an address of somebody else must never be sent the token of the cluster's gateway. */
+export function namesServer(args: readonly string[]): boolean {
+  return args.some((argument) => argument === '--server' || argument.startsWith('--server='));
 }
 
 async function runForwarded(
