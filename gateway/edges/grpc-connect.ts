@@ -15,10 +15,13 @@ import type { TaskHandle } from '../service/tasks.ts';
 import { type Caller, statusOfThrown, withCaller } from './grpc-caller.ts';
 import type { GrpcEdge } from './grpc-edge.ts';
 import { EventStream, TaskEvents } from './grpc-events.ts';
+import { CallPace } from './grpc-pace.ts';
 import { taskRequestOf } from './grpc-task-messages.ts';
 
 /** Tasks of one stream that have not ended. */
 export const CONNECT_TASKS_MAX = 1_000;
+/** Of answers that a client has not taken: with more, no further tasks of it are read. */
+const UNTAKEN_BYTES_MAX = 4 * 1024 * 1024;
 
 type ConnectCall = ServerDuplexStream<ConnectRequest, Init<ExecuteEvent>>;
 
@@ -64,7 +67,9 @@ class ConnectStream {
   constructor(call: ConnectCall, edge: GrpcEdge, caller: Caller) {
     this.#call = call;
     this.#edge = edge;
-    this.#events = new EventStream(call);
+    this.#events = new EventStream(call, new CallPace(call, edge.clock), () => {
+      this.#readOn();
+    });
     this.#deadlineMs = edge.clock.nowMs() + caller.remainingMs;
     this.#traceparent = caller.traceparent;
     call.on('data', (message: ConnectRequest) => {
@@ -81,7 +86,7 @@ class ConnectStream {
   }
 
   goAway(deadlineWallMs: number): void {
-    this.#events.send({ go_away: { deadline: timestampOf(deadlineWallMs) } });
+    this.#events.send({ go_away: { deadline: timestampOf(deadlineWallMs) } }, 0);
     this.#close();
   }
 
@@ -96,6 +101,7 @@ class ConnectStream {
         new AppError('UNIMPLEMENTED', 'this version has no tasks that wait for an answer'),
       );
     else this.#refuse('', invalid('request', 'must be given'));
+    this.#readOn();
   }
 
   /** Asked again for each task, so that a token that was withdrawn ends here too. */
@@ -116,11 +122,22 @@ class ConnectStream {
   /** Nothing more is read meanwhile, so that tasks start in the order in which they were sent. */
   async #afterLookup(lookup: Promise<void>): Promise<void> {
     this.#isLookingUp = true;
-    this.#call.pause();
+    this.#readOn();
     await lookup;
     this.#isLookingUp = false;
-    if (this.#tasks.size < CONNECT_TASKS_MAX) this.#call.resume();
+    this.#readOn();
     this.#endIfDone();
+  }
+
+  /** Reads the next task, or nothing more until there is room for it. */
+  #readOn(): void {
+    const isHeldUp =
+      this.#isLookingUp ||
+      this.#tasks.size >= CONNECT_TASKS_MAX ||
+      this.#events.waitingBytes > UNTAKEN_BYTES_MAX;
+    if (isHeldUp === this.#call.isPaused()) return;
+    if (isHeldUp) this.#call.pause();
+    else this.#call.resume();
   }
 
   #start(message: ExecuteRequest, principal: Principal): void {
@@ -143,7 +160,6 @@ class ConnectStream {
     });
     events.requestId = requestId;
     this.#tasks.set(requestId, task);
-    if (this.#tasks.size >= CONNECT_TASKS_MAX) this.#call.pause();
     void this.#answer(requestId, task, events);
   }
 
@@ -156,7 +172,7 @@ class ConnectStream {
       this.#tasks.delete(requestId);
       events.error(AppError.from(error));
     }
-    if (this.#tasks.size === CONNECT_TASKS_MAX - 1 && !this.#isLookingUp) this.#call.resume();
+    this.#readOn();
     this.#endIfDone();
   }
 
@@ -172,7 +188,9 @@ class ConnectStream {
   }
 
   #endIfDone(): void {
-    if (this.#isClosing && this.#tasks.size === 0 && !this.#isLookingUp) this.#call.end();
+    if (!this.#isClosing || this.#tasks.size > 0 || this.#isLookingUp) return;
+    this.#call.end();
+    this.#events.end();
   }
 }
 

@@ -4,6 +4,7 @@ import type { AppError } from '../../core/errors.ts';
 import type { ExecuteEvent, Init } from '../../proto/generated/messages.ts';
 import type { TaskAnswer, TaskChunk, TaskSink, TaskStart } from '../task/call.ts';
 import { writeInBursts } from './grpc-bursts.ts';
+import type { CallPace } from './grpc-pace.ts';
 import {
   chunkEventOf,
   executeResponseOf,
@@ -13,31 +14,45 @@ import {
 
 export class EventStream {
   readonly #stream: Writable;
+  readonly #pace: CallPace;
+  readonly #onLeft: () => void;
   /** Bytes that a client which is gone will never take. */
   readonly #unwritten = new Set<() => void>();
   #isGone = false;
   #isCorked = false;
 
-  constructor(stream: Writable) {
+  /** @param onLeft called after each event that the client has taken. */
+  constructor(stream: Writable, pace: CallPace, onLeft: () => void = () => undefined) {
     this.#stream = stream;
+    this.#pace = pace;
+    this.#onLeft = onLeft;
     writeInBursts(stream);
   }
 
+  /** Handed over and not taken yet by the client. */
+  get waitingBytes(): number {
+    return this.#pace.waitingBytes;
+  }
+
   /** `written` is called once: when the event has left, or when nobody is there to take it. */
-  send(event: Init<ExecuteEvent>, written?: () => void): void {
+  send(event: Init<ExecuteEvent>, payloadBytes: number, written?: () => void): void {
     if (this.#isGone) {
       if (written !== undefined) queueMicrotask(written);
       return;
     }
     this.#cork();
-    if (written === undefined) {
-      this.#stream.write(event);
-      return;
-    }
-    this.#unwritten.add(written);
+    this.#pace.waits(payloadBytes);
+    if (written !== undefined) this.#unwritten.add(written);
     this.#stream.write(event, () => {
-      if (this.#unwritten.delete(written)) written();
+      this.#pace.left(payloadBytes);
+      this.#onLeft();
+      if (written !== undefined && this.#unwritten.delete(written)) written();
     });
+  }
+
+  /** Nothing more will be sent: the client has a while to take what is left. */
+  end(): void {
+    this.#pace.ends();
   }
 
   /** What is sent until the running callback is done leaves together. */
@@ -71,23 +86,24 @@ export class TaskEvents implements TaskSink {
   }
 
   started(start: TaskStart): void {
-    this.#send(startEventOf(start));
+    this.#send(startEventOf(start), 0);
   }
 
   chunk(chunk: TaskChunk, consumed: () => void): void {
-    this.#send(chunkEventOf(chunk), consumed);
+    this.#send(chunkEventOf(chunk), chunk.body.byteLength, consumed);
   }
 
   result(answer: TaskAnswer): void {
-    this.#send({ result: executeResponseOf(answer) });
+    this.#send({ result: executeResponseOf(answer) }, answer.body.byteLength);
   }
 
   error(error: AppError): void {
-    this.#send({ error: taskErrorOf(error) });
+    this.#send({ error: taskErrorOf(error) }, error.message.length);
   }
 
-  #send(event: Init<ExecuteEvent>, written?: () => void): void {
+  #send(event: Init<ExecuteEvent>, payloadBytes: number, written?: () => void): void {
     this.#sequence += 1;
-    this.#stream.send({ ...event, request_id: this.requestId, sequence: this.#sequence }, written);
+    const numbered = { ...event, request_id: this.requestId, sequence: this.#sequence };
+    this.#stream.send(numbered, payloadBytes, written);
   }
 }

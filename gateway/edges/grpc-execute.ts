@@ -9,6 +9,7 @@ import type {
 import { type Caller, statusOfThrown, withCaller } from './grpc-caller.ts';
 import type { GrpcEdge } from './grpc-edge.ts';
 import { EventStream, TaskEvents } from './grpc-events.ts';
+import { CallPace } from './grpc-pace.ts';
 import { executeResponseOf, taskRequestOf } from './grpc-task-messages.ts';
 
 type UnaryHandler = (
@@ -30,6 +31,7 @@ export function executeHandler({ access, clock, service }: GrpcEdge): UnaryHandl
       });
       task.answer.then((answer) => {
         callback(null, executeResponseOf(answer));
+        new CallPace(call, clock).ends();
       }, fail);
     };
     withCaller(call, { access, clock }, serve, fail);
@@ -44,7 +46,7 @@ export function executeStreamHandler({
   return (call) => {
     const fail = (error: unknown): void => void call.emit('error', statusOfThrown(error));
     const serve = ({ principal, remainingMs, traceparent }: Caller): void => {
-      const stream = new EventStream(call);
+      const stream = new EventStream(call, new CallPace(call, clock));
       const events = new TaskEvents(stream);
       const task = service.tasks.start({
         principal,
@@ -57,10 +59,14 @@ export function executeStreamHandler({
         stream.gone();
         task.leave();
       });
-      task.answer.then((answer) => {
-        events.result(answer);
-        call.end();
-      }, fail);
+      void task.answer
+        .then((answer) => {
+          events.result(answer);
+          call.end();
+        }, fail)
+        .finally(() => {
+          stream.end();
+        });
     };
     withCaller(call, { access, clock }, serve, fail);
   };

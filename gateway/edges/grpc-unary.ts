@@ -5,6 +5,7 @@ import { AppError } from '../../core/errors.ts';
 import type { Principal } from '../access/principal.ts';
 import { callerOf, statusOfThrown } from './grpc-caller.ts';
 import type { GrpcEdge } from './grpc-edge.ts';
+import { CallPace } from './grpc-pace.ts';
 
 export type Unary<Request, Response> = (
   call: ServerUnaryCall<Request, Init<Response>>,
@@ -23,6 +24,7 @@ export function unaryOn({ access, clock, log }: GrpcEdge) {
       }).then(
         (response) => {
           callback(null, response);
+          new CallPace(call, clock).ends();
         },
         (thrown: unknown) => {
           if (!(thrown instanceof AppError))

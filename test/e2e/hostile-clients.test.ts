@@ -9,11 +9,13 @@ import { until } from './until.ts';
 /** Two cores, and other work on them. */
 jest.setTimeout(120_000);
 const SOON_MS = 30_000;
+/** Ten seconds until a stream is too slow, and thirty to take its end. */
+const CUT_OFF_MS = 60_000;
 
 let guarded: GuardedServer;
 let client: GrpcClient;
 /** Readers of a byte a second: they are there while everything else is tried. */
-let slow: Record<'grpc' | 'connect' | 'sse' | 'unary', RawClient>;
+let slow: Record<'execute' | 'grpc' | 'late' | 'connect' | 'sse' | 'unary', RawClient>;
 
 const SSE = 'text/event-stream';
 const FLOOD = { ...HOSTILE, agent: 'flood' };
@@ -29,8 +31,14 @@ beforeAll(async () => {
   client = new GrpcClient(guarded.server.grpc);
   const { http, grpc } = guarded.server;
   const pace = { bytesPerSecond: 1, windowBytes: 1 };
+  const large = { ...HOSTILE, agent: 'large', json_utf8: Buffer.from('262144') };
   slow = {
+    execute: callGrpc(grpc, 'Execute', [large], pace),
     grpc: callGrpc(grpc, 'ExecuteStream', [{ ...FLOOD, text: 'x' }], pace),
+    late: callGrpc(grpc, 'ExecuteStream', [{ ...FLOOD, text: 'x' }], {
+      ...pace,
+      deadlineMs: 5_000,
+    }),
     connect: callGrpc(grpc, 'Connect', [execute(1, { ...FLOOD, text: 'x' })], pace),
     sse: postHttp(http, { ...FLOOD, input: 1 }, { ...pace, accept: SSE }),
     unary: postHttp(http, { ...HOSTILE, agent: 'large', input: 16 * 1024 * 1024 }, pace),
@@ -176,6 +184,13 @@ describe('readers of a byte a second', () => {
       metrics,
     )?.[1];
     expect(Number(failed)).toBeGreaterThanOrEqual(3);
+    // What they have not taken is not held for as long as they like. (A paused socket hears of its end when all before it was read.)
+    const overGrpc = [slow.execute, slow.grpc, slow.late, slow.connect];
+    await until(
+      'those of gRPC are cut off',
+      () => overGrpc.every(({ isOver }) => isOver),
+      CUT_OFF_MS,
+    );
     for (const one of Object.values(slow)) one.vanish();
   });
 });

@@ -21,6 +21,8 @@ export interface RawOptions {
   readonly windowBytes?: number;
   /** Reads so many bytes, then none for a second; left out: as they come. */
   readonly bytesPerSecond?: number;
+  /** Of the call; gRPC only. Left out: none. */
+  readonly deadlineMs?: number;
 }
 
 const SECOND_MS = 1_000;
@@ -30,7 +32,7 @@ export function callGrpc(
   address: string,
   method: string,
   messages: readonly Message[],
-  { windowBytes = 65_535, bytesPerSecond }: RawOptions = {},
+  { windowBytes = 65_535, bytesPerSecond, deadlineMs }: RawOptions = {},
 ): RawClient {
   const session = connectHttp2(`http://${address}`, {
     settings: { initialWindowSize: windowBytes },
@@ -41,6 +43,7 @@ export function callGrpc(
     ':path': `/agentpool.v1.AgentPoolService/${method}`,
     'content-type': 'application/grpc',
     te: 'trailers',
+    ...(deadlineMs === undefined ? {} : { 'grpc-timeout': `${deadlineMs}m` }),
   });
   for (const message of messages) stream.write(framed(method, message));
   if (method !== 'Connect') stream.end();
