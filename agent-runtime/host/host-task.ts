@@ -186,7 +186,9 @@ export class HostTask implements Queued, Holder {
 
   left(caller: Caller, reason: AppError): void {
     const last = this.#callers.size === 1;
-    const runsOn = caller.header.onDisconnect === 'CONTINUE' && reason.reason !== 'DEADLINE';
+    // A caller of CONTINUE whose connection broke is never told to have left; one that takes nothing is as good as gone.
+    const runsOn =
+      caller.header.onDisconnect === 'CONTINUE' && reason.reason === 'SLOW_CONSUMER';
     if (last && !runsOn) {
       this.#events.abandoned(this, reason);
       return;

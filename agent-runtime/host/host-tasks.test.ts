@@ -243,9 +243,18 @@ describe('a caller that leaves', () => {
   it('lets the task run on when it said so', async () => {
     const world = await new HostWorld().open();
     const task = await world.send('q1', { onDisconnect: 'CONTINUE' });
-    task.leave();
+    task.leave('SLOW_CONSUMER');
     await world.finish('q1');
     expect((await world.send('q1')).end).toMatchObject({ header: { replayed: true } });
+  });
+
+  it('cancels it all the same when it asks for that', async () => {
+    const world = await new HostWorld().open();
+    const task = await world.send('q1', { onDisconnect: 'CONTINUE' });
+    task.leave('CANCELLED');
+    await settle();
+    expect(task.reason).toBe('CANCELLED');
+    expect((await world.send('q1')).end).toBeUndefined();
   });
 
   it('never starts what it left while it was queued or parked', async () => {

@@ -110,6 +110,7 @@ describe('how long and how many may wait', () => {
   it.each([
     ["the pool's", { queue: { waitMsMax: 2_000 } }, 0, 2_000],
     ["the caller's", { queue: { waitMsMax: 2_000 } }, 500, 500],
+    ["the pool's, though the caller would wait longer", { queue: { waitMsMax: 500 } }, 2_000, 500],
   ])('a wait over %s limit ends with QUEUE_TIMEOUT', async (_name, spec, maxWaitMs, expectedMs) => {
     const gateway = await testGateway({ ...warm(1), ...spec });
     gateway.start({ requestId: '1' });

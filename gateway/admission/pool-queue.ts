@@ -157,7 +157,9 @@ export class PoolQueue {
 
 /** Time that the task may still wait; all its waits together count. */
 export function patienceOf(call: Call, pool: PoolView): number {
-  const allowedMs = call.request.maxWaitMs > 0 ? call.request.maxWaitMs : pool.spec.queue.waitMsMax;
+  const { waitMsMax } = pool.spec.queue;
+  const { maxWaitMs } = call.request;
+  const allowedMs = maxWaitMs > 0 ? Math.min(maxWaitMs, waitMsMax) : waitMsMax;
   return Math.max(0, allowedMs - call.queuedMs);
 }
 

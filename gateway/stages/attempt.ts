@@ -124,6 +124,9 @@ class Attempt implements TaskListener {
   readonly #cancel = (): void => {
     const { call, clock } = this.#parts;
     const error = AppError.from(call.signal.reason);
+    // This gateway goes: what runs on then loses its link, and nobody has cancelled it.
+    if (error.reason === 'DRAINING' && call.request.onDisconnect === 'CONTINUE')
+      return this.#end({ type: 'failed', error });
     this.#running?.cancel(
       error.reason === 'DEADLINE' || error.reason === 'SLOW_CONSUMER' ? error.reason : 'CANCELLED',
     );

@@ -293,6 +293,26 @@ describe('the end of a task', () => {
     expect(sent.cancels).toEqual(cancels);
   });
 
+  it.each([
+    ['cancels the task when the gateway goes', 'CANCEL', ['CANCELLED'], 'running'],
+    ['lets it run on where on_disconnect says so', 'CONTINUE', [], 'DRAINING'],
+  ] as const)('%s; the gateway goes', async (_name, onDisconnect, cancels, reason) => {
+    const gateway = await testGateway();
+    const task = gateway.start({ onDisconnect });
+    const sent = gateway.link('a').task.start();
+    gateway.service.tasks.abortAll();
+    await settle();
+    expect([sent.cancels, reasonOf(task)]).toEqual([cancels, reason]);
+  });
+
+  it('cancels what would run on when its caller says so', async () => {
+    const gateway = await testGateway();
+    const task = gateway.start({ onDisconnect: 'CONTINUE' });
+    const sent = gateway.link('a').task.start();
+    task.handle.cancel();
+    expect(sent.cancels).toEqual(['CANCELLED']);
+  });
+
   it.each<[Reason]>([
     ['AGENT_ERROR'],
     ['AGENT_EXITED'],
