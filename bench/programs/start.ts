@@ -1,15 +1,12 @@
 /** How long the server takes to its first word "ready": with what earlier starts have cached, and without. */
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { REPOSITORY } from '../../test/e2e/server.ts';
 import { cells, figuresOf } from '../measure/figures.ts';
 import { quiet } from '../measure/quiet.ts';
 import { atMost, type BenchProgram } from '../program.ts';
 import { benchManifest } from '../served/bench-agents.ts';
+import { FreshCheckout } from '../served/fresh-checkout.ts';
 import { ServedPool } from '../served/served-pool.ts';
 
 const MANIFEST = benchManifest({ hot: 'standby: 1' });
-const CACHE = join(REPOSITORY, 'node_modules', '.cache', 'agentpool');
 
 export const start: BenchProgram = {
   name: 'start',
@@ -20,15 +17,20 @@ export const start: BenchProgram = {
     const count = size === 'full' ? 7 : 1;
     const first: number[] = [];
     const later: number[] = [];
-    for (let done = 0; done < count; done += 1) {
-      if (size === 'full' && done < 3) {
-        const time = await quiet.run(() => {
-          rmSync(CACHE, { recursive: true, force: true });
-          return timeStart();
-        });
-        first.push(time);
+    const checkout = new FreshCheckout();
+    try {
+      for (let done = 0; done < count; done += 1) {
+        if (size === 'full' && done < 3) {
+          const time = await quiet.run(() => {
+            checkout.forgetStarts();
+            return timeStart(checkout);
+          });
+          first.push(time);
+        }
+        later.push(await quiet.run(() => timeStart(checkout)));
       }
-      later.push(await quiet.run(timeStart));
+    } finally {
+      checkout.remove();
     }
     const figures = { first: figuresOf(first), later: figuresOf(later) };
     return {
@@ -50,8 +52,8 @@ export const start: BenchProgram = {
   },
 };
 
-async function timeStart(): Promise<number> {
-  const served = await ServedPool.start(MANIFEST);
+async function timeStart({ bin }: FreshCheckout): Promise<number> {
+  const served = await ServedPool.start(MANIFEST, { bin });
   const { readyMs } = served.server;
   await served.stop();
   return readyMs;

@@ -1,5 +1,5 @@
 /** The real server on a manifest, in a folder of its own, as a benchmark needs it; ends it and all that it started. */
-import { startStandalone, type Server } from '../../test/e2e/server.ts';
+import { startStandalone, type Server, type StartOptions } from '../../test/e2e/server.ts';
 import { until } from '../../test/e2e/until.ts';
 import { createWorkspace, type Workspace } from '../../test/e2e/workspace.ts';
 import { BENCH_AGENTS } from './bench-agents.ts';
@@ -25,14 +25,17 @@ export class ServedPool {
 
   static async start(
     manifest: string,
-    options: { readonly env?: Readonly<Record<string, string>> } = {},
+    options: Pick<StartOptions, 'env' | 'bin'> = {},
   ): Promise<ServedPool> {
     const place = createWorkspace();
     place.write('agents.ts', BENCH_AGENTS);
     const file = place.write('pool.yaml', manifest);
     try {
       const env = { LOG_LEVEL: 'error', ...profileEnvironment(), ...options.env };
-      const server = await startStandalone({ manifests: [file], data: place.data }, { env });
+      const server = await startStandalone(
+        { manifests: [file], data: place.data },
+        { ...options, env },
+      );
       return new ServedPool(manifest, server, place);
     } catch (error) {
       place.remove();
