@@ -66,7 +66,7 @@ export class KubernetesPools implements PoolSource {
     }
     const known = this.#learn(key, object);
     const { metadata } = object;
-    const spec = known.spec ?? this.#options.lastSpecs.get(key) ?? NOTHING;
+    const spec = this.#specOf(key, known) ?? NOTHING;
     const { defaultImage, configMaps } = this.#options;
     const { namespace } = poolRefOfKey(key);
     const module = clusterModule(spec, {
@@ -122,9 +122,11 @@ export class KubernetesPools implements PoolSource {
 
   async report(key: PoolKey, status: AgentPoolStatus, signal: AbortSignal): Promise<void> {
     const object = this.#options.pools.get(poolRefOfKey(key));
-    const policy = this.#known.get(key)?.spec?.deletionPolicy;
+    const policy = this.#specOf(key, this.#known.get(key))?.deletionPolicy;
     if (object === undefined) return;
-    await this.#options.writer.keepFinaliser(object, policy === 'Delete', signal);
+    // Of what never parsed nobody knows what is to become of its projects: the finaliser stays as it is.
+    if (policy !== undefined)
+      await this.#options.writer.keepFinaliser(object, policy === 'Delete', signal);
     await this.#options.writer.writeStatus(object, status, signal);
   }
 
@@ -136,6 +138,11 @@ export class KubernetesPools implements PoolSource {
 
   async close(): Promise<void> {
     this.#known.clear();
+  }
+
+  /** As it was when it last parsed, under an earlier operator perhaps. */
+  #specOf(key: PoolKey, known: Known | undefined): AgentPoolSpec | undefined {
+    return known?.spec ?? this.#options.lastSpecs.get(key);
   }
 
   /** Parsed once for each version of the object. */

@@ -1,5 +1,5 @@
 /** The Kubernetes driver over a cluster in memory: its client with its own faults, its caches, pools as objects, runtimes that can be bound. */
-import { API_VERSION, KIND } from '../../api/agent-pool.ts';
+import { type AgentPoolSpec, API_VERSION, KIND } from '../../api/agent-pool.ts';
 import { LABELS } from '../../api/names.ts';
 import { type PoolKey, poolRefOfKey } from '../../core/identifiers.ts';
 import { CacheGroup } from '../../operator/drivers/kubernetes/cached-objects.ts';
@@ -32,11 +32,14 @@ export interface SideOptions {
   readonly writes: Kube;
   readonly clock: Clock;
   readonly random: Random;
+  /** What an earlier operator served. */
+  readonly lastSpecs?: ReadonlyMap<PoolKey, AgentPoolSpec>;
   /** A runtime is told its project. */
   readonly onBind?: (pool: PoolKey, address: string, project: string) => void;
 }
 
-export function operatorSide({ reads, writes, clock, random, onBind }: SideOptions): OperatorSide {
+export function operatorSide(options: SideOptions): OperatorSide {
+  const { reads, writes, clock, random, onBind, lastSpecs = new Map() } = options;
   const group = <T extends KubeObject>(
     options: Pick<CacheOptions<T>, 'resource' | 'indexes' | 'keep'>,
     labelSelector?: string,
@@ -55,7 +58,7 @@ export function operatorSide({ reads, writes, clock, random, onBind }: SideOptio
     configMaps,
     writer: new PoolWriter({ kube: writes, clock }),
     clock,
-    lastSpecs: new Map(),
+    lastSpecs,
     defaultImage: 'agents:default',
   });
   const driver = new KubernetesDriver({

@@ -1,0 +1,52 @@
+/** What is remembered of pools that do not parse. */
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import type { AgentPoolSpec, AgentPoolStatus } from '../../api/agent-pool.ts';
+import type { PoolKey } from '../../core/identifiers.ts';
+import { AGENT_POOLS } from '../../platform/kube/resources.ts';
+import { spec } from '../../test/builders/pool-builders.ts';
+import { FakeClock } from '../../test/fakes/fake-clock.ts';
+import { FakeCluster } from '../../test/fakes/fake-cluster.ts';
+import { createPool, type OperatorSide, operatorSide } from '../../test/fakes/kubernetes-world.ts';
+import { SeededRandom } from '../../test/simulation/seeded-random.ts';
+import { ERASE_FINALISER } from './pool-writer.ts';
+
+const POOL: PoolKey = 'default~main';
+const REF = { namespace: 'default', name: 'main' };
+const STATUS: AgentPoolStatus = {
+  ...{ observedGeneration: 1, selector: '', currentRevision: '', updateRevision: '' },
+  ...{ replicas: 0, readyReplicas: 0, desiredReplicas: 0, updatedReplicas: 0 },
+  ...{ tiers: [], conditions: [] },
+};
+let cluster: FakeCluster;
+let side: OperatorSide | undefined;
+
+beforeEach(async () => {
+  cluster = new FakeCluster({ clock: new FakeClock() });
+  // A field of a later version: this operator cannot read the pool.
+  await createPool(cluster, POOL, { deletionPolicy: 'Delete', later: true });
+  const metadata = { finalizers: [ERASE_FINALISER] };
+  await cluster.admin.patch(AGENT_POOLS, REF, { metadata }, {});
+});
+afterEach(() => side?.stop());
+
+it.each<[string, AgentPoolSpec | undefined, readonly string[]]>([
+  ['stays where it was served with Delete', spec({ deletionPolicy: 'Delete' }), [ERASE_FINALISER]],
+  ['goes where it was served with Retain', spec({ deletionPolicy: 'Retain' }), []],
+  ['stays where nobody knows', undefined, [ERASE_FINALISER]],
+])(
+  'after a restart the finaliser of a pool that does not parse %s',
+  async (_which, last, wanted) => {
+    const kube = cluster.connect('operator');
+    const clock = new FakeClock();
+    const lastSpecs = new Map(last === undefined ? [] : [[POOL, last]]);
+    side = operatorSide({
+      ...{ reads: kube, writes: kube, clock, lastSpecs },
+      random: new SeededRandom(1),
+    });
+    await side.synced;
+    expect(side.source.get(POOL)?.problems).toBeDefined();
+    await side.source.report(POOL, STATUS, new AbortController().signal);
+    const { metadata } = await cluster.admin.get(AGENT_POOLS, REF);
+    expect(metadata.finalizers ?? []).toEqual(wanted);
+  },
+);
