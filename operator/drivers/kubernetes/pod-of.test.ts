@@ -210,7 +210,18 @@ describe('what a pool has besides', () => {
     const { spec: policy } = networkPolicy(OWNER, 'agentpool-system');
     const link = policy?.ingress?.filter((rule) => rule.ports?.some(({ port }) => port === 50_051));
     expect(link).toHaveLength(1);
-    expect(link?.[0]?.from).toHaveLength(2);
+    expect(link?.[0]?.from).toEqual([
+      {
+        namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'agentpool-system' } },
+        podSelector: {
+          matchLabels: { 'app.kubernetes.io/part-of': 'agentpool' },
+          matchExpressions: [
+            { key: 'app.kubernetes.io/component', operator: 'In', values: ['gateway', 'operator'] },
+          ],
+        },
+      },
+      { podSelector: { matchLabels: { 'agentpool.dev/pool': 'main' } } },
+    ]);
     expect(policy?.policyTypes).toEqual(['Ingress']);
   });
 });

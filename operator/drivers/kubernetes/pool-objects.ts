@@ -92,7 +92,8 @@ export function networkPolicy(owner: PoolOwner, releaseNamespace: string): Netwo
   const ours = {
     namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': releaseNamespace } },
     podSelector: {
-      matchLabels: { 'app.kubernetes.io/name': 'agentpool' },
+      // Not the name, which nameOverride changes.
+      matchLabels: { 'app.kubernetes.io/part-of': 'agentpool' },
       matchExpressions: [
         { key: 'app.kubernetes.io/component', operator: 'In', values: ['gateway', 'operator'] },
       ],
