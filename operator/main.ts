@@ -1,5 +1,5 @@
 /** Wires the operator: sources and watches → keys → queue → reconcile. The same for every driver and every source of pools. */
-import type { PoolRef } from '../core/identifiers.ts';
+import type { PoolKey, PoolRef } from '../core/identifiers.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Random } from '../platform/random.ts';
@@ -67,11 +67,15 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     },
   });
   const addAll = feeder(options, queue);
+  const addChanged = (pool?: PoolKey): void => {
+    if (pool === undefined) void addAll();
+    else if (source.get(pool) !== undefined) queue.add(pool);
+  };
   const unwatch = [
     source.watch((key) => queue.add(key)),
     driver.watch((key) => queue.add(key)),
-    store.subscribe('runtimes', () => void addAll()),
-    store.subscribe('tiers', () => void addAll()),
+    store.subscribe('runtimes', addChanged),
+    store.subscribe('tiers', addChanged),
   ];
   const controller = startController({
     queue,

@@ -57,7 +57,7 @@ export async function hearStore(
 
 async function ask(store: Store, question: Question, limits: PoolLimits): Promise<Told> {
   const { run, spec, wallMs } = question;
-  const members = (await store.listRuntimes()).filter((member) => member.pool === run.key);
+  const members = await store.listRuntimes(run.key);
   const overrides = await store.listTierOverrides(run.key);
   const records = await readRecords(store, keysOf(question, overrides));
   const used =

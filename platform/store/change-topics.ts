@@ -1,11 +1,13 @@
-/** Who wants to hear that something of a topic changed; tells them once per turn of the event loop, never what changed. */
-import type { Topic } from './store.ts';
+/** Who wants to hear that something of a topic changed; tells them once per pool and turn of the event loop, never what changed. */
+import type { PoolKey } from '../../core/identifiers.ts';
+import type { OnChange, Topic } from './store.ts';
 
 export class ChangeTopics {
-  readonly #listeners = new Map<Topic, Set<{ readonly onChange: () => void }>>();
-  readonly #pending = new Set<Topic>();
+  readonly #listeners = new Map<Topic, Set<{ readonly onChange: OnChange }>>();
+  /** Whose changes are about to be told; undefined among them: anybody's. */
+  readonly #pending = new Map<Topic, Set<PoolKey | undefined>>();
 
-  subscribe(topic: Topic, onChange: () => void): () => void {
+  subscribe(topic: Topic, onChange: OnChange): () => void {
     const listeners = this.#listeners.get(topic) ?? new Set();
     this.#listeners.set(topic, listeners);
     const listener = { onChange };
@@ -15,13 +17,22 @@ export class ChangeTopics {
     };
   }
 
-  /** Returns before anybody is called: a listener may ask the store whatever it likes. */
-  notify(topic: Topic): void {
-    if (this.#pending.has(topic)) return;
-    this.#pending.add(topic);
+  /**
+   * Returns before anybody is called: a listener may ask the store whatever it likes.
+   * @param pool left out: it may be any.
+   */
+  notify(topic: Topic, pool?: PoolKey): void {
+    const pending = this.#pending.get(topic);
+    if (pending !== undefined) {
+      pending.add(pool);
+      return;
+    }
+    const pools = new Set([pool]);
+    this.#pending.set(topic, pools);
     queueMicrotask(() => {
       this.#pending.delete(topic);
-      for (const listener of this.#listeners.get(topic) ?? []) listener.onChange();
+      for (const changed of pools.has(undefined) ? [undefined] : pools)
+        for (const listener of this.#listeners.get(topic) ?? []) listener.onChange(changed);
     });
   }
 

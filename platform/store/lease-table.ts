@@ -3,6 +3,7 @@
  * everything is claimable (claim ids fence anyway). Judged by the monotonic clock.
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { PoolKey } from '../../core/identifiers.ts';
 import { StoreError } from './store-error.ts';
 import type { RuntimeRecord } from './store.ts';
 import type { Clock, Timer } from '../clock.ts';
@@ -21,14 +22,14 @@ interface Lease {
 
 export class LeaseTable {
   readonly #clock: Clock;
-  readonly #onChange: () => void;
+  readonly #onChange: (pool: PoolKey) => void;
   readonly #leases = new Map<string, Lease>();
   readonly #gone = new Set<string>();
   #lookedAtMs = 0;
   #tick: Timer | undefined;
 
-  /** @param onChange after any change of what `list` answers. */
-  constructor(clock: Clock, onChange: () => void) {
+  /** @param onChange after any change of what `list` answers for the pool. */
+  constructor(clock: Clock, onChange: (pool: PoolKey) => void) {
     this.#clock = clock;
     this.#onChange = onChange;
   }
@@ -44,7 +45,8 @@ export class LeaseTable {
     const known = this.#leases.get(record.incarnation);
     this.#leases.set(record.incarnation, { record, ttlMs, expiresAtMs: nowMs + ttlMs });
     this.#tick ??= this.#clock.after(TICK_MS, this.#onTick);
-    if (known === undefined || !isDeepStrictEqual(known.record, record)) this.#onChange();
+    if (known === undefined || !isDeepStrictEqual(known.record, record))
+      this.#onChange(record.pool);
   }
 
   deregister(incarnation: string): void {
@@ -55,7 +57,10 @@ export class LeaseTable {
         break;
       }
     }
-    if (this.#leases.delete(incarnation)) this.#onChange();
+    const known = this.#leases.get(incarnation);
+    if (known === undefined) return;
+    this.#leases.delete(incarnation);
+    this.#onChange(known.record.pool);
   }
 
   /** The record of a runtime whose lease lives. */
@@ -64,9 +69,11 @@ export class LeaseTable {
     return this.#leases.get(incarnation)?.record;
   }
 
-  list(): readonly RuntimeRecord[] {
+  /** @param pool left out: all. */
+  list(pool?: PoolKey): readonly RuntimeRecord[] {
     this.#look();
-    return [...this.#leases.values()].map((lease) => lease.record);
+    const all = [...this.#leases.values()].map((lease) => lease.record);
+    return pool === undefined ? all : all.filter((record) => record.pool === pool);
   }
 
   close(): void {
@@ -86,13 +93,13 @@ export class LeaseTable {
     const paused = nowMs - this.#lookedAtMs > OWN_PAUSE_MS + TICK_MS;
     if (paused && this.#tick !== undefined) this.#extendAll(nowMs);
     this.#lookedAtMs = nowMs;
-    let expired = false;
+    const bereft = new Set<PoolKey>();
     for (const [incarnation, lease] of this.#leases) {
       if (lease.expiresAtMs > nowMs) continue;
       this.#leases.delete(incarnation);
-      expired = true;
+      bereft.add(lease.record.pool);
     }
-    if (expired) this.#onChange();
+    for (const pool of bereft) this.#onChange(pool);
     return nowMs;
   }
 

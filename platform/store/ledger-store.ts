@@ -1,5 +1,5 @@
 /** The store's rules over any ordered map: memory and embedded are this class with another backend. Leases stay in memory. */
-import type { PoolKey, ProjectKey } from '../../core/identifiers.ts';
+import { type PoolKey, poolKeyOfProject, type ProjectKey } from '../../core/identifiers.ts';
 import type { TierOverride } from '../../core/tier.ts';
 import type { Clock } from '../clock.ts';
 import { ChangeTopics } from './change-topics.ts';
@@ -36,8 +36,8 @@ export class LedgerStore implements port.Store {
     this.kind = backend.kind;
     this.#backend = backend;
     this.#clock = clock;
-    this.#leases = new LeaseTable(clock, () => {
-      this.#topics.notify('runtimes');
+    this.#leases = new LeaseTable(clock, (pool) => {
+      this.#topics.notify('runtimes', pool);
     });
     if (this.#read(isSweepDue)) this.#sweepSoon();
   }
@@ -52,9 +52,9 @@ export class LedgerStore implements port.Store {
     this.#leases.deregister(incarnation);
   }
 
-  async listRuntimes(): Promise<readonly port.RuntimeRecord[]> {
+  async listRuntimes(pool?: PoolKey): Promise<readonly port.RuntimeRecord[]> {
     this.#assertOpen();
-    return this.#leases.list();
+    return this.#leases.list(pool);
   }
 
   async claim(request: port.ClaimRequest): Promise<port.ClaimAnswer> {
@@ -113,7 +113,7 @@ export class LedgerStore implements port.Store {
 
   async eraseProject(key: ProjectKey): Promise<boolean> {
     const { found, prefix } = await this.#write((kv) => eraseProject(kv, key));
-    if (found) this.#topics.notify('tiers');
+    if (found) this.#topics.notify('tiers', poolKeyOfProject(key));
     while (prefix !== undefined && this.#read((kv) => kv.get(sweepKey(prefix)) !== undefined))
       await this.#sweep();
     return found;
@@ -151,7 +151,7 @@ export class LedgerStore implements port.Store {
     expected: number,
   ): Promise<'set' | 'conflict'> {
     const answer = await this.#write((kv) => setOverride(kv, { key, override, expected }));
-    if (answer === 'set') this.#topics.notify('tiers');
+    if (answer === 'set') this.#topics.notify('tiers', poolKeyOfProject(key));
     return answer;
   }
 
@@ -169,21 +169,21 @@ export class LedgerStore implements port.Store {
     await this.#write((kv) => {
       kv.put(poolKey(record.key), record);
     });
-    this.#topics.notify('pools');
+    this.#topics.notify('pools', record.key);
   }
 
   async deletePool(key: PoolKey): Promise<void> {
     await this.#write((kv) => {
       kv.remove(poolKey(key));
     });
-    this.#topics.notify('pools');
+    this.#topics.notify('pools', key);
   }
 
   async listPools(): Promise<readonly port.PoolRecord[]> {
     return this.#read(reads.listPools);
   }
 
-  subscribe(topic: port.Topic, onChange: () => void): () => void {
+  subscribe(topic: port.Topic, onChange: port.OnChange): () => void {
     return this.#topics.subscribe(topic, onChange);
   }
 

@@ -1,6 +1,7 @@
 /** The client's end of the store's socket: connects, greets, connects again with backoff; sends calls and hands out answers. */
 import { connect, type Socket } from 'node:net';
 import { AppError, isReason } from '../../core/errors.ts';
+import type { PoolKey } from '../../core/identifiers.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Random } from '../random.ts';
@@ -30,7 +31,7 @@ const TIMEOUT_MS = 2_000;
 
 export interface ChannelEvents {
   readonly onWelcome: (kind: Store['kind']) => void;
-  readonly onChanged: (topic: Topic) => void;
+  readonly onChanged: (topic: Topic, pool: PoolKey | undefined) => void;
 }
 
 type State =
@@ -137,9 +138,13 @@ export class StoreChannel {
 
   #handle(socket: Socket, [head, second, third]: readonly unknown[]): void {
     if (head === 'welcome') this.#welcome(socket, second as Store['kind']);
-    else if (head === 'changed') this.#events.onChanged(second as Topic);
+    else if (head === 'changed') this.#tell(second as Topic, third);
     else if (head === 'denied') socket.destroy(new Error(`the store refused: ${String(second)}`));
     else this.#settle(this.#calls.take(head as number), second === true, third);
+  }
+
+  #tell(topic: Topic, pool: unknown): void {
+    this.#events.onChanged(topic, typeof pool === 'string' ? pool : undefined);
   }
 
   #welcome(socket: Socket, kind: Store['kind']): void {

@@ -287,7 +287,7 @@ describe('a connection that comes back', () => {
     await serve();
     const [first, second] = [await open(), await open('one')];
     await second.listPools();
-    const told = new Promise<void>((resolve) => second.subscribe('pools', resolve));
+    const told = new Promise<void>((resolve) => second.subscribe('pools', () => resolve()));
     await first.putPool(RECORD);
     await told;
     expect(await second.listPools()).toEqual([RECORD]);

@@ -42,8 +42,8 @@ export class StoreClient implements port.Store {
         for (const topic of TOPICS) this.#topics.notify(topic);
         onWelcome();
       },
-      onChanged: (topic) => {
-        this.#topics.notify(topic);
+      onChanged: (topic, pool) => {
+        this.#topics.notify(topic, pool);
       },
     });
   }
@@ -60,8 +60,11 @@ export class StoreClient implements port.Store {
     await this.#channel.call('deregister', [incarnation]);
   }
 
-  async listRuntimes(): Promise<readonly port.RuntimeRecord[]> {
-    return (await this.#channel.call('listRuntimes', [])) as readonly port.RuntimeRecord[];
+  async listRuntimes(pool?: PoolKey): Promise<readonly port.RuntimeRecord[]> {
+    return (await this.#channel.call(
+      'listRuntimes',
+      pool === undefined ? [] : [pool],
+    )) as readonly port.RuntimeRecord[];
   }
 
   async claim(request: port.ClaimRequest): Promise<port.ClaimAnswer> {
@@ -177,7 +180,7 @@ export class StoreClient implements port.Store {
     return (await this.#channel.call('listPools', [])) as readonly port.PoolRecord[];
   }
 
-  subscribe(topic: port.Topic, onChange: () => void): () => void {
+  subscribe(topic: port.Topic, onChange: port.OnChange): () => void {
     return this.#topics.subscribe(topic, onChange);
   }
 

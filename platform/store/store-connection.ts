@@ -1,5 +1,6 @@
 /** One client of the store server: greets, checks every call against the scope of its token, answers, and never holds more than its bounds. */
 import type { Socket } from 'node:net';
+import type { PoolKey } from '../../core/identifiers.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { answerCall, isWrite, type CallMessage } from './store-call.ts';
@@ -57,12 +58,14 @@ export class StoreConnection {
     });
   }
 
-  /** Tells the client that something of the topic changed. */
-  notify(topic: Topic): void {
+  /** Tells the client that something of the topic changed, unless it is of a pool that is not its own. */
+  notify(topic: Topic, pool: PoolKey | undefined): void {
     if (this.#state.type !== 'greeted') return;
+    const { scope } = this.#state;
+    if (scope !== '*' && pool !== undefined && pool !== scope) return;
     // It does not read at all: without a connection it will ask again for everything.
     if (this.#socket.writableLength > ANSWER_BYTES_MAX + FRAME_BYTES_MAX) this.#socket.destroy();
-    else this.#send(['changed', topic]);
+    else this.#send(pool === undefined ? ['changed', topic] : ['changed', topic, pool]);
   }
 
   end(): void {

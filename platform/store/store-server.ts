@@ -42,8 +42,8 @@ export class StoreServer {
     });
     chmodSync(path, 0o600);
     const stops = TOPICS.map((topic) =>
-      context.store.subscribe(topic, () => {
-        for (const connection of connections) connection.notify(topic);
+      context.store.subscribe(topic, (pool) => {
+        for (const connection of connections) connection.notify(topic, pool);
       }),
     );
     return new StoreServer(server, connections, stops);

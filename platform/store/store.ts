@@ -209,6 +209,9 @@ export interface Page {
 /** What a subscription can be about. */
 export type Topic = 'pools' | 'runtimes' | 'tiers';
 
+/** @param pool undefined: any. */
+export type OnChange = (pool?: PoolKey) => void;
+
 /** What an acknowledged commit survives; `durable` undefined: it could not be found out. */
 export interface StoreDurability {
   readonly durable: boolean | undefined;
@@ -225,8 +228,8 @@ export interface Store {
   heartbeat(record: RuntimeRecord, ttlMs: number): Promise<void>;
   /** Ends the lease at once: the runtime said goodbye or is known to be dead. A later heartbeat of it is refused (`not-applied`). */
   deregister(incarnation: string): Promise<void>;
-  /** Runtimes with a live lease. */
-  listRuntimes(): Promise<readonly RuntimeRecord[]>;
+  /** Runtimes with a live lease, of one pool or of all; of all costs as much as there are pools. */
+  listRuntimes(pool?: PoolKey): Promise<readonly RuntimeRecord[]>;
 
   claim(request: ClaimRequest): Promise<ClaimAnswer>;
   commit(commit: Commit): Promise<CommitAnswer>;
@@ -276,7 +279,10 @@ export interface Store {
   deletePool(key: PoolKey): Promise<void>;
   listPools(): Promise<readonly PoolRecord[]>;
 
-  /** Calls back after anything of the topic changed; may be spurious, never carries data: read again. Returns its end. */
-  subscribe(topic: Topic, onChange: () => void): () => void;
+  /**
+   * Calls back after anything of the topic changed, with the pool whose it is: read again. Without a pool: anybody's may have changed. May be
+   * spurious. Returns its end.
+   */
+  subscribe(topic: Topic, onChange: OnChange): () => void;
   close(): Promise<void>;
 }

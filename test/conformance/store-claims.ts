@@ -9,6 +9,7 @@ import {
   join,
   newKey,
   runtimeRecord,
+  unique,
 } from './store-builders.ts';
 import type { Subject } from './store.ts';
 
@@ -30,6 +31,17 @@ function leaseCases(subject: Subject): void {
     expect(await store.listRuntimes()).toEqual([record]);
     await fixture.clock.advance(1);
     expect(await store.listRuntimes()).toEqual([]);
+  });
+
+  it('lists the runtimes of one pool', async () => {
+    const { store } = subject;
+    const [pool, other] = [unique('default~one-'), unique('default~other-')];
+    const record = await join(store, { pool });
+    const elsewhere = await join(store, { pool: other });
+    expect(await store.listRuntimes(pool)).toEqual([record]);
+    expect(await store.listRuntimes(other)).toEqual([elsewhere]);
+    expect(await store.listRuntimes(unique('default~unknown-'))).toEqual([]);
+    expect(await store.listRuntimes()).toHaveLength(2);
   });
 
   it('restarts the lease with each heartbeat and takes the newest record', async () => {

@@ -1,6 +1,6 @@
 /** Project records, pauses, listings, erasure, tier overrides, pools and who hears of changes. */
 import { expect, it, jest } from '@jest/globals';
-import type { Topic } from '../../platform/store/store.ts';
+import type { OnChange, Topic } from '../../platform/store/store.ts';
 import { settle } from '../fakes/fake-clock.ts';
 import {
   claimed,
@@ -268,6 +268,13 @@ function poolCases(subject: Subject): void {
 
 function subscriptionCases(subject: Subject): void {
   const record = { key: POOL, generation: 1, spec: {}, status: {}, revision: 'r1' };
+  const elsewhere = `${POOL}-elsewhere`;
+  const changeOf: Record<Topic, (pool: string) => Promise<unknown>> = {
+    pools: (pool) => subject.store.putPool({ ...record, key: pool }),
+    runtimes: (pool) => join(subject.store, { pool }),
+    tiers: (pool) =>
+      subject.store.setTierOverride(`${pool}~a~${unique('p')}`, { tier: 'HOT', sinceMs: 1 }, 0),
+  };
   const change: Record<Topic, () => Promise<unknown>> = {
     pools: () => subject.store.putPool(record),
     runtimes: () => join(subject.store),
@@ -292,6 +299,32 @@ function subscriptionCases(subject: Subject): void {
       expect(heard.mock.calls).toHaveLength(calls);
     },
   );
+
+  it.each(['pools', 'runtimes', 'tiers'] as const)(
+    'says whose %s changed, so that nobody need read those of all pools',
+    async (topic) => {
+      const heard = jest.fn<OnChange>();
+      subject.store.subscribe(topic, heard);
+      await quiet(heard);
+      heard.mockClear();
+      await changeOf[topic](elsewhere);
+      await subject.store.listPools();
+      await quiet(heard);
+      expect(new Set(heard.mock.calls.flat())).toEqual(new Set([elsewhere]));
+    },
+  );
+
+  it('says whose lease has ended', async () => {
+    const { store, fixture } = subject;
+    await join(store, { pool: elsewhere });
+    const heard = jest.fn<OnChange>();
+    store.subscribe('runtimes', heard);
+    await quiet(heard);
+    heard.mockClear();
+    await fixture.clock.advance(10_500);
+    while (heard.mock.calls.length === 0) await settle();
+    expect(new Set(heard.mock.calls.flat())).toEqual(new Set([elsewhere]));
+  });
 
   it('calls back about runtimes when a lease ends, and stays silent while heartbeats change nothing', async () => {
     const { store, fixture } = subject;

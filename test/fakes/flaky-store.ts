@@ -1,5 +1,5 @@
 /** A store in front of another that delays, fails or swallows what it is told to: the test (or its seed) decides for each call. */
-import { StoreError, type Store, type Topic } from '../../platform/store/store.ts';
+import { type OnChange, StoreError, type Store, type Topic } from '../../platform/store/store.ts';
 import type { Clock } from '../../platform/clock.ts';
 
 export type StoreMethod = Exclude<keyof Store, 'kind' | 'subscribe' | 'close'>;
@@ -33,7 +33,7 @@ export class FlakyStore {
   #reachable = true;
   #inner: Store;
   readonly #options: FlakyOptions;
-  readonly #subscriptions = new Set<{ topic: Topic; onChange: () => void; stop: () => void }>();
+  readonly #subscriptions = new Set<{ topic: Topic; onChange: OnChange; stop: () => void }>();
 
   constructor(inner: Store, options: FlakyOptions) {
     this.#inner = inner;
@@ -62,18 +62,18 @@ export class FlakyStore {
   }
 
   #tellAll(): void {
-    for (const { onChange } of [...this.#subscriptions]) queueMicrotask(onChange);
+    for (const { onChange } of [...this.#subscriptions]) queueMicrotask(() => onChange());
   }
 
-  #listen(topic: Topic, onChange: () => void): () => void {
-    return this.#inner.subscribe(topic, () => {
-      if (this.#reachable) onChange();
+  #listen(topic: Topic, onChange: OnChange): () => void {
+    return this.#inner.subscribe(topic, (pool) => {
+      if (this.#reachable) onChange(pool);
     });
   }
 
   #proxy(): Store {
     const own = {
-      subscribe: (topic: Topic, onChange: () => void) => {
+      subscribe: (topic: Topic, onChange: OnChange) => {
         const subscription = { topic, onChange, stop: this.#listen(topic, onChange) };
         this.#subscriptions.add(subscription);
         return () => {

@@ -11,7 +11,7 @@ import { MemoryStore } from '../../platform/store/memory-store.ts';
 import { SeededRandom } from '../simulation/seeded-random.ts';
 import { FakeClock } from './fake-clock.ts';
 import { FakeDriver } from './fake-driver.ts';
-import { FlakyStore } from './flaky-store.ts';
+import { FlakyStore, type StoreMethod } from './flaky-store.ts';
 import { FakePoolSource } from './fake-pool-source.ts';
 
 const PASSES_PER_MOMENT_MAX = 200;
@@ -19,8 +19,16 @@ const PASSES_PER_MOMENT_MAX = 200;
 export class OperatorWorld {
   readonly clock = new FakeClock();
   readonly store = new MemoryStore(this.clock);
+  /** Hears of each call that operator and runtimes make. */
+  onCall: (method: StoreMethod, args: readonly unknown[]) => void = () => undefined;
   /** What operator and runtimes have of it: its `reachable` is the test's. */
-  readonly link = new FlakyStore(this.store, { clock: this.clock, plan: () => undefined });
+  readonly link = new FlakyStore(this.store, {
+    clock: this.clock,
+    plan: (method, args) => {
+      this.onCall(method, args);
+      return undefined;
+    },
+  });
   readonly driver = new FakeDriver(this.clock, this.link.store);
   readonly source = new FakePoolSource();
   /** Reasons of events, as they were told. */

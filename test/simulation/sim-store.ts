@@ -3,7 +3,7 @@
  * loses answers and goes away. A lost answer is a write with an unknown outcome, as with any real store.
  */
 import { AppError } from '../../core/errors.ts';
-import { StoreError, type Store, type Topic } from '../../platform/store/store.ts';
+import { type OnChange, StoreError, type Store, type Topic } from '../../platform/store/store.ts';
 import type { SimProcess, World } from './world.ts';
 
 const COMMAND_TIMEOUT_MS = 2_000;
@@ -55,16 +55,16 @@ export class SimStore {
         if (property === 'kind') return target.kind;
         if (property === 'close') return () => Promise.resolve();
         if (property === 'subscribe') {
-          return (topic: Topic, onChange: () => void) => this.#subscribe(process, topic, onChange);
+          return (topic: Topic, onChange: OnChange) => this.#subscribe(process, topic, onChange);
         }
         return (...args: unknown[]) => call(String(property), args);
       },
     });
   }
 
-  #subscribe(process: SimProcess, topic: Topic, onChange: () => void): () => void {
-    return this.#inner.subscribe(topic, () => {
-      this.#world.schedule(this.#delayMs(), process, onChange);
+  #subscribe(process: SimProcess, topic: Topic, onChange: OnChange): () => void {
+    return this.#inner.subscribe(topic, (pool) => {
+      this.#world.schedule(this.#delayMs(), process, () => onChange(pool));
     });
   }
 

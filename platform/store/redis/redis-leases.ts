@@ -64,9 +64,10 @@ export class RedisLeases {
     );
   }
 
-  async list(): Promise<readonly RuntimeRecord[]> {
+  /** @param of undefined: all pools. */
+  async list(of: PoolKey | undefined): Promise<readonly RuntimeRecord[]> {
     const { connection, keys, time } = this.#context;
-    const pools = await this.pools();
+    const pools = of === undefined ? await this.pools() : [of];
     const lists = await Promise.all(
       pools.map((pool) => {
         const { leases, runtimes } = keys.pool(pool);

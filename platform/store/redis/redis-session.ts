@@ -76,8 +76,9 @@ export class RedisSession {
   heard(channel: string, message: string): void {
     if (!isTopic(message)) return;
     const { context, watch, topics } = this.#parts;
-    if (message === 'runtimes') watch.lookAt(context.keys.poolOfChannel(channel));
-    topics.notify(message);
+    const pool = context.keys.poolOfChannel(channel);
+    if (message === 'runtimes') watch.lookAt(pool);
+    topics.notify(message, pool);
   }
 
   close(): void {

@@ -77,8 +77,8 @@ export class RedisStore implements port.Store {
     return this.#leases.deregister(incarnation);
   }
 
-  listRuntimes(): Promise<readonly port.RuntimeRecord[]> {
-    return this.#leases.list();
+  listRuntimes(pool?: PoolKey): Promise<readonly port.RuntimeRecord[]> {
+    return this.#leases.list(pool);
   }
 
   claim(request: port.ClaimRequest): Promise<port.ClaimAnswer> {
@@ -178,7 +178,7 @@ export class RedisStore implements port.Store {
     return this.#pools.list();
   }
 
-  subscribe(topic: port.Topic, onChange: () => void): () => void {
+  subscribe(topic: port.Topic, onChange: port.OnChange): () => void {
     const stop = this.#topics.subscribe(topic, onChange);
     if (topic === 'runtimes') this.#watch.start();
     return stop;
