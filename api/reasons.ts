@@ -183,7 +183,7 @@ export const EVENT_REASONS = {
   StoreUnavailable: sameAs('StoreUnavailable'),
   EraseGivenUp: warning(
     'A deleted pool with deletionPolicy Delete could not be erased within 5 minutes and was let go.',
-    'See why the store or the runtimes did not answer; `agentpool erase` removes projects that are left.',
+    'See why the store or the runtimes did not answer; `agentpool delete project` removes projects that are left, once a pool of this name is back.',
   ),
   StoreRestored: normal('The store answers again.'),
 } as const satisfies Readonly<Record<string, ExplainedEvent>>;

@@ -12,6 +12,12 @@ import type { Terminal } from './terminal.ts';
 const HTTP_PORT = 8_080;
 const GRPC_PORT = 9_090;
 const PORT_MAX = 65_535;
+const SECONDS_MAX = 3_600;
+const ERASE_SECONDS = 300;
+
+type GatewayFlags = ServerOptions &
+  Omit<ClusterGatewayOptions, 'store' | 'link'> &
+  Partial<Pick<ClusterGatewayOptions, 'store' | 'link'>>;
 
 export function addServerCommands(program: Command, terminal: Terminal): void {
   addStandalone(program, terminal);
@@ -26,6 +32,13 @@ function port(text: string): number {
   const number = Number(text);
   if (!/^\d{1,5}$/.test(text) || number > PORT_MAX)
     throw new InvalidArgumentError('Write a port number from 0 (any free one) to 65535.');
+  return number;
+}
+
+function seconds(text: string): number {
+  const number = Number(text);
+  if (!/^\d{1,4}$/.test(text) || number > SECONDS_MAX)
+    throw new InvalidArgumentError(`Write seconds, from 0 to ${SECONDS_MAX}.`);
   return number;
 }
 
@@ -107,9 +120,17 @@ function addGateway(program: Command, terminal: Terminal): void {
         '--token-review <file>',
         'JSON list of {subject | namespace | group, tenants, projects?, role} for tokens that Kubernetes knows',
       ),
+    )
+    .addOption(
+      inCluster(
+        '--leave-seconds <number>',
+        'after SIGTERM serves on for so long, not ready, until nobody is sent here any more',
+      )
+        .argParser(seconds)
+        .default(0),
     );
   listens(command).action(async () => {
-    const { store, link, ...rest } = command.opts<ServerOptions & Partial<ClusterGatewayOptions>>();
+    const { store, link, ...rest } = command.opts<GatewayFlags>();
     if (store === undefined && link === undefined) {
       const { gateway } = await import('./standalone/gateway.ts');
       return gateway(terminal, rest);
@@ -136,6 +157,12 @@ function addOperator(program: Command, terminal: Terminal): void {
     .option('--lease-name <name>', 'of the same Lease', 'agentpool-operator')
     .option('--gateway-endpoint <host:port>', 'shown as the endpoint of the pools')
     .option('--runtime-image <image>', 'of pools whose agents come from a ConfigMap')
+    .option(
+      '--erase-seconds <number>',
+      'how long a deleted pool is held at most for its projects to be erased',
+      seconds,
+      ERASE_SECONDS,
+    )
     .addOption(logLevel())
     .action(async (options: ClusterOperatorOptions) => {
       const { clusterOperator } = await import('./cluster/operator.ts');

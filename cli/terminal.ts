@@ -1,6 +1,7 @@
 /** The one place that touches the process: its streams, environment and signals. Everything else of the command gets a `Terminal`. */
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
+import { systemClock } from '../platform/clock.ts';
 import type { Variables } from '../platform/config/environment.ts';
 
 export type SignalName = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
@@ -28,6 +29,8 @@ export interface Terminal {
   ignoreClosedOutput(): void;
   /** Ends the process now, whatever still runs. */
   exit(code: number): never;
+  /** It ends within a second, with the exit code that it has by then, though attempts to connect hold it that nobody can give up (to a machine that is gone: minutes). */
+  endSoon(): void;
 }
 
 export interface LineReader {
@@ -42,6 +45,7 @@ const COLUMNS_WITHOUT_TERMINAL = 120;
 const ROWS_WITHOUT_TERMINAL = 40;
 /** What a shell reports for a process that SIGPIPE ended: what other tools in a pipe do. */
 const EXIT_BROKEN_PIPE = 141;
+const END_MS = 1_000;
 
 /** The real one. Made once: it listens on the streams' errors. */
 export function createTerminal(): Terminal {
@@ -91,6 +95,7 @@ export function createTerminal(): Terminal {
       endsOnClosedOutput = false;
     },
     exit: (code) => process.exit(code),
+    endSoon: () => void systemClock.after(END_MS, () => process.exit()),
   };
 }
 

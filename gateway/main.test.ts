@@ -106,6 +106,25 @@ function execute(client: Client): Promise<ExecuteResponse> {
   });
 }
 
+const [SERVING, NOT_SERVING] = [1, 2];
+
+/** The one field of the answer. */
+function healthOf(client: Client): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest<Buffer, Buffer>(
+      '/grpc.health.v1.Health/Check',
+      (bytes) => bytes,
+      (bytes) => bytes,
+      Buffer.alloc(0),
+      new Metadata(),
+      (error, answer) => {
+        if (error === null) resolve(answer?.[1]);
+        else reject(error);
+      },
+    );
+  });
+}
+
 function finish(task: IncomingTask): void {
   const { conversationId, project, agent } = task.header;
   task.finish(
@@ -134,6 +153,23 @@ describe('a gateway process', () => {
     expect(await answer).toMatchObject({ text: 'hi', agent: 'echo', tier: 'TIER_WARM' });
     await stopped;
     await expect(execute(client)).rejects.toMatchObject({ code: 14 });
+    client.close();
+  });
+
+  it('serves on when it is about to leave, and says that it is not ready', async () => {
+    const gateway = await start();
+    const client = new Client(gateway.grpcAddress, credentials.createInsecure());
+    const warm = execute(client);
+    finish(await arrived.promise);
+    await warm;
+    expect(await healthOf(client)).toBe(SERVING);
+    gateway.leave();
+    expect([await healthOf(client), gateway.service.pools.isReady]).toEqual([NOT_SERVING, false]);
+    arrived = Promise.withResolvers();
+    const answer = execute(client);
+    finish(await arrived.promise);
+    expect(await answer).toMatchObject({ text: 'hi' });
+    await gateway.stop();
     client.close();
   });
 

@@ -44,6 +44,8 @@ export interface GatewayOptions {
 export interface Gateway {
   readonly grpcAddress: string;
   readonly service: GatewayService;
+  /** Not ready any more, for probes and health checks, but serves as before: callers are to go elsewhere first. */
+  leave(): void;
   /** Not serving → no new tasks → those in flight end, or are ended when their time is up → links closed. */
   stop(): Promise<void>;
 }
@@ -70,17 +72,21 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     );
     // Once ready it stays so: a runtime that restarts is waited for, clients need not look elsewhere.
     isServing ||= service.pools.isReady;
-    grpc.setServing(isServing && !isStopping);
+    grpc.setServing(isServing && !service.pools.isLeaving);
   };
   let isServing = false;
-  let isStopping = false;
+  const leave = (): void => {
+    service.pools.leave();
+    follow();
+  };
   core.onChange(follow);
   follow();
   return {
     grpcAddress: grpc.address,
     service,
+    leave,
     async stop() {
-      isStopping = true;
+      leave();
       const force = clock.after(drainMsMax, () => {
         service.tasks.abortAll();
       });

@@ -1,4 +1,5 @@
 /** `agentpool gateway` in a cluster: one of several, over the store of the installation, with mutual TLS to the runtimes. */
+import { systemClock } from '../../platform/clock.ts';
 import { systemRandom } from '../../platform/random.ts';
 import { readEnvironment } from '../../platform/config/environment.ts';
 import { createLog, type LogLevel } from '../../platform/log.ts';
@@ -19,9 +20,12 @@ export interface ClusterGatewayOptions extends ListenOptions {
   readonly tls?: string;
   /** File of rules. */
   readonly tokenReview?: string;
+  /** Serves on for so long after it was told to stop. */
+  readonly leaveSeconds: number;
   readonly logLevel?: LogLevel;
 }
 
+const SECOND_MS = 1_000;
 const ORDER = ['edges', 'store', 'access', 'tls', 'link'] as const;
 
 export async function clusterGateway(
@@ -58,10 +62,14 @@ export async function clusterGateway(
     log.info('gateway serves', { detail: { http: edges.http, grpc: edges.grpc } });
     terminal.line(`AgentPool gateway is ready.\n  HTTP    ${edges.http}\n  gRPC    ${edges.grpc}`);
     await stop.told;
+    // Addresses are withdrawn while we are told: until everybody knows, callers still come.
+    edges.leave();
+    await systemClock.sleep(options.leaveSeconds * SECOND_MS);
   } catch (error) {
     throw startError(error, false);
   } finally {
     await closers.closeAll();
     stop.unlisten();
+    terminal.endSoon();
   }
 }

@@ -7,16 +7,18 @@ import type { PoolOwner } from '../../operator/drivers/kubernetes/pod-of.ts';
 import { PoolBelongings } from '../../operator/drivers/kubernetes/pool-belongings.ts';
 import { ordinalNames } from '../../operator/drivers/kubernetes/runtime-names.ts';
 import { type Operator, startOperator } from '../../operator/main.ts';
-import type { NewEvent } from '../../operator/pool/events.ts';
+import { ERASE_GIVEN_UP, type NewEvent } from '../../operator/pool/events.ts';
 import { CLUSTER_POOL_LIMITS } from '../../operator/pool/pool-limits.ts';
 import { OperatorMetrics } from '../../operator/metrics.ts';
+import { EraseBound, letGoOverdue } from '../../operator/sources/erase-bound.ts';
 import { KubernetesPools } from '../../operator/sources/kubernetes-pools.ts';
 import { PoolWriter } from '../../operator/sources/pool-writer.ts';
 import { systemClock } from '../../platform/clock.ts';
-import type { Kube } from '../../platform/kube/kube.ts';
+import type { Kube, Stored } from '../../platform/kube/kube.ts';
 import { EventRecorder } from '../../platform/kube/event-recorder.ts';
 import { leaderOnly } from '../../platform/kube/leader-only.ts';
 import { RATE_LIMITS, rateBound } from '../../platform/kube/rate-bound.ts';
+import type { AgentPoolObject } from '../../platform/kube/resources.ts';
 import { connectRuntimeControl } from '../../platform/link/grpc-runtime-control.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Metrics } from '../../platform/metrics/registry.ts';
@@ -40,6 +42,8 @@ export interface LeadOptions {
   readonly releaseNamespace: string;
   readonly endpoint?: string;
   readonly runtimeImage?: string;
+  /** How long the finaliser may hold a deleted pool. */
+  readonly eraseMsMax: number;
   readonly metrics: Metrics;
   readonly log: Log;
 }
@@ -73,9 +77,10 @@ async function start(
   options: LeadOptions,
   signal: AbortSignal,
 ): Promise<{ readonly operator: Operator; readonly store: Store }> {
-  const store = await reachStore(options, signal);
+  const hands = handsOf(options);
+  const store = await reachStore(options, hands, signal);
   try {
-    return { operator: await startWith(store, options, signal), store };
+    return { operator: await startWith(store, options, hands, signal), store };
   } catch (error) {
     // Told to stop meanwhile, perhaps: its connection would keep the process alive.
     await store.close();
@@ -83,14 +88,38 @@ async function start(
   }
 }
 
+/** What it writes with, only while it leads. */
+interface Hands {
+  readonly kube: Kube;
+  readonly writer: PoolWriter;
+  readonly recorder: EventRecorder;
+  readonly eraseBound: EraseBound;
+}
+
+function handsOf({ kube, isLeader, eraseMsMax, instance, log }: LeadOptions): Hands {
+  const led = leaderOnly(kube, isLeader);
+  const bound = rateBound(led, { clock: systemClock, ...RATE_LIMITS });
+  return {
+    kube: bound,
+    writer: new PoolWriter({ kube: bound, clock: systemClock }),
+    recorder: new EventRecorder({
+      kube: led,
+      clock: systemClock,
+      log,
+      controller: 'agentpool.dev/operator',
+      instance,
+    }),
+    eraseBound: new EraseBound(systemClock, eraseMsMax),
+  };
+}
+
 async function startWith(
   store: Store,
   options: LeadOptions,
+  { kube, writer, recorder, eraseBound }: Hands,
   signal: AbortSignal,
 ): Promise<Operator> {
   const { caches, runtimeImage, endpoint, metrics, log } = options;
-  const bound = { clock: systemClock, ...RATE_LIMITS };
-  const kube = rateBound(leaderOnly(options.kube, options.isLeader), bound);
   await caches.synced;
   const specs = (await store.listPools()).map(({ key, spec }): [PoolKey, AgentPoolSpec] => [
     key,
@@ -101,17 +130,10 @@ async function startWith(
   const source = new KubernetesPools({
     pools: caches.pools,
     configMaps: caches.configMaps,
-    writer: new PoolWriter({ kube, clock: systemClock }),
-    clock: systemClock,
+    writer,
+    eraseBound,
     lastSpecs: new Map(specs),
     ...image,
-  });
-  const recorder = new EventRecorder({
-    kube: leaderOnly(options.kube, options.isLeader),
-    clock: systemClock,
-    log,
-    controller: 'agentpool.dev/operator',
-    instance: options.instance,
   });
   const driver = driverOf(options, kube, source);
   const operator = await startOperator({
@@ -172,13 +194,32 @@ function tell(
   });
 }
 
-/** The store may be away when this process starts to lead: it waits, and the pods stay as they are. */
-async function reachStore({ storeFolder, log }: LeadOptions, signal: AbortSignal): Promise<Store> {
+function ownerOf({ metadata }: Stored<AgentPoolObject>): PoolOwner {
+  const { namespace = '', name, uid } = metadata;
+  return { namespace, name, uid };
+}
+
+/** The store may be away when this process starts to lead: it waits, and the pods stay as they are; deleted pools go when their time is up. */
+async function reachStore(
+  { storeFolder, caches, log }: LeadOptions,
+  hands: Hands,
+  signal: AbortSignal,
+): Promise<Store> {
   for (;;) {
     try {
       return await openStore(storeFolder, log);
     } catch (error) {
       log.warn('the store does not answer, it is tried again', { err: error });
+      const { recorder } = hands;
+      await letGoOverdue(
+        {
+          ...hands,
+          bound: hands.eraseBound,
+          pools: caches.pools,
+          onLetGo: (object) => tell(recorder, ownerOf(object), ERASE_GIVEN_UP),
+        },
+        signal,
+      ).catch((failure: unknown) => log.warn('a deleted pool cannot be let go', { err: failure }));
       await systemClock.sleep(STORE_RETRY_MS, signal);
     }
   }

@@ -35,6 +35,8 @@ export interface ClusterOperatorOptions {
   readonly leaseName: string;
   readonly gatewayEndpoint?: string;
   readonly runtimeImage?: string;
+  /** How long a deleted pool may wait for its projects to be erased. */
+  readonly eraseSeconds: number;
   readonly logLevel?: LogLevel;
 }
 
@@ -60,6 +62,7 @@ export async function clusterOperator(
   } finally {
     await closers.closeAll();
     stop.unlisten();
+    terminal.endSoon();
   }
 }
 
@@ -111,6 +114,7 @@ async function start(
           storeFolder: options.store,
           instance: nameOf(environment),
           releaseNamespace,
+          eraseMsMax: options.eraseSeconds * 1_000,
           metrics,
           log,
           ...(options.gatewayEndpoint === undefined ? {} : { endpoint: options.gatewayEndpoint }),

@@ -37,6 +37,8 @@ export interface Edges {
   readonly pools: Gateway['service']['pools'];
   /** What is scraped here. */
   readonly metrics: Metrics;
+  /** Says that it stops, and serves as before. */
+  leave(): void;
   /** Tasks in flight have so long to end. */
   stop(): Promise<void>;
 }
@@ -85,6 +87,10 @@ export async function startEdges(options: EdgesOptions): Promise<Edges> {
     grpc: gateway.grpcAddress,
     pools: gateway.service.pools,
     metrics,
+    leave() {
+      gateway.leave();
+      http.leave();
+    },
     async stop() {
       await Promise.all([http.stop(DRAIN_MS_MAX), gateway.stop()]);
     },

@@ -69,9 +69,19 @@ export interface PoolsParts {
 
 export class Pools {
   readonly #parts: PoolsParts;
+  #isLeaving = false;
 
   constructor(parts: PoolsParts) {
     this.#parts = parts;
+  }
+
+  /** From now on it is not ready: nobody is to be sent here any more. */
+  leave(): void {
+    this.#isLeaving = true;
+  }
+
+  get isLeaving(): boolean {
+    return this.#isLeaving;
   }
 
   /** A principal of some tenants is not shown the others that a spec names. */
@@ -121,7 +131,7 @@ export class Pools {
 
   get isReady(): boolean {
     const { context, readiness } = this.#parts;
-    if (!context.membership.isKnown) return false;
+    if (this.#isLeaving || !context.membership.isKnown) return false;
     const running = context.membership.pools.filter(({ isSuspended }) => !isSuspended);
     const runtimes = running.flatMap(({ key }) => context.runtimes.of(key));
     if (runtimes.some(({ isOpen }) => isOpen)) return true;

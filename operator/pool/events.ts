@@ -7,6 +7,12 @@ export interface NewEvent {
   readonly message: string;
 }
 
+/** A deleted pool that was held for as long as it may be. */
+export const ERASE_GIVEN_UP: NewEvent = {
+  reason: 'EraseGivenUp',
+  message: 'its projects could not be erased in time: they stay in the store',
+};
+
 /** The list with these added, oldest first: one that is there already counts up and moves to the end. */
 export function addEvents(
   events: readonly PoolEvent[],

@@ -8,6 +8,7 @@ import { brokenOf } from './broken.ts';
 import { decide } from './decide.ts';
 import { endPool } from './end-pool.ts';
 import { forgetPool } from './erase-pool.ts';
+import { ERASE_GIVEN_UP } from './events.ts';
 import { learn } from './learn.ts';
 import type { Memory } from './memory.ts';
 import { look } from './observe.ts';
@@ -85,8 +86,7 @@ export class PoolReconciler {
 
   async #letGo(run: PoolRun, wanted: WantedPool | undefined, signal: AbortSignal): Promise<void> {
     if (wanted?.isOverdue !== true) return;
-    const message = 'its projects could not be erased in time: they stay in the store';
-    this.#teller.note(run, [{ reason: 'EraseGivenUp', message }]);
+    this.#teller.note(run, [ERASE_GIVEN_UP]);
     await this.#options.source.release?.(run.key, signal);
   }
 

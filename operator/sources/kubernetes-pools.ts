@@ -12,29 +12,26 @@ import {
 import { formatPath } from '../../api/json-schema.ts';
 import { parsePool } from '../../api/parse-pool.ts';
 import { type PoolKey, poolKeyOf, poolRefOfKey } from '../../core/identifiers.ts';
-import type { Clock } from '../../platform/clock.ts';
 import type { Stored } from '../../platform/kube/kube.ts';
 import type { AgentPoolObject, ConfigMap, ObjectMeta } from '../../platform/kube/resources.ts';
 import type { CachedObjects } from '../drivers/kubernetes/cached-objects.ts';
 import type { PoolOwner } from '../drivers/kubernetes/pod-of.ts';
 import type { ModuleState, PoolSource, WantedPool } from '../pool/wanted-pool.ts';
 import { clusterModule } from './cluster-module.ts';
-import { ERASE_FINALISER, type PoolWriter } from './pool-writer.ts';
+import type { EraseBound } from './erase-bound.ts';
+import type { PoolWriter } from './pool-writer.ts';
 
 export interface KubernetesPoolsOptions {
   readonly pools: CachedObjects<AgentPoolObject>;
   /** As `digestsOnly` keeps them. */
   readonly configMaps: CachedObjects<ConfigMap>;
   readonly writer: PoolWriter;
-  readonly clock: Pick<Clock, 'wallMs'>;
+  readonly eraseBound: EraseBound;
   /** What an earlier operator served: goes on being served where an object does not parse. */
   readonly lastSpecs: ReadonlyMap<PoolKey, AgentPoolSpec>;
   /** For pools whose agents come from a ConfigMap. */
   readonly defaultImage?: string;
 }
-
-/** How long a finaliser may hold a pool whose projects cannot be erased: `helm uninstall` must not hang. */
-const ERASE_MS_MAX = 5 * 60_000;
 
 /** Of a pool that never was valid: there is nothing to run, but something to say. */
 const NOTHING = agentPoolSpecSchema.parse({ replicas: 0, operatingMode: 'Suspended' });
@@ -167,13 +164,9 @@ export class KubernetesPools implements PoolSource {
     return known;
   }
 
-  #deletionOf({
-    deletionTimestamp,
-    finalizers = [],
-  }: ObjectMeta): Pick<WantedPool, 'isDeleting' | 'isOverdue'> {
-    if (deletionTimestamp === undefined) return {};
-    const heldMs = this.#options.clock.wallMs() - Date.parse(deletionTimestamp);
-    const isOverdue = heldMs >= ERASE_MS_MAX && finalizers.includes(ERASE_FINALISER);
+  #deletionOf(metadata: ObjectMeta): Pick<WantedPool, 'isDeleting' | 'isOverdue'> {
+    if (metadata.deletionTimestamp === undefined) return {};
+    const isOverdue = this.#options.eraseBound.isOver(metadata);
     return { isDeleting: true, ...(isOverdue ? { isOverdue } : {}) };
   }
 }

@@ -67,6 +67,7 @@ export class FakeHttpService implements HttpService {
   failure: Error | undefined;
   isCreated = true;
   isReady = true;
+  isLeaving = false;
   poolHealth: readonly PoolHealth[] = HEALTHY;
   readonly tasks = new FakeTasks();
 
@@ -112,6 +113,7 @@ export class FakeHttpService implements HttpService {
       quarantined: [{ tenant: 'acme', project: 'bad', state: 'open', retryAfterMs: 1_500 }],
     };
     const isReady = (): boolean => this.isReady;
+    const isLeaving = (): boolean => this.isLeaving;
     const stats = {
       instances: 1,
       byTier: { WARM: 1 },
@@ -133,6 +135,9 @@ export class FakeHttpService implements HttpService {
       get isReady() {
         return isReady();
       },
+      get isLeaving() {
+        return isLeaving();
+      },
       metricsText: () => this.#answer('metrics', [], '# HELP x y\n'),
     };
   }
@@ -143,6 +148,7 @@ export class FakeHttpService implements HttpService {
     this.failure = undefined;
     this.isCreated = true;
     this.isReady = true;
+    this.isLeaving = false;
     this.poolHealth = HEALTHY;
   }
 

@@ -58,6 +58,7 @@ export function createFakeTerminal(options: FakeTerminalOptions = {}): FakeTermi
     exit: (code) => {
       throw new Error(`exit ${code}`);
     },
+    endSoon: () => undefined,
     stdout: () => stdout,
     stderr: () => stderr,
     press: (signal) => {

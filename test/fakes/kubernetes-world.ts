@@ -10,6 +10,7 @@ import {
 import { BY_POOL } from '../../operator/drivers/kubernetes/own-pod.ts';
 import { PoolBelongings } from '../../operator/drivers/kubernetes/pool-belongings.ts';
 import { digestsOnly, KubernetesPools } from '../../operator/sources/kubernetes-pools.ts';
+import { EraseBound } from '../../operator/sources/erase-bound.ts';
 import { PoolWriter } from '../../operator/sources/pool-writer.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Kube } from '../../platform/kube/kube.ts';
@@ -57,7 +58,7 @@ export function operatorSide(options: SideOptions): OperatorSide {
     pools,
     configMaps,
     writer: new PoolWriter({ kube: writes, clock }),
-    clock,
+    eraseBound: new EraseBound(clock),
     lastSpecs,
     defaultImage: 'agents:default',
   });

@@ -50,6 +50,7 @@ const ALL_METHODS: readonly (HttpMethod | 'PATCH' | 'OPTIONS')[] = [
 export class HttpEdge {
   readonly app: FastifyInstance;
   readonly #options: HttpEdgeOptions;
+  #isLeaving = false;
   #isDraining = false;
 
   private constructor(options: HttpEdgeOptions, app: FastifyInstance) {
@@ -97,6 +98,11 @@ export class HttpEdge {
     return (this.app.server.address() as AddressInfo).port;
   }
 
+  /** Serves as before, but each connection ends with its next answer: clients are to come by another one. */
+  leave(): void {
+    this.#isLeaving = true;
+  }
+
   /** Takes no more requests, lets those under way end, and cuts them off after `graceMs`. */
   async close(graceMs: number): Promise<void> {
     this.#isDraining = true;
@@ -126,6 +132,7 @@ export class HttpEdge {
         'cache-control': 'no-store',
       });
       guard(request.headers);
+      if (this.#isLeaving) void reply.header('connection', 'close');
       if (!this.#isDraining) return;
       throw new HttpError('DRAINING', 'the gateway stops', {
         retryAfterMs: DRAINING_RETRY_MS,

@@ -48,6 +48,8 @@ export interface HttpGatewayOptions {
 export interface HttpGateway {
   /** That was taken. */
   readonly port: number;
+  /** Serves as before, but each connection ends with its next answer. */
+  leave(): void;
   /** Takes no more requests; those in flight have this long to end. */
   stop(graceMs: number): Promise<void>;
 }
@@ -56,7 +58,7 @@ export interface HttpGateway {
 export async function startHttpGateway(options: HttpGatewayOptions): Promise<HttpGateway> {
   const edge = await createHttpEdge(options);
   const port = await edge.listen();
-  return { port, stop: (graceMs) => edge.close(graceMs) };
+  return { port, leave: () => edge.leave(), stop: (graceMs) => edge.close(graceMs) };
 }
 
 /** Ready to listen. */

@@ -375,6 +375,17 @@ describe('probes', () => {
     expect((await ask('GET', '/readyz')).statusCode).toBe(200);
   });
 
+  it('say that the gateway stops', async () => {
+    service.isReady = false;
+    service.isLeaving = true;
+    expect((await ask('GET', '/readyz')).json()).toEqual({
+      status: 'unavailable',
+      missing: ['gateway: stops'],
+    });
+    service.poolHealth = [];
+    expect((await ask('GET', '/readyz')).json()).toMatchObject({ missing: ['gateway: stops'] });
+  });
+
   it('tell the health of each pool', async () => {
     service.poolHealth = [
       { name: 'a', isSuspended: false, readyRuntimes: 2 },

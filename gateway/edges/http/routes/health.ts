@@ -2,12 +2,12 @@
 import type { PoolHealth, Pools } from '../../../service/pools.ts';
 import type { PoolHealthMessage } from '../messages/pools.ts';
 
-export type PoolsHealth = Pick<Pools, 'health' | 'isReady'>;
+export type PoolsHealth = Pick<Pools, 'health' | 'isReady' | 'isLeaving'>;
 
 export function healthOf(pools: PoolsHealth): PoolHealthMessage {
   const found = pools.health();
   // Without pools the gateway is ready as soon as it has read the store.
-  const isStoreKnown = found.length > 0 || pools.isReady;
+  const isStoreKnown = found.length > 0 || pools.isReady || pools.isLeaving;
   const unserved = found.filter((pool) => statusOf(pool) === 'unavailable').length;
   const checks = [
     { name: 'store', ok: isStoreKnown, message: isStoreKnown ? 'read' : 'not read yet' },
@@ -16,6 +16,7 @@ export function healthOf(pools: PoolsHealth): PoolHealthMessage {
       ok: unserved === 0,
       message: unserved === 0 ? 'served' : `${unserved} of ${found.length} have no ready runtime`,
     },
+    ...(pools.isLeaving ? [{ name: 'gateway', ok: false, message: 'stops' }] : []),
   ];
   return {
     status: checks.every(({ ok }) => ok) ? 'ok' : 'unavailable',

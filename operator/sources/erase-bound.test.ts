@@ -1,0 +1,45 @@
+import { describe, expect, it } from '@jest/globals';
+import { FakeClock } from '../../test/fakes/fake-clock.ts';
+import { ERASE_MS_MAX, EraseBound } from './erase-bound.ts';
+import { ERASE_FINALISER } from './pool-writer.ts';
+
+const MINUTE_MS = 60_000;
+
+describe('the bound of a finaliser', () => {
+  it.each<[string, boolean, { heldMs?: number; triedMs: number; finalizers?: string[] }]>([
+    ['a pool that nobody deletes', false, { triedMs: ERASE_MS_MAX }],
+    [
+      'one that is not held by us',
+      false,
+      { heldMs: ERASE_MS_MAX, triedMs: ERASE_MS_MAX, finalizers: ['foregroundDeletion'] },
+    ],
+    ['one that was deleted just now', false, { heldMs: MINUTE_MS, triedMs: ERASE_MS_MAX }],
+    ['one that has been held long enough', true, { heldMs: ERASE_MS_MAX, triedMs: ERASE_MS_MAX }],
+    [
+      'one that was deleted long before this operator began',
+      false,
+      { heldMs: 2 * ERASE_MS_MAX, triedMs: MINUTE_MS - 1 },
+    ],
+    ['the same, after a minute', true, { heldMs: 2 * ERASE_MS_MAX, triedMs: MINUTE_MS }],
+  ])(
+    'for %s: over %s',
+    async (_what, isOver, { heldMs, triedMs, finalizers = [ERASE_FINALISER] }) => {
+      const clock = new FakeClock();
+      const bound = new EraseBound(clock);
+      await clock.advance(triedMs);
+      const deletion =
+        heldMs === undefined
+          ? {}
+          : { deletionTimestamp: new Date(clock.wallMs() - heldMs).toISOString() };
+      expect(bound.isOver({ finalizers, ...deletion })).toBe(isOver);
+    },
+  );
+
+  it('may be shorter than a minute', async () => {
+    const clock = new FakeClock();
+    const bound = new EraseBound(clock, 1_000);
+    const deletionTimestamp = new Date(clock.wallMs()).toISOString();
+    await clock.advance(1_000);
+    expect(bound.isOver({ finalizers: [ERASE_FINALISER], deletionTimestamp })).toBe(true);
+  });
+});
