@@ -101,13 +101,20 @@ function unreachable(server: string, error: unknown): unknown {
   if (error instanceof CliError) return error;
   if (error instanceof Error && error.name === 'AbortError') return error;
   const { cause } = error as { cause?: { code?: string; message?: string } };
-  const why = WORDS[cause?.code ?? ''] ?? cause?.message ?? String(error);
+  const code = cause?.code ?? '';
+  const why = WORDS[code] ?? cause?.message ?? String(error);
   return new CliError(
     `cannot reach ${server}: ${why}`,
     EXIT_CODES.Unavailable,
-    'Start a server with "agentpool standalone -f pool.yaml", or name another with --server or AGENTPOOL_SERVER.',
+    ADVICE[code] ?? NO_SERVER,
   );
 }
+
+const NO_SERVER =
+  'Start a server with "agentpool standalone -f pool.yaml", or name another with --server or AGENTPOOL_SERVER.';
+const UNKNOWN_AUTHORITY = 'its certificate is signed by an authority that is not known here';
+const NAME_AUTHORITY =
+  'Name a file with the authority in the environment: NODE_EXTRA_CA_CERTS=ca.crt.';
 
 const WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',
@@ -117,4 +124,24 @@ const WORDS: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: 'the connection was lost',
   ETIMEDOUT: 'no answer in time',
   UND_ERR_CONNECT_TIMEOUT: 'no answer in time',
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_AUTHORITY,
+  SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for other names',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'it speaks no TLS',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it speaks no TLS',
+};
+
+const ADVICE: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: NAME_AUTHORITY,
+  SELF_SIGNED_CERT_IN_CHAIN: NAME_AUTHORITY,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: NAME_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: NAME_AUTHORITY,
+  CERT_HAS_EXPIRED: 'Have its certificate renewed.',
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    'Use one of the names in its certificate with --server, or have it issued for this one too.',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'Write http:// in --server or AGENTPOOL_SERVER.',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'Write http:// in --server or AGENTPOOL_SERVER.',
 };
