@@ -1,5 +1,7 @@
 // Jest in native ESM: the fast unit tests beside the sources, the slow tests that start processes, and those against a real API server
 // (controller) and a real cluster. Types are checked by tsc, not here.
+import { foreignKubeconfig, NEED_OUR_MACHINES } from './test/cluster/given-cluster.ts';
+
 const shared = {
   testEnvironment: 'node',
   // Our own package by its name is its sources: nothing is built here.
@@ -45,6 +47,10 @@ export default {
       ...shared,
       displayName: 'cluster',
       testMatch: ['<rootDir>/test/cluster/**/*.test.ts'],
+      testPathIgnorePatterns: [
+        '/node_modules/',
+        ...(foreignKubeconfig() === undefined ? [] : NEED_OUR_MACHINES),
+      ],
       globalSetup: '<rootDir>/test/cluster/global-setup.ts',
       globalTeardown: '<rootDir>/test/cluster/global-teardown.ts',
     },

@@ -52,9 +52,11 @@ export function auditFlags(folder: string): readonly string[] {
   ];
 }
 
-export function askedBy(user: string, folder: string): readonly Asked[] {
+/** @param sinceMs wall clock: the log is of the whole life of a cluster. */
+export function askedBy(user: string, folder: string, sinceMs = 0): readonly Asked[] {
   return eventsIn(folder)
     .filter((event) => event.user.username === user)
+    .filter(({ requestReceivedTimestamp }) => Date.parse(requestReceivedTimestamp) >= sinceMs)
     .flatMap(({ verb, objectRef, responseStatus }) =>
       objectRef === undefined
         ? []

@@ -84,6 +84,11 @@ export class Cluster {
     return cluster;
   }
 
+  /** Ours: its machines can be broken. See AnyCluster. */
+  get own(): this {
+    return this;
+  }
+
   get kubeconfig(): string {
     return this.control.kubeconfig;
   }
@@ -109,8 +114,7 @@ export class Cluster {
   }
 
   helm(args: readonly string[], options: RunOptions = {}): Promise<string> {
-    const env = { KUBECONFIG: this.kubeconfig, ...options.env };
-    return run(this.tools.helm, args, { withinMs: 5 * 60_000, ...options, env });
+    return runHelm(this.tools.helm, this.kubeconfig, args, options);
   }
 
   /** An archive by `docker save`, to every node. */
@@ -138,6 +142,16 @@ export class Cluster {
         );
       });
   }
+}
+
+export function runHelm(
+  helm: string,
+  kubeconfig: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<string> {
+  const env = { KUBECONFIG: kubeconfig, ...options.env };
+  return run(helm, args, { withinMs: 5 * 60_000, ...options, env });
 }
 
 interface NodeStatus {

@@ -1,6 +1,8 @@
 /** What a test of the jest project `cluster` begins with: the cluster, and a namespace of its own. */
-import { Cluster } from './cluster.ts';
-import type { Kubectl } from './control/kubectl.ts';
+import { it } from '@jest/globals';
+import { Cluster, runHelm } from './cluster.ts';
+import { Kubectl } from './control/kubectl.ts';
+import { FOREIGN_CLUSTER, type ForeignCluster } from './foreign.ts';
 import { CLUSTER_FOLDER } from './global-setup.ts';
 
 /** Fails where KUBECONFIG names a cluster that is not ours: its machines cannot be broken, its API server keeps no log for us. */
@@ -11,6 +13,37 @@ export function testCluster(): Cluster {
     'These tests break their cluster: unset KUBECONFIG, or set it to that of `npm run cluster:up`.',
   );
 }
+
+/** What tests need that break no machine. */
+export interface AnyCluster extends Pick<Cluster, 'kubectl' | 'kubeconfig' | 'tools' | 'helm'> {
+  /** Undefined where KUBECONFIG names a cluster that is not ours. */
+  readonly own: Cluster | undefined;
+}
+
+export function anyCluster(): AnyCluster {
+  const foreign = process.env[FOREIGN_CLUSTER];
+  if (foreign !== undefined) return reach(JSON.parse(foreign) as ForeignCluster);
+  return testCluster();
+}
+
+function reach({ kubeconfig, tools }: ForeignCluster): AnyCluster {
+  return {
+    own: undefined,
+    ...{ kubeconfig, tools, kubectl: new Kubectl(tools.kubectl, kubeconfig) },
+    helm: (args, options) => runHelm(tools.helm, kubeconfig, args, options),
+  };
+}
+
+/** For tests that need more of their cluster than others have. Elsewhere their names are told: nothing is left out in silence. */
+export const itWith = (
+  own: Cluster | undefined,
+  name: string,
+  test: (own: Cluster) => void | Promise<void>,
+  withinMs?: number,
+): void => {
+  if (own !== undefined) it(name, () => test(own), withinMs);
+  else process.stderr.write(`left out, as this cluster is not ours: ${name}\n`);
+};
 
 export interface TestNamespace {
   readonly name: string;

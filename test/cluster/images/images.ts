@@ -40,7 +40,7 @@ const { version } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'u
 };
 
 /** The names that the chart and the samples use by default: with them documents run as they are written. */
-const PUBLIC_NAMES: readonly (readonly [image: string, name: string])[] = [
+export const PUBLIC_NAMES: readonly (readonly [image: string, name: string])[] = [
   [IMAGES.agentpool, `agentpool:${version}`],
   [IMAGES.agent, `agentpool-agent:${version}`],
   [IMAGES.redis, 'redis:7.4-bookworm'],

@@ -1,7 +1,8 @@
 /** The product in the test's cluster: one release with small resources, Redis on the first node and without a volume; who leads, and who may call. */
-import type { Cluster } from '../cluster.ts';
 import type { KubeObject } from '../control/kubectl.ts';
 import { REPOSITORY } from '../images/base-image.ts';
+import type { AnyCluster } from '../test-cluster.ts';
+import { ServiceForward } from './service-forward.ts';
 
 /** The API server's log is of this namespace. */
 export const RELEASE = 'agentpool';
@@ -9,20 +10,20 @@ export const RELEASE = 'agentpool';
 export const STEADY_NODE = 'node-1';
 export const OTHER_NODE = 'node-2';
 
-const VALUES = {
+const valuesOf = ({ own }: AnyCluster): object => ({
   redis: {
     bundled: {
       persistence: { enabled: false },
       resources: { requests: { cpu: '50m' } },
-      nodeSelector: { 'kubernetes.io/hostname': STEADY_NODE },
+      ...(own === undefined ? {} : { nodeSelector: { 'kubernetes.io/hostname': STEADY_NODE } }),
     },
   },
-  gateway: { resources: { requests: { cpu: '50m' } } },
+  gateway: { resources: { requests: { cpu: '50m' } }, leaveSeconds: 2 },
   operator: { resources: { requests: { cpu: '20m' } } },
-};
+});
 
 export interface Installation {
-  /** Of the gateways' Service, HTTP. */
+  /** Of the gateways' Service, HTTP without TLS: its host and port are reached from here. */
   readonly url: string;
   readonly token: string;
   /** Name of the operator's pod that holds the Lease. */
@@ -33,18 +34,23 @@ export interface Installation {
   remove(): Promise<void>;
 }
 
-export async function install(cluster: Cluster): Promise<Installation> {
+/** @param more values of the chart beside those that make it small. */
+export async function install(cluster: AnyCluster, more: object = {}): Promise<Installation> {
   const { kubectl } = cluster;
   const flags = ['-n', RELEASE, '--create-namespace', '--wait', '--values', '-'];
   await cluster.helm(['install', RELEASE, `${REPOSITORY}/charts/agentpool`, ...flags], {
-    input: JSON.stringify(VALUES),
+    input: JSON.stringify({ ...valuesOf(cluster), ...more }),
   });
   const { spec } = await kubectl.get('service', 'agentpool-gateway', RELEASE);
   const secret = await kubectl.get('secret', 'agentpool-tokens', RELEASE);
   const { 'admin-token': token = '' } = secret['data'] as Readonly<Record<string, string>>;
   const { clusterIP } = spec as { readonly clusterIP: string };
+  const forward =
+    cluster.own === undefined
+      ? await ServiceForward.open(kubectl, [RELEASE, 'agentpool-gateway', 8080])
+      : undefined;
   return {
-    url: `http://${clusterIP}:8080`,
+    url: forward === undefined ? `http://${clusterIP}:8080` : `http://127.0.0.1:${forward.port}`,
     token: Buffer.from(token, 'base64').toString(),
     async leader() {
       const { spec: lease } = await kubectl.get('lease', 'agentpool-operator', RELEASE);
@@ -54,6 +60,7 @@ export async function install(cluster: Cluster): Promise<Installation> {
     podsOf: (component) =>
       kubectl.list('pods', RELEASE, `app.kubernetes.io/component=${component}`),
     async remove() {
+      forward?.close();
       const all = ['agentpool', '--all', '--all-namespaces', '--timeout=60s'];
       await kubectl.attempt(['delete', ...all], { withinMs: 90_000 });
       await cluster.helm(['uninstall', RELEASE, '-n', RELEASE, '--ignore-not-found', '--wait']);

@@ -1,11 +1,11 @@
 /** What a platform engineer gets wrong: quotas, images, modules. What serves goes on to serve, and the pool says why. */
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { testCluster } from '../test-cluster.ts';
+import { anyCluster } from '../test-cluster.ts';
 import { type Installation, install } from './installation.ts';
 import { TaskCalls } from './task-calls.ts';
 import { TestPool } from './test-pool.ts';
 
-const cluster = testCluster();
+const cluster = anyCluster();
 const { kubectl } = cluster;
 let installation: Installation;
 let pool: TestPool;

@@ -1,11 +1,21 @@
 /** Callers over HTTP who send each task again under its request_id until it succeeds; each refusal is kept, and each project's counter must equal its answers. */
 import { until } from '../../e2e/until.ts';
 import type { Installation } from './installation.ts';
+import type { SecurePoster } from './secure-post.ts';
 import type { TestPool } from './test-pool.ts';
 
-const ATTEMPT_MS = 8_000;
+/** One attempt may take so long. */
+export const ATTEMPT_MS = 8_000;
 const PAUSE_MS = 100;
 const SENDS_MAX = 600;
+
+type Post = SecurePoster['post'];
+
+export interface CallOptions {
+  readonly projects?: number;
+  /** Default: plain HTTP to the installation's address. */
+  readonly post?: Post;
+}
 
 export interface Outcome {
   /** One line for each attempt that failed. */
@@ -16,7 +26,7 @@ export interface Outcome {
 
 export class TaskCalls {
   readonly failures: string[] = [];
-  readonly #target: string;
+  readonly #post: Post;
   readonly #token: string;
   readonly #pool: string;
   readonly #answered: Record<string, number> = {};
@@ -25,8 +35,12 @@ export class TaskCalls {
   #isEnough = false;
 
   /** One caller for each project, who asks ten times a second at most. */
-  constructor({ url, token }: Installation, pool: TestPool, projects = 4) {
-    this.#target = `${url}/api/v1/execute`;
+  constructor(
+    { url, token }: Pick<Installation, 'url' | 'token'>,
+    pool: Pick<TestPool, 'path'>,
+    { projects = 4, post = plainPost(url) }: CallOptions = {},
+  ) {
+    this.#post = post;
     this.#token = token;
     this.#pool = pool.path;
     const names = Array.from({ length: projects }, (_, index) => `${index}-${crypto.randomUUID()}`);
@@ -78,20 +92,26 @@ export class TaskCalls {
   }
 
   async #send(project: string, requestId: string): Promise<number> {
-    const response = await fetch(this.#target, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${this.#token}` },
-      body: JSON.stringify({
+    const { status, text } = await this.#post(
+      '/api/v1/execute',
+      { 'content-type': 'application/json', authorization: `Bearer ${this.#token}` },
+      JSON.stringify({
         ...{ pool: this.#pool, tenant: 'acme', project },
         ...{ agent: 'counter', input: null, request_id: requestId },
       }),
-      signal: AbortSignal.timeout(ATTEMPT_MS),
-    });
-    const text = await response.text();
-    if (response.status !== 200) throw new Error(`${response.status} ${text}`);
+    );
+    if (status !== 200) throw new Error(`${status} ${text}`);
     const { output } = JSON.parse(text) as { readonly output: { readonly count: number } };
     return output.count;
   }
+}
+
+function plainPost(url: string): Post {
+  return async (path, headers, body) => {
+    const signal = AbortSignal.timeout(ATTEMPT_MS);
+    const response = await fetch(`${url}${path}`, { method: 'POST', headers, body, signal });
+    return { status: response.status, text: await response.text() };
+  };
 }
 
 /** Between two tasks of a caller; nothing waits for it. */

@@ -41,10 +41,17 @@ export class TestPool {
     this.#home = home;
   }
 
-  /** @param spec laid over that of the pool. */
-  static async create(cluster: Cluster, name: string, spec: object = {}): Promise<TestPool> {
-    const { kubectl } = cluster;
-    const home = await createNamespace(kubectl, name);
+  /**
+   * @param spec laid over that of the pool.
+   * @param given its namespace, else it gets one of its own; it goes with the pool.
+   */
+  static async create(
+    { kubectl }: Pick<Cluster, 'kubectl'>,
+    name: string,
+    spec: object = {},
+    given?: TestNamespace,
+  ): Promise<TestPool> {
+    const home = given ?? (await createNamespace(kubectl, name));
     const pool = new TestPool(kubectl, name, home);
     const metadata = { name, namespace: home.name };
     await kubectl.apply([
