@@ -4,6 +4,7 @@ import { withRules } from './rules.ts';
 import { SECONDS_PER_DAY, wholeNumber } from './whole-number.ts';
 
 const MINUTE_MS = 60_000;
+const RECONNECT_MIN_MS = 50;
 
 export const link = withRules(
   z.strictObject({
@@ -22,9 +23,10 @@ export const link = withRules(
     reconnectMinMs: wholeNumber(
       { min: 1, max: MINUTE_MS },
       'Milliseconds before the first attempt to reconnect; doubled after each failure.',
-    ).default(50),
+    ).default(RECONNECT_MIN_MS),
     reconnectMaxMs: wholeNumber(
-      { min: 1, max: 10 * MINUTE_MS },
+      // Not below the default of reconnectMinMs, which may come from elsewhere than this one.
+      { min: RECONNECT_MIN_MS, max: 10 * MINUTE_MS },
       'Longest wait between attempts to reconnect, in milliseconds.',
     ).default(5_000),
   }),

@@ -17,6 +17,7 @@ interface RuleCase {
 }
 
 const small = fc.integer({ min: 1, max: 4 });
+const above50 = (n: number): number => 50 + n;
 
 /** Any of these fields, each as often there as not. */
 function someOf(fields: Readonly<Record<string, unknown>>): fc.Arbitrary<unknown> {
@@ -33,7 +34,7 @@ const CASES: readonly RuleCase[] = [
   },
   {
     at: ['spec', 'link'],
-    self: fc.record({ reconnectMinMs: small, reconnectMaxMs: small }),
+    self: fc.record({ reconnectMinMs: small.map(above50), reconnectMaxMs: small.map(above50) }),
     spec: (link) => ({ link }),
   },
   {

@@ -1,9 +1,10 @@
 /** One open connection as the gateway sees it: its tasks, its calls, its grant. Whether it lives, and what comes after it, is link-client's. */
-import { AppError } from '../../core/errors.ts';
+import type { AppError } from '../../core/errors.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { ClientTask, type ClientTaskHost } from './client-task.ts';
 import { appErrorOfFrame } from './error-frame.ts';
 import type { FrameChannel, FromRuntime, RuntimeCall, TaskHeader, ToRuntime } from './frames.ts';
+import { fullLink, unreachable } from './link-errors.ts';
 import { LINK_CALLS_MAX, LINK_TASKS_MAX } from './link-limits.ts';
 import { Outbox } from './outbox.ts';
 import type { LinkEvents, RunningTask, TaskListener } from './task-link.ts';
@@ -75,9 +76,7 @@ export class ClientConnection {
     this.#tasksMade += 1;
     const task = new ClientTask(this.#host, this.#tasksMade, listener);
     if (this.#tasks.size >= LINK_TASKS_MAX) {
-      queueMicrotask(() =>
-        task.refuse(new AppError('QUEUE_FULL', `a link carries at most ${LINK_TASKS_MAX} tasks`)),
-      );
+      queueMicrotask(() => task.refuse(fullLink(`${LINK_TASKS_MAX} tasks`)));
       return task;
     }
     this.#tasks.set(task.number, task);
@@ -87,20 +86,13 @@ export class ClientConnection {
 
   call(request: RuntimeCall, timeoutMs: number): Promise<unknown> {
     if (this.#calls.size >= LINK_CALLS_MAX)
-      return Promise.reject(
-        new AppError('QUEUE_FULL', `a link carries at most ${LINK_CALLS_MAX} calls`),
-      );
+      return Promise.reject(fullLink(`${LINK_CALLS_MAX} calls`));
     this.#callsMade += 1;
     const call = this.#callsMade;
     return new Promise((resolve, reject) => {
       const timer = this.#clock.after(timeoutMs, () => {
         this.#calls.delete(call);
-        reject(
-          new AppError(
-            'OWNER_UNREACHABLE',
-            `the runtime did not answer ${request.method} within ${timeoutMs} ms`,
-          ),
-        );
+        reject(unreachable(`the runtime did not answer ${request.method} within ${timeoutMs} ms`));
       });
       this.#calls.set(call, { resolve, reject, timer });
       this.channel.send({ type: 'call', call, request });
@@ -146,7 +138,7 @@ export class ClientConnection {
     for (const task of [...this.#tasks.values()]) task.lost(cause);
     for (const { timer, reject } of this.#calls.values()) {
       timer.cancel();
-      reject(new AppError('OWNER_UNREACHABLE', `the link to the runtime broke: ${cause.reason}`));
+      reject(unreachable(`the link to the runtime broke: ${cause.reason}`));
     }
     this.#calls.clear();
   }

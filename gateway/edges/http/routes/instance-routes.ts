@@ -71,7 +71,7 @@ function endingRoutes(instances: Pick<Instances, 'create' | 'delete'>): readonly
         200: jsonAnswer('It was live already.', instance),
         201: jsonAnswer('It was started.', instance),
       },
-      reasons: ['PAUSED', ...START_REASONS],
+      reasons: START_REASONS,
       handle: async ({ body }, { principal }) => {
         const { tier, ...names } = body;
         const { instance: found, created } = await instances.create(principal, names, tier);

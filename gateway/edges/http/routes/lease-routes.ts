@@ -26,7 +26,7 @@ function acquireRoute(leases: Pick<Leases, 'acquire'>): Route {
       'Starts the instance where it is not live, and keeps it from eviction and voluntary moves until the lease ends. Not exclusive.',
     bodySchema: acquireRequest,
     answers: { 200: jsonAnswer('The lease.', lease) },
-    reasons: START_REASONS,
+    reasons: ['PAUSED', ...START_REASONS],
     handle: async ({ body }, { principal, authority }) => {
       const { ttl_ms, ...names } = body;
       return json(200, leaseMessage(await leases.acquire(principal, names, ttl_ms), authority));
