@@ -185,15 +185,22 @@ describe('the phase of a pod', () => {
     expect(phaseOf({ spec, status })).toEqual({ at: 'running' });
   });
 
-  it('is that of the runtime, not of a container beside it', () => {
-    const status = failed(1);
-    const [one] = container({ running: {} }).containerStatuses ?? [];
+  const withOneBeside = ({ containerStatuses: [one] = [] }: Status): Status => {
     if (one === undefined) throw new Error('no container');
-    const beside = { ...one, name: 'beside' };
-    expect(
-      phaseOf({
-        status: { ...status, phase: 'Running', containerStatuses: [beside, one] },
-      }),
-    ).toEqual({ at: 'running' });
+    const beside = { ...one, name: 'beside', state: { running: {} } };
+    return { phase: 'Running', containerStatuses: [beside, one] };
+  };
+
+  it('is that of the runtime, not of a container beside it', () => {
+    const status = withOneBeside(waiting('ContainerCreating'));
+    expect(phaseOf({ status })).toEqual({ at: 'pending' });
+  });
+
+  it.each([
+    ['Never', { at: 'exited', reason: 'Crashed', message: 'was ended by SIGKILL' }],
+    ['Always', { at: 'running' }],
+  ] as const)('of one that has ended beside one that runs, restartPolicy %s', (policy, phase) => {
+    const spec = { containers: [], restartPolicy: policy };
+    expect(phaseOf({ spec, status: withOneBeside(failed(137)) })).toEqual(phase);
   });
 });

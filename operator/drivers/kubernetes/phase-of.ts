@@ -49,7 +49,11 @@ export function phaseOf(pod: Pod): RuntimePhase {
 function endOf(pod: Pod, container: ContainerStatus | undefined): Exited | undefined {
   const phase = pod.status?.phase;
   if (phase === 'Failed' || phase === 'Succeeded') return endOfPod(pod, container);
-  return container === undefined ? undefined : endInPlace(container);
+  if (container === undefined) return undefined;
+  const ended = container.state?.terminated;
+  // The pod goes on for what runs beside it, and nobody starts this one again.
+  if (ended !== undefined && pod.spec?.restartPolicy === 'Never') return endOfContainer(ended);
+  return endInPlace(container);
 }
 
 /** Of a container whose pod goes on. */
