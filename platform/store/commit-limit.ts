@@ -1,4 +1,7 @@
-/** How much one task may leave in the store: whoever makes commits checks it, as a commit that no adapter can carry would be tried for ever. */
+/** How much one task may leave in the store, and how much of it is read at once: no adapter can carry more in one commit or one answer. */
 
-/** Bytes of a task's result, turns and state changes together, as JSON in UTF-8. */
+/** Bytes of a task's result, turns and state changes together, as JSON in UTF-8. Who makes commits checks it: a larger one would be tried for ever. */
 export const COMMIT_BYTES_MAX = 56 * 1024 * 1024;
+
+/** Bytes of the turns in one answer of `readTurns`, as JSON in UTF-8 and what each costs beside it; a turn that alone is larger comes alone. */
+export const TURN_PAGE_BYTES_MAX = 8 * 1024 * 1024;

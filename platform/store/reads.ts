@@ -1,6 +1,7 @@
 /** What can be read of projects, conversations and the small records, as of one view; writes nothing. */
 import type { PoolKey, ProjectKey } from '../../core/identifiers.ts';
 import type { TierOverride } from '../../core/tier.ts';
+import { TURN_PAGE_BYTES_MAX } from './commit-limit.ts';
 import type { KeyValueReader } from './key-value.ts';
 import {
   conversationKey,
@@ -14,7 +15,13 @@ import {
   underName,
 } from './keys.ts';
 import { readRow } from './ownership-ops.ts';
-import { toRecord, type ConversationRow, type ProjectRow, type ResultRow } from './rows.ts';
+import {
+  toRecord,
+  turnBytes,
+  type ConversationRow,
+  type ProjectRow,
+  type ResultRow,
+} from './rows.ts';
 import type {
   ConversationSummary,
   Page,
@@ -76,7 +83,25 @@ export function readTurns(
   const start = Math.max(found.first, end - limitOf(window.limit));
   if (start >= end) return [];
   const at = (index: number): string => turnKey(row.number, found.number, index);
-  return kv.range({ from: at(start), to: at(end) }).map((entry) => entry.value as Turn);
+  if (found.bytes <= TURN_PAGE_BYTES_MAX)
+    return kv.range({ from: at(start), to: at(end) }).map((entry) => entry.value as Turn);
+  return newestThatFit(kv, { start, end, at });
+}
+
+/** One by one from the end: what is not answered is never held. */
+function newestThatFit(
+  kv: KeyValueReader,
+  { start, end, at }: { start: number; end: number; at: (index: number) => string },
+): readonly Turn[] {
+  const turns: Turn[] = [];
+  let bytes = 0;
+  for (let index = end - 1; index >= start; index--) {
+    const turn = kv.get(at(index)) as Turn;
+    bytes += turnBytes(turn);
+    if (turns.length > 0 && bytes > TURN_PAGE_BYTES_MAX) break;
+    turns.push(turn);
+  }
+  return turns.reverse();
 }
 
 export function readConversation(

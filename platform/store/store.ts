@@ -254,7 +254,10 @@ export interface Store {
   eraseProject(key: ProjectKey): Promise<boolean>;
 
   readResult(key: ProjectKey, requestId: string): Promise<StoredResult | undefined>;
-  /** The last `limit` turns with an index below `before` (absent: the newest), oldest first. */
+  /**
+   * The last `limit` turns with an index below `before` (absent: the newest), oldest first: at most 1,000, and of those only the newest that
+   * fit into `TURN_PAGE_BYTES_MAX` together, but always one. What is missing comes with the index of the first as `before`.
+   */
   readTurns(
     key: ProjectKey,
     conversation: string,

@@ -1,5 +1,5 @@
 /** Commits: compare-and-set on (claimId, seq), all or nothing, and what can be read of them. */
-import { expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { Claim, StateEntry, StateWrite } from '../../platform/store/store.ts';
 import {
   claimed,
@@ -305,6 +305,42 @@ function conversationCases(subject: Subject): void {
     const claim = await grow(5);
     const turns = await subject.store.readTurns(claim.key, 'c1', window);
     expect(turns.map((turn) => turn.index)).toEqual(indexes);
+  });
+
+  describe('a page of turns is bounded in bytes', () => {
+    const MIB = 1024 * 1024;
+    const large = async (sizesMib: readonly number[]): Promise<Claim> => {
+      let claim = await owned(subject);
+      for (const size of sizesMib) {
+        const { result } = taskCommit();
+        const json = JSON.stringify('x'.repeat(size * MIB));
+        const { requestId } = result;
+        const turns = [{ role: 'user', json, timeMs: WALL_MS, requestId }] as const;
+        claim = await committed(subject.store, claim, { tasks: [{ result, writes: [], turns }] });
+      }
+      return claim;
+    };
+    const indexesOf = async (
+      claim: Claim,
+      window: { readonly limit: number; readonly before?: number },
+    ): Promise<readonly number[]> => {
+      const turns = await subject.store.readTurns(claim.key, 'c1', window);
+      return turns.map((turn) => turn.index);
+    };
+
+    it('the newest that fit together come first, the rest with the next page', async () => {
+      const claim = await large([3, 3, 3, 3]);
+      expect(await indexesOf(claim, { limit: 1_000 })).toEqual([2, 3]);
+      expect(await indexesOf(claim, { limit: 1_000, before: 2 })).toEqual([0, 1]);
+      expect(await indexesOf(claim, { limit: 1, before: 2 })).toEqual([1]);
+    });
+
+    it('a turn that alone is larger is a page', async () => {
+      const claim = await large([1, 9, 1]);
+      expect(await indexesOf(claim, { limit: 1_000 })).toEqual([2]);
+      expect(await indexesOf(claim, { limit: 1_000, before: 2 })).toEqual([1]);
+      expect(await indexesOf(claim, { limit: 1_000, before: 1 })).toEqual([0]);
+    });
   });
 
   it('sums conversations up and lists them in id order, paged', async () => {

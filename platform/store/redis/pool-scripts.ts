@@ -75,7 +75,7 @@ return redis.call('EXISTS', KEYS[2]) == 0 and 1 or 0
 `,
 );
 
-/** KEYS conversations, turns · ARGV time, conversation, limit, before ('': from the newest) → {index of the first, turns} */
+/** KEYS conversations, turns · ARGV time, conversation, limit, before ('': from the newest), bytes → {index of the first, turns} */
 export const READ_TURNS = readingScript(
   'readTurns',
   `
@@ -86,6 +86,17 @@ local last = row[3]
 if ARGV[4] ~= '' then last = math.min(last, tonumber(ARGV[4])) end
 local start = math.max(row[2], last - tonumber(ARGV[3]))
 if start >= last then return {0, {}} end
+local bytesMax = tonumber(ARGV[5])
+if row[4] > bytesMax then
+  -- One by one from the end: what is not answered is never held.
+  local bytes, at = 0, last
+  while at > start do
+    local cost = tonumber(string.match(redis.call('LINDEX', KEYS[2], at - 1 - row[2]), '^%d+'))
+    if at < last and bytes + cost > bytesMax then break end
+    bytes, at = bytes + cost, at - 1
+  end
+  start = at
+end
 return {start, redis.call('LRANGE', KEYS[2], start - row[2], last - 1 - row[2])}
 `,
 );

@@ -1,5 +1,6 @@
 /** What can be read of projects and conversations; writes nothing. */
 import type { PoolKey, ProjectKey } from '../../../core/identifiers.ts';
+import { TURN_PAGE_BYTES_MAX } from '../commit-limit.ts';
 import { LISTED_MAX, type TurnWindow } from '../reads.ts';
 import { StoreError } from '../store-error.ts';
 import type { ConversationSummary, Page, ProjectRecord, StoredResult, Turn } from '../store.ts';
@@ -78,7 +79,8 @@ export async function readTurns(
 ): Promise<readonly Turn[]> {
   const { key, conversation } = place;
   const { conversations } = keys.project(key);
-  const args = [time(), conversation, limitOf(window.limit), window.before ?? ''];
+  const { limit, before = '' } = window;
+  const args = [time(), conversation, limitOf(limit), before, TURN_PAGE_BYTES_MAX];
   const turns = keys.turns(key, conversation);
   const reply = await connection.run(READ_TURNS, [conversations, turns], args);
   const [start, items] = reply as readonly [number, readonly Buffer[]];

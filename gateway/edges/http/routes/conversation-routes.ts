@@ -57,7 +57,12 @@ function readingRoutes(conversations: Pick<Conversations, 'list' | 'get'>): read
       summary: 'What was said',
       pathSchema: conversationPath,
       querySchema: conversationQuery,
-      answers: { 200: jsonAnswer('The newest turns, oldest first.', conversation) },
+      answers: {
+        200: jsonAnswer(
+          'The newest turns, oldest first; at most 8 MiB of them, but always one: the rest comes with `before` the first index.',
+          conversation,
+        ),
+      },
       reasons: ['UNKNOWN_POOL', 'UNKNOWN_CONVERSATION'],
       handle: async ({ path: { id, ...ref }, query }, { principal }) => {
         const { pool, ...window } = query;
