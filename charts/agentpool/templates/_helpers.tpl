@@ -67,6 +67,20 @@ default
 {{- default (printf "%s-store" (include "agentpool.fullname" .)) .Values.redis.secretName -}}
 {{- end }}
 
+{{/* The folder of the store: a Secret of the user's lies over what the values say of the place. */}}
+{{- define "agentpool.storeVolume" -}}
+{{- if .Values.redis.secretName -}}
+name: store
+projected:
+  sources:
+    - secret: { name: {{ include "agentpool.fullname" . }}-store-place }
+    - secret: { name: {{ .Values.redis.secretName }} }
+{{- else -}}
+name: store
+secret: { secretName: {{ include "agentpool.storeSecretName" . }} }
+{{- end -}}
+{{- end }}
+
 {{- define "agentpool.usesBundledRedis" -}}
 {{- if not (or .Values.redis.url .Values.redis.secretName) -}}yes{{- end -}}
 {{- end }}

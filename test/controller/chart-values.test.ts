@@ -1,0 +1,86 @@
+/** What the chart's values make of its objects, as helm renders them. No API server: whether one takes them is chart.test.ts. */
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { parseAllDocuments } from 'yaml';
+import { run } from '../cluster/process/run.ts';
+import { tools } from '../cluster/tools/tools.ts';
+
+const CHART = fileURLToPath(new URL('../../charts/agentpool', import.meta.url));
+let helm = '';
+
+beforeAll(async () => {
+  helm = (await tools()).helm;
+}, 600_000);
+
+interface Rendered {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly [field: string]: unknown;
+}
+
+async function render(values: object = {}, ...flags: readonly string[]): Promise<Rendered[]> {
+  const sets = Object.entries(values).flatMap(([name, value]) => [
+    '--set-json',
+    `${name}=${JSON.stringify(value)}`,
+  ]);
+  const base = ['template', 'agentpool', CHART, '-n', 'ap', '--kube-version', '1.34.0'];
+  const text = await run(helm, [...base, ...sets, ...flags]);
+  return parseAllDocuments(text)
+    .map((document) => document.toJS() as Rendered | null)
+    .filter((object) => object !== null);
+}
+
+function find(objects: readonly Rendered[], kind: string, name: string): Rendered {
+  const found = objects.filter((one) => one.kind === kind && one.metadata.name === name);
+  expect(found).toHaveLength(1);
+  return found[0] as Rendered;
+}
+
+/** Of the pods of a Deployment or StatefulSet. */
+const podOf = (owner: Rendered) =>
+  (owner['spec'] as { readonly template: { readonly metadata: object; readonly spec: object } })
+    .template;
+
+/** The text of a key of a Secret. */
+function secretText(secret: Rendered, key: string): string {
+  const { data = {} } = secret as { readonly data?: Readonly<Record<string, string>> };
+  return Buffer.from(data[key] ?? '', 'base64').toString();
+}
+
+const BOTH = ['agentpool-operator', 'agentpool-gateway'] as const;
+
+describe('the place of the store', () => {
+  const VALUES = { 'redis.keyPrefix': 'shop', 'redis.minReplicas': 1 };
+
+  it("is told beside a Secret of one's own, which lies over it", async () => {
+    const objects = await render({ ...VALUES, 'redis.secretName': 'mine' });
+    const place = find(objects, 'Secret', 'agentpool-store-place');
+    expect(secretText(place, 'key-prefix')).toBe('shop');
+    expect(secretText(place, 'min-replicas')).toBe('1');
+    for (const name of BOTH)
+      expect(podOf(find(objects, 'Deployment', name)).spec).toMatchObject({
+        volumes: expect.arrayContaining([
+          {
+            name: 'store',
+            projected: {
+              sources: [
+                { secret: { name: 'agentpool-store-place' } },
+                { secret: { name: 'mine' } },
+              ],
+            },
+          },
+        ]),
+      });
+  });
+
+  it("is in the chart's own Secret otherwise", async () => {
+    const objects = await render(VALUES);
+    expect(secretText(find(objects, 'Secret', 'agentpool-store'), 'key-prefix')).toBe('shop');
+    for (const name of BOTH)
+      expect(podOf(find(objects, 'Deployment', name)).spec).toMatchObject({
+        volumes: expect.arrayContaining([
+          { name: 'store', secret: { secretName: 'agentpool-store' } },
+        ]),
+      });
+  });
+});
