@@ -84,3 +84,12 @@ describe('the place of the store', () => {
       });
   });
 });
+
+it('gives each global role a name of its own, however long the namespace is', async () => {
+  const values = { 'auth.tokenReview.enabled': true };
+  const objects = await render(values, '--namespace', 'n'.repeat(63));
+  const roles = objects.filter(({ kind }) => kind === 'ClusterRole');
+  const names = roles.map(({ metadata }) => metadata.name);
+  expect(new Set(names).size).toBe(4);
+  for (const name of names) expect(name).toMatch(/-(operator|gateway|view|edit)$/);
+});
