@@ -89,6 +89,14 @@ describe('the pod of a runtime', () => {
     expect(pod.spec?.terminationGracePeriodSeconds).toBe(45);
   });
 
+  it('is not waited for that long when it answers no probe', () => {
+    const { startupProbe, livenessProbe, readinessProbe } = containerOf(podFor({})) ?? {};
+    const graces = [startupProbe, livenessProbe, readinessProbe].map(
+      (probe) => probe?.terminationGracePeriodSeconds,
+    );
+    expect(graces).toEqual([5, 5, undefined]);
+  });
+
   it('shared: has the resources of the manifest', () => {
     const resources = { requests: { cpu: '50m' }, limits: { memory: '2Gi' } };
     expect(containerOf(podFor({ runtime: { resources } }))?.resources).toEqual(resources);

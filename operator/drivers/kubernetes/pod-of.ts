@@ -26,6 +26,8 @@ const USER_ID = 65_532;
 /** On top of limits.taskTimeoutSeconds: time to commit and release. */
 const GRACE_SECONDS = 15;
 const PROBE_SECONDS = 10;
+/** Of one that answers no probe: it does not hear that it is to end either, and would be waited for as long as for its longest task. */
+const UNRESPONSIVE_GRACE_SECONDS = 5;
 
 export const RESOURCES_ANNOTATION = 'agentpool.dev/memory-mb';
 export const POOL_SECRET_SUFFIX = '-agentpool-runtime';
@@ -178,16 +180,20 @@ function resourcesOf({ role, template, resources }: RuntimeRequest): JsonObject 
 /** The kubelet asks in plain text on a port of its own, where nothing else answers. */
 function probesOf({ health }: AgentPoolSpec): JsonObject {
   const grpc = (service: string): JsonObject => ({ grpc: { port: PORTS.probes, service } });
+  const alive: JsonObject = {
+    ...grpc('liveness'),
+    terminationGracePeriodSeconds: UNRESPONSIVE_GRACE_SECONDS,
+  };
   return {
     // Bundling and importing a large module takes its time: nothing is restarted for that.
     startupProbe: {
-      ...grpc('liveness'),
+      ...alive,
       periodSeconds: 1,
       timeoutSeconds: 2,
       failureThreshold: health.initializeTimeoutSeconds + PROBE_SECONDS,
     },
     livenessProbe: {
-      ...grpc('liveness'),
+      ...alive,
       periodSeconds: PROBE_SECONDS,
       timeoutSeconds: 5,
       failureThreshold: 3,
