@@ -1,6 +1,45 @@
 /** Which pools the operator passes over, and when. */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { spec } from '../test/builders/pool-builders.ts';
+import { claimed, join } from '../test/conformance/store-builders.ts';
 import { OperatorWorld } from '../test/fakes/operator-world.ts';
+
+describe('a pool that only the store knows', () => {
+  const KEY = 'default~left';
+  const PROJECT = `${KEY}~a~p`;
+  let world: OperatorWorld;
+  beforeEach(() => {
+    world = new OperatorWorld();
+  });
+  afterEach(() => world.stop());
+
+  it.each([
+    ['of this installation is forgotten', 'ours', true, false],
+    ['of another installation stays, as it may be served', 'theirs', true, true],
+    ['of nobody that is known stays', undefined, true, true],
+    ['of a namespace that is not watched any more stays', 'ours', false, true],
+  ])('%s', async (_what, installation, isCovered, stays) => {
+    if (!isCovered) world.source.uncovered.add(KEY);
+    const runtime = await join(world.store, { pool: KEY });
+    await claimed(world.store, PROJECT, runtime.incarnation);
+    await world.store.putPool({
+      ...{ key: KEY, generation: 1, revision: 'r', spec: spec({ deletionPolicy: 'Delete' }) },
+      ...{ status: {}, deleting: true },
+      ...(installation === undefined ? {} : { installation }),
+    });
+    await world.start('ours');
+    await world.pass(60_000);
+    expect((await world.store.listPools()).length === 1).toBe(stays);
+    expect((await world.store.readProject(PROJECT)) !== undefined).toBe(stays);
+  });
+
+  it('is told by the records of an operator whose it is', async () => {
+    const key = world.put({ replicas: 0 });
+    await world.start('ours');
+    await world.pass(1);
+    expect(await world.store.listPools()).toMatchObject([{ key, installation: 'ours' }]);
+  });
+});
 
 describe('a change in the store', () => {
   let world: OperatorWorld;

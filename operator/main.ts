@@ -25,6 +25,8 @@ export interface OperatorOptions {
   readonly log: Log;
   /** Where the pools are called: shown in their status. */
   readonly endpoint?: string;
+  /** Left out: the store is of this operator alone. */
+  readonly installation?: string;
   readonly limits?: PoolLimits;
   /** Left out: random names. */
   readonly nameRuntime?: NameRuntime;

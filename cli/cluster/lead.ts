@@ -40,6 +40,10 @@ export interface LeadOptions {
   /** The name of this process, for events. */
   readonly instance: string;
   readonly releaseNamespace: string;
+  /** Empty: all. */
+  readonly watchNamespaces: readonly string[];
+  /** The same for all operators of which one leads, for no others. */
+  readonly installation: string;
   readonly endpoint?: string;
   readonly runtimeImage?: string;
   /** How long the finaliser may hold a deleted pool. */
@@ -119,7 +123,7 @@ async function startWith(
   { kube, writer, recorder, eraseBound }: Hands,
   signal: AbortSignal,
 ): Promise<Operator> {
-  const { caches, runtimeImage, endpoint, metrics, log } = options;
+  const { caches, runtimeImage, endpoint, installation, metrics, log } = options;
   await caches.synced;
   const specs = (await store.listPools()).map(({ key, spec }): [PoolKey, AgentPoolSpec] => [
     key,
@@ -133,6 +137,7 @@ async function startWith(
     writer,
     eraseBound,
     lastSpecs: new Map(specs),
+    namespaces: options.watchNamespaces,
     ...image,
   });
   const driver = driverOf(options, kube, source);
@@ -140,6 +145,7 @@ async function startWith(
     store,
     driver,
     source,
+    installation,
     nameRuntime: ordinalNames,
     limits: CLUSTER_POOL_LIMITS,
     clock: systemClock,

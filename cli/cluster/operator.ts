@@ -91,7 +91,8 @@ async function start(
   const access = await openCluster(clusterLocation(environment), systemClock);
   const http = new HttpKube({ access, clock: systemClock, fieldManager: FIELD_MANAGER });
   const kube = measured(http, systemClock, kubeMetrics);
-  const caches = openCaches(kube, options.watchNamespace ?? [], { ...ports, metrics: kubeMetrics });
+  const watchNamespaces = options.watchNamespace ?? [];
+  const caches = openCaches(kube, watchNamespaces, { ...ports, metrics: kubeMetrics });
   caches.start();
   closers.add('caches', () => caches.stop());
   const pages = await serveOperatorPages({
@@ -104,7 +105,7 @@ async function start(
   const election = electionOf(options, environment, {
     ports: { kube, log, metrics: kubeMetrics },
     onLost,
-    onLeading: (isLeader, releaseNamespace) => {
+    onLeading: (isLeader, { releaseNamespace, installation }) => {
       leading = lead(
         {
           kube,
@@ -114,6 +115,8 @@ async function start(
           storeFolder: options.store,
           instance: nameOf(environment),
           releaseNamespace,
+          watchNamespaces,
+          installation,
           eraseMsMax: options.eraseSeconds * 1_000,
           metrics,
           log,
@@ -130,6 +133,12 @@ async function start(
   terminal.line(`AgentPool operator is up. HTTP ${pages.address}`);
 }
 
+interface Place {
+  readonly releaseNamespace: string;
+  /** Who shares a Lease is one installation. */
+  readonly installation: string;
+}
+
 type Variables = Readonly<Record<string, string | undefined>>;
 
 const nameOf = (environment: Variables): string => environment['POD_NAME'] ?? 'operator';
@@ -140,18 +149,20 @@ function electionOf(
   environment: Variables,
   parts: {
     readonly ports: Pick<ElectionOptions, 'kube' | 'log' | 'metrics'>;
-    readonly onLeading: (isLeader: () => boolean, releaseNamespace: string) => void;
+    readonly onLeading: (isLeader: () => boolean, place: Place) => void;
     readonly onLost: (error: Error) => void;
   },
 ): LeaderElection {
   const own = environment['POD_NAMESPACE'] ?? leaseNamespace ?? 'default';
+  const lease = { namespace: leaseNamespace ?? own, name: leaseName };
+  const place = { releaseNamespace: own, installation: `${lease.namespace}/${lease.name}` };
   const election: LeaderElection = new LeaderElection({
     ...parts.ports,
-    lease: { namespace: leaseNamespace ?? own, name: leaseName },
+    lease,
     identity: `${nameOf(environment)}_${systemRandom.id()}`,
     clock: systemClock,
     random: systemRandom,
-    onLeading: () => parts.onLeading(() => election.isLeader(), own),
+    onLeading: () => parts.onLeading(() => election.isLeader(), place),
     onLost: () => parts.onLost(new CliError('another operator leads now')),
   });
   return election;

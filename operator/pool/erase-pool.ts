@@ -3,6 +3,7 @@ import type { AgentPoolSpec } from '../../api/agent-pool.ts';
 import type { PoolKey } from '../../core/identifiers.ts';
 import type { Store } from '../../platform/store/store.ts';
 import type { Driver } from './driver.ts';
+import type { PoolSource } from './wanted-pool.ts';
 
 const PROJECTS_PER_PAGE = 500;
 
@@ -28,15 +29,26 @@ async function eraseProjects(store: Store, key: PoolKey, signal: AbortSignal): P
     await store.setTierOverride(project, undefined, override.generation);
 }
 
-/** What an earlier run left of a pool that no manifest names now; its projects stay, unless that run was about to erase them. */
+export interface Forgetter {
+  readonly store: Store;
+  readonly driver: Driver;
+  readonly source: Pick<PoolSource, 'covers'>;
+  readonly installation?: string;
+}
+
+/**
+ * What an earlier run left of a pool that no manifest names now; its projects stay, unless that run was about to erase them. What another
+ * installation left, or this one where it does not look any more, is not known to be unwanted: it stays.
+ */
 export async function forgetPool(
-  { store, driver }: { readonly store: Store; readonly driver: Driver },
+  { store, driver, source, installation }: Forgetter,
   key: PoolKey,
   signal: AbortSignal,
 ): Promise<void> {
+  if (source.covers?.(key) === false) return;
   for (const { name } of await driver.list(key)) await driver.remove({ pool: key, name });
   const record = (await store.listPools()).find((one) => one.key === key);
-  if (record === undefined) return;
+  if (record === undefined || record.installation !== installation) return;
   // The operator wrote it with all defaults applied; the store does not look into it.
   const { deletionPolicy } = record.spec as Partial<AgentPoolSpec>;
   const policy = record.deleting === true ? (deletionPolicy ?? 'Retain') : 'Retain';

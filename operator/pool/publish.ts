@@ -14,6 +14,8 @@ export interface Press {
   readonly store: Store;
   readonly driver: Driver;
   readonly limits: PoolLimits;
+  /** Whose records these are, where installations may share a store. */
+  readonly installation?: string;
 }
 
 /** @returns in how many ms to publish again, when a change of mere counts was held back. */
@@ -24,7 +26,7 @@ export async function publish(
     readonly status: AgentPoolStatus;
     readonly revision: string;
   },
-  { store, driver, limits }: Press,
+  { store, driver, limits, installation }: Press,
   nowMs: number,
 ): Promise<number | undefined> {
   const report: PoolReport = {
@@ -32,7 +34,10 @@ export async function publish(
     notEnforced: notEnforced(driver, content.spec),
     events: run.events,
   };
-  const record: PoolRecord = { key: run.key, generation: run.generation, ...content, report };
+  const record: PoolRecord = {
+    ...{ key: run.key, generation: run.generation, ...content, report },
+    ...(installation === undefined ? {} : { installation }),
+  };
   if (isDeepStrictEqual(record, run.published)) return undefined;
   const heldBackMs = run.countsWrittenMs + limits.countsWriteIntervalMs - nowMs;
   if (heldBackMs > 0 && isDeepStrictEqual(withoutCounts(record), withoutCounts(run.published)))

@@ -23,6 +23,7 @@ import type { PoolSource, WantedPool } from './wanted-pool.ts';
 
 export interface PoolReconcilerOptions extends Hands, Omit<TellerOptions, 'store'> {
   readonly source: PoolSource;
+  readonly installation?: string;
 }
 
 /** A state of the pool that an operator has told, and the store does not know yet: soon. */

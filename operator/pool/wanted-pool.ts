@@ -40,6 +40,8 @@ export interface PoolSource {
   /** Undefined: nobody wants this pool (any more). */
   get(key: PoolKey): WantedPool | undefined;
   list(): readonly PoolKey[];
+  /** False: whether anybody wants this pool cannot be known here. Left out: it always can. */
+  covers?(key: PoolKey): boolean;
   /** Calls back when a pool came, changed or went. Returns its end. */
   watch(onChange: (key: PoolKey) => void): () => void;
   /** Told when it changes: paths of the artifacts that runtimes have or will be given. Of all others only what `get` answers is needed. */

@@ -31,6 +31,8 @@ export interface KubernetesPoolsOptions {
   readonly lastSpecs: ReadonlyMap<PoolKey, AgentPoolSpec>;
   /** For pools whose agents come from a ConfigMap. */
   readonly defaultImage?: string;
+  /** What the caches hold; left out or empty: all. */
+  readonly namespaces?: readonly string[];
 }
 
 /** Of a pool that never was valid: there is nothing to run, but something to say. */
@@ -86,6 +88,11 @@ export class KubernetesPools implements PoolSource {
 
   list(): readonly PoolKey[] {
     return this.#options.pools.list().map(({ metadata }) => keyOfObject(metadata));
+  }
+
+  covers(key: PoolKey): boolean {
+    const { namespaces = [] } = this.#options;
+    return namespaces.length === 0 || namespaces.includes(poolRefOfKey(key).namespace);
   }
 
   ownerOf(key: PoolKey): PoolOwner | undefined {

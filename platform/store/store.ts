@@ -197,6 +197,8 @@ export interface PoolRecord {
   readonly revision: string;
   /** Nobody wants it any more, and what `deletionPolicy` says is not done yet. */
   readonly deleting?: true;
+  /** Which installation wrote it, where several may share a store: of others' pools nothing is forgotten. */
+  readonly installation?: string;
 }
 
 export interface Page {

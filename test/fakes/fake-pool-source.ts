@@ -11,6 +11,8 @@ export function loaded(digest: string): ModuleState {
 export class FakePoolSource implements PoolSource {
   /** Of modules, as told last. */
   kept: ReadonlySet<string> = new Set();
+  /** Of namespaces that it does not look into. */
+  readonly uncovered = new Set<PoolKey>();
   readonly #pools = new Map<PoolKey, WantedPool>();
   readonly #watchers = new Set<(key: PoolKey) => void>();
 
@@ -44,6 +46,10 @@ export class FakePoolSource implements PoolSource {
 
   get(key: PoolKey): WantedPool | undefined {
     return this.#pools.get(key);
+  }
+
+  covers(key: PoolKey): boolean {
+    return !this.uncovered.has(key);
   }
 
   list(): readonly PoolKey[] {

@@ -43,7 +43,7 @@ export class OperatorWorld {
     this.#random = random;
   }
 
-  async start(): Promise<void> {
+  async start(installation?: string): Promise<void> {
     this.#operator = await startOperator({
       store: this.link.store,
       driver: this.driver,
@@ -52,6 +52,7 @@ export class OperatorWorld {
       random: this.#random,
       log: silentLog,
       endpoint: '127.0.0.1:9090',
+      ...(installation === undefined ? {} : { installation }),
       metrics: {
         reconciled: () => this.#countPass(),
         told: (_pool, reason) => this.told.push(reason),
