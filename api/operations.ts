@@ -10,7 +10,7 @@ export const link = withRules(
   z.strictObject({
     pingMs: wholeNumber(
       { min: 100, max: 10 * MINUTE_MS },
-      'Milliseconds of silence after which a gateway pings a runtime.',
+      'Milliseconds of silence after which a gateway pings a runtime; it pings every 5 s at least.',
     ).default(1_000),
     pingTimeoutMs: wholeNumber(
       { min: 100, max: MINUTE_MS },

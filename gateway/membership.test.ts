@@ -76,6 +76,12 @@ describe('what is read of the store', () => {
     expect(gateway.link('a').unfinished.size).toBe(2);
   });
 
+  it('changes the times of links that are open', async () => {
+    const gateway = await testGateway();
+    await gateway.putPool({ link: { pingMs: 200 } });
+    expect(gateway.link('a').times).toMatchObject({ pingMs: 200, pingTimeoutMs: 1_000 });
+  });
+
   it('suspends what waits', async () => {
     const gateway = await testGateway({}, []);
     const task = gateway.start();

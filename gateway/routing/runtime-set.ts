@@ -146,6 +146,7 @@ export class RuntimeSet {
     if (known !== undefined) {
       known.record = record;
       known.isGone = false;
+      known.link.retime(pool.spec.link);
       return;
     }
     const runtime: Runtime = new Runtime(

@@ -10,7 +10,7 @@ import {
 } from '../../test/fakes/task-recorder.ts';
 import { PROTOCOL_MAX, type FromRuntime, type ToRuntime } from './frames.ts';
 import { createRuntimeLink } from './link-client.ts';
-import { LINK_TASKS_MAX, LINK_TIMES } from './link-limits.ts';
+import { GATEWAY_SILENCE_MS_MAX, LINK_TASKS_MAX, LINK_TIMES } from './link-limits.ts';
 import type { RuntimeLink } from './task-link.ts';
 
 const WELCOME: FromRuntime = {
@@ -119,6 +119,7 @@ describe('opening', () => {
     expect(bench.pairs[0]?.isClosed).toBe(true);
     await expect(bench.link.call({ method: 'metrics' }, 10)).rejects.toMatchObject({
       reason: 'OWNER_UNREACHABLE',
+      retryAfterMs: 1_000,
       message: expect.stringContaining('no welcome'),
     });
   });
@@ -200,6 +201,45 @@ describe('an open link', () => {
       [3, 7],
       [4, 7],
     ]);
+  });
+
+  it('pings often enough to be no silent gateway, however long pingMs is', async () => {
+    const bench = await readyBench();
+    bench.link.retime({ ...LINK_TIMES, pingMs: 60_000 });
+    for (let second = 0; second < 60; second += 1) {
+      await bench.clock.advance(1_000);
+      await bench.say({ type: 'pong', nonce: second });
+    }
+    expect(bench.heardOf('ping').length).toBeGreaterThan(60_000 / GATEWAY_SILENCE_MS_MAX);
+    expect(bench.link.state).toBe('ready');
+  });
+
+  it.each([
+    ['shorter', { before: { pingMs: 600_000 }, after: { pingMs: 100 }, ms: 2_000, isLost: true }],
+    ['longer', { before: {}, after: { pingTimeoutMs: 9_000 }, ms: 9_000, isLost: false }],
+  ])(
+    'follows times that become %s without waiting for the old ones',
+    async (_name, { before, after, ms, isLost }) => {
+      const bench = await readyBench();
+      bench.link.retime({ ...LINK_TIMES, ...before });
+      await bench.clock.advance(1);
+      bench.link.retime({ ...LINK_TIMES, ...after });
+      await bench.clock.advance(ms);
+      expect(bench.states.includes('backoff')).toBe(isLost);
+    },
+  );
+
+  it('dials sooner when reconnectMaxMs becomes shorter meanwhile', async () => {
+    const bench = new Bench();
+    bench.link.retime({ ...LINK_TIMES, reconnectMinMs: 60_000, reconnectMaxMs: 60_000 });
+    bench.pairs[0]?.cut('gone');
+    await settle();
+    await bench.clock.advance(1_000);
+    expect(bench.dialledAtMs).toHaveLength(1);
+    bench.link.retime({ ...LINK_TIMES, reconnectMinMs: 50, reconnectMaxMs: 50 });
+    await bench.clock.advance(50);
+    expect(bench.dialledAtMs).toHaveLength(2);
+    expect(bench.clock.pendingTimers).toBe(1);
   });
 
   it('pings early, but not often, when demand outgrows the grant', async () => {
@@ -377,7 +417,7 @@ describe('an open link', () => {
       bench.link.run(TASK_HEADER, body, new TaskRecorder());
     expect(await record(bench.link).done).toMatchObject({
       type: 'failed',
-      error: { reason: 'QUEUE_FULL' },
+      error: { reason: 'QUEUE_FULL', retryAfterMs: 1_000 },
     });
   });
 });

@@ -2,7 +2,6 @@
  * The gateway's end of one link: dials at once, says hello, pings, and dials again with jittered exponential backoff until it is closed.
  * What happens on an open connection is client-connection's.
  */
-import { AppError } from '../../core/errors.ts';
 import type { Clock, Timer } from '../clock.ts';
 import type { Random } from '../random.ts';
 import { ClientConnection } from './client-connection.ts';
@@ -14,7 +13,8 @@ import {
   type RuntimeCall,
   type TaskHeader,
 } from './frames.ts';
-import { DEMAND_PING_MS, type LinkTimes } from './link-limits.ts';
+import { unreachable } from './link-errors.ts';
+import { DEMAND_PING_MS, type LinkTimes, PING_MS_MAX } from './link-limits.ts';
 import type { LinkEvents, LinkState, RunningTask, RuntimeLink, TaskListener } from './task-link.ts';
 
 export interface LinkClientOptions {
@@ -55,6 +55,7 @@ class LinkClient implements RuntimeLink {
   sinceMs: number;
   readonly #options: LinkClientOptions;
   readonly #deps: LinkClientDeps;
+  #times: LinkTimes;
   #state: State;
   /** Failed dials since the last welcome. */
   #failures = 0;
@@ -70,6 +71,7 @@ class LinkClient implements RuntimeLink {
   constructor(options: LinkClientOptions, deps: LinkClientDeps) {
     this.#options = options;
     this.#deps = deps;
+    this.#times = options.times;
     this.incarnation = options.incarnation;
     this.address = options.address;
     this.sinceMs = deps.clock.wallMs();
@@ -100,9 +102,7 @@ class LinkClient implements RuntimeLink {
 
   call(request: RuntimeCall, timeoutMs: number): Promise<unknown> {
     if (this.#state.type === 'ready') return this.#state.connection.call(request, timeoutMs);
-    return Promise.reject(
-      new AppError('OWNER_UNREACHABLE', `no link to the runtime: ${this.#whyNotReady().reason}`),
-    );
+    return Promise.reject(unreachable(`no link to the runtime: ${this.#whyNotReady().reason}`));
   }
 
   setDemand(tasks: number): void {
@@ -113,6 +113,20 @@ class LinkClient implements RuntimeLink {
     this.#isInHurry = true;
     this.#pulse?.cancel();
     this.#beat(this.#state.connection);
+  }
+
+  retime(times: LinkTimes): void {
+    const names = Object.keys(times) as (keyof LinkTimes)[];
+    if (names.every((name) => times[name] === this.#times[name])) return;
+    this.#times = times;
+    const state = this.#state;
+    if (state.type === 'ready') {
+      this.#pulse?.cancel();
+      this.#beat(state.connection);
+    } else if (state.type === 'backoff') {
+      state.again.cancel();
+      this.#state = { ...state, again: this.#dialLater() };
+    }
   }
 
   close(): void {
@@ -151,10 +165,11 @@ class LinkClient implements RuntimeLink {
       moved: (project, epoch, to) => events.moved(project, epoch, to),
       draining: () => events.draining(this),
     });
-    const { gateway, times } = this.#options;
-    const giveUp = clock.after(times.connectTimeoutMs, () =>
+    const { gateway } = this.#options;
+    const { connectTimeoutMs } = this.#times;
+    const giveUp = clock.after(connectTimeoutMs, () =>
       this.#lose(connection, {
-        reason: `no welcome within ${times.connectTimeoutMs} ms`,
+        reason: `no welcome within ${connectTimeoutMs} ms`,
         refused: false,
       }),
     );
@@ -210,16 +225,20 @@ class LinkClient implements RuntimeLink {
     if (!this.#isCurrent(connection)) return;
     if (this.#state.type === 'connecting') this.#state.giveUp.cancel();
     this.#pulse?.cancel();
-    const again = this.#deps.clock.after(this.#backoffMs(), () => this.#move(this.#dial()));
+    const again = this.#dialLater();
     this.#failures += 1;
     this.#move({ type: 'backoff', cause, again });
     connection.channel.close(cause.reason);
     connection.lost(cause);
   }
 
+  #dialLater(): Timer {
+    return this.#deps.clock.after(this.#backoffMs(), () => this.#move(this.#dial()));
+  }
+
   /** Between half and the whole of min × 2ⁿ, at most max: gateways that lost the same runtime do not come back in step. */
   #backoffMs(): number {
-    const { reconnectMinMs, reconnectMaxMs } = this.#options.times;
+    const { reconnectMinMs, reconnectMaxMs } = this.#times;
     const ceilingMs = Math.min(reconnectMaxMs, reconnectMinMs * 2 ** Math.min(this.#failures, 20));
     return ceilingMs * (0.5 + this.#deps.random.float() / 2);
   }
@@ -235,8 +254,8 @@ class LinkClient implements RuntimeLink {
   /** Pings in steps of pingMs and notices silence. */
   #beat(connection: ClientConnection): void {
     const { clock } = this.#deps;
-    const { pingMs, pingTimeoutMs } = this.#options.times;
-    const everyMs = this.#isInHurry ? DEMAND_PING_MS : pingMs;
+    const { pingMs, pingTimeoutMs } = this.#times;
+    const everyMs = this.#isInHurry ? DEMAND_PING_MS : Math.min(pingMs, PING_MS_MAX);
     const dueMs = Math.min(this.#pingedAtMs + everyMs, this.#heardAtMs + pingMs + pingTimeoutMs);
     const atMs = Math.max(dueMs, clock.nowMs());
     this.#pulse = clock.after(atMs - clock.nowMs(), () => {

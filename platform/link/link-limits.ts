@@ -22,6 +22,8 @@ export const LINK_TIMES: LinkTimes = {
 
 /** A runtime closes a link whose gateway is silent for this long: a half-open connection is found by nothing else. */
 export const GATEWAY_SILENCE_MS_MAX = 15_000;
+/** Whatever `spec.link.pingMs` says: an idle link must not look like a dead gateway to the runtime. */
+export const PING_MS_MAX = 5_000;
 /** Shortest time between two pings that are sent early because demand outgrew the grant. */
 export const DEMAND_PING_MS = 50;
 /** A task whose window stays shut for so long while bytes wait ends with SLOW_CONSUMER. */

@@ -7,6 +7,7 @@ import type { ProjectKey } from '../../core/identifiers.ts';
 import type { Tier } from '../../core/tier.ts';
 import type { Owner, Payload, PayloadArm } from '../store/store.ts';
 import type { ChunkKind, ResultHeader, RuntimeCall, TaskHeader } from './frames.ts';
+import type { LinkTimes } from './link-limits.ts';
 
 export type LinkState = 'connecting' | 'ready' | 'backoff' | 'closed';
 
@@ -27,6 +28,8 @@ export interface RuntimeLink {
   call(request: RuntimeCall, timeoutMs: number): Promise<unknown>;
   /** What the gateway has for this runtime, running and waiting: sent with the next ping. */
   setDemand(tasks: number): void;
+  /** These hold from now on, also for what waits already. */
+  retime(times: LinkTimes): void;
   close(): void;
 }
 

@@ -1,6 +1,7 @@
 /** One row for each limit of the manifest that takes effect while a server runs: how it is edited, and how its effect is seen. */
 import { call, execute } from './http-calls.ts';
 import type { Server } from './server.ts';
+import { until } from './until.ts';
 
 export interface LiveEdit {
   /** The field, and what is expected. */
@@ -102,6 +103,26 @@ const QUOTAS: readonly LiveEdit[] = [
       (await reasons(thrice(server, { tenant: 'other' }))).includes('RATE_LIMITED'),
   },
   {
+    name: 'queue.depthMax bounds what waits of the pool',
+    spec: { ...warmQuota({ maxConcurrentRequests: 1 }), queue: { depthMax: 1 } },
+    holds: async (server) => (await reasons(slowly(server, 4))).includes('QUEUE_FULL'),
+  },
+  {
+    name: 'queue.parkedPerProjectMax bounds what waits for an activation',
+    spec: { queue: { parkedPerProjectMax: 1 } },
+    holds: async (server, n) =>
+      (await reasons(thrice(server, { project: `lazy-parked-${n}` }))).includes('QUEUE_FULL'),
+  },
+  {
+    name: 'tiers.cold.quota refuses what is more',
+    spec: {
+      projects: { 'cold-often': { tier: 'COLD' } },
+      tiers: { cold: { quota: { requestsPerMinute: 2 } } },
+    },
+    holds: async (server) =>
+      (await reasons(thrice(server, { project: 'cold-often' }))).includes('RATE_LIMITED'),
+  },
+  {
     name: 'maxTenants lets no new one in',
     spec: { maxTenants: 1 },
     holds: async (server, n) => (await ask(server, { tenant: `new-${n}` })).status === 403,
@@ -116,6 +137,48 @@ const LIMITS: readonly LiveEdit[] = [
     holds: async (server) =>
       (await reasons([ask(server, { agent: 'slow', input: { chunks: 30, everyMs: 50 } })]))[0] ===
       'DEADLINE',
+  },
+  {
+    name: 'limits.cancelGraceSeconds ends who does not listen',
+    spec: { limits: { cancelGraceSeconds: 0 } },
+    holds: async (server) => {
+      const startedMs = performance.now();
+      const task = { project: 'deaf', agent: 'deaf', options: { timeout_ms: 100 } };
+      const [reason] = await reasons([ask(server, task)]);
+      return reason === 'DEADLINE' && performance.now() - startedMs < 3_000;
+    },
+  },
+  {
+    name: 'limits.drainSeconds bounds the wait of a deletion',
+    spec: { limits: { drainSeconds: 0 } },
+    holds: async (server) => {
+      const task = { project: 'drained', agent: 'slow', input: { chunks: 40, everyMs: 50 } };
+      const running = reasons([ask(server, task)]);
+      const path = '/api/v1/pool/instances/default~assistants~acme~drained';
+      await until(
+        'it runs',
+        async () => (await call(server, path)).body['state'] === 'BUSY',
+        10_000,
+      );
+      await call(server, path, { method: 'DELETE' });
+      return (await running)[0] === 'CANCELLED';
+    },
+  },
+  {
+    name: 'health.initializeTimeoutSeconds ends an activation',
+    spec: { health: { initializeTimeoutSeconds: 1 } },
+    holds: async (server, n) =>
+      (await ask(server, { project: `lazy-late-${n}` })).body.detail?.includes('within 1 s') ===
+      true,
+  },
+  {
+    name: 'recovery.maxFailuresPerHour opens the circuit',
+    spec: { recovery: { maxFailuresPerHour: 1 } },
+    holds: async (server, n) => {
+      const project = `failing-${n}`;
+      await ask(server, { project, agent: 'exits' });
+      return (await ask(server, { project })).body.reason === 'CIRCUIT_OPEN';
+    },
   },
   {
     name: 'limits.requestBytesMax refuses an input',
@@ -190,11 +253,59 @@ const activated = async (server: Server, n: number): Promise<void> => {
   for (const letter of ['a', 'b', 'c'])
     await execute(server, { project: `many-${letter}-${n % 2}`, agent: 'echo', input: 1 });
 };
+/** Conditions, events and all else that the pool says of itself. */
+const told = async (server: Server): Promise<string> =>
+  JSON.stringify((await call(server, '/api/v1/pools')).body);
+let wasHot = false;
 const ROOM: readonly LiveEdit[] = [
   {
     name: 'tiers.warm.idleSeconds hibernates what is idle',
     spec: { tiers: { warm: { idleSeconds: 1 } } },
     holds: async (server) => (await live(server)).every(({ project }) => project === 'steady'),
+  },
+  {
+    name: 'tiers.cold.idleSeconds ends what is idle',
+    spec: { projects: { icy: { tier: 'COLD' } }, tiers: { cold: { idleSeconds: 1 } } },
+    holds: async (server, n) => {
+      if (n === 1) await execute(server, { project: 'icy', agent: 'echo', input: 1 });
+      return (await live(server)).every(({ project }) => project !== 'icy');
+    },
+  },
+  {
+    name: 'tiers.cold.maxConcurrentActivations starts more of them at once',
+    spec: { tiers: { default: 'COLD', cold: { maxConcurrentActivations: 3 } } },
+    holds: async (server, n) => {
+      const startedMs = performance.now();
+      await Promise.all(
+        ['a', 'b', 'c'].map((letter) =>
+          execute(server, { project: `lazy-${letter}-${n}`, agent: 'echo', input: 1 }),
+        ),
+      );
+      // Each takes two seconds to initialize.
+      return performance.now() - startedMs < 5_500;
+    },
+  },
+  {
+    name: 'tiers.hot.maxInstances lets no more be HOT',
+    spec: {
+      projects: { 'hot-one': { tier: 'HOT' }, 'hot-two': { tier: 'HOT' } },
+      tiers: { hot: { maxInstances: 1 } },
+    },
+    holds: async (server) => (await told(server)).includes('HotCapacityReached'),
+  },
+  {
+    name: 'tiers.hot.idleSeconds demotes what is idle',
+    spec: { tiers: { hot: { idleSeconds: 3 } } },
+    holds: async (server, n) => {
+      if (n === 1)
+        await call(server, '/api/v1/projects/acme/restless/tier', {
+          method: 'PUT',
+          body: { tier: 'HOT' },
+        });
+      wasHot ||=
+        (await execute(server, { project: 'restless', agent: 'echo', input: 1 })).tier === 'HOT';
+      return wasHot && (await told(server)).includes('idle for tiers.hot.idleSeconds');
+    },
   },
   {
     name: 'maxInstances bounds what is live',

@@ -24,6 +24,13 @@ const MORE_AGENTS = AGENTS.replace(
   `
   { name: 'store', process: async (task: { input: string }, { state }: { state: { set(key: string, value: string): Promise<void> } }) => { await state.set('big', task.input); } },
   { name: 'turns', process: async (_task: unknown, { conversation }: { conversation: { turns: unknown[] } }) => conversation.turns.length },
+  {
+    name: 'lazy',
+    async initialize({ project }: { project: string }) { if (project.startsWith('lazy')) await new Promise((resolve) => setTimeout(resolve, 2_000)); },
+    process: async (task: { input: unknown }) => task.input,
+  },
+  { name: 'deaf', process: () => new Promise((resolve) => setTimeout(resolve, 20_000)) },
+  { name: 'exits', process() { process.exit(1); } },
   { name: 'greets', process: async (_task: unknown, { config }: { config: { greeting?: string } }) => config.greeting ?? '' },
 ];
 `,
@@ -55,7 +62,11 @@ describe('a limit that is edited while it serves', () => {
   const BASE = {
     runtime: { agentModule: './agents.ts' },
     maxInstances: 1_000,
-    tiers: { hot: { quota: WIDE }, warm: { quota: WIDE }, cold: { quota: WIDE } },
+    tiers: {
+      hot: { quota: WIDE },
+      warm: { quota: WIDE },
+      cold: { quota: WIDE, idleSeconds: 3_600 },
+    },
     projects: { steady: { quota: WIDE, tier: 'WARM' } },
   };
   let load: SteadyLoad;
@@ -106,6 +117,62 @@ describe('a limit that is edited while it serves', () => {
     const before = load.of('steady').tiers.length;
     await until('others are served as ever', () => load.of('steady').tiers.length > before);
     expect(server.stderr()).not.toMatch(/stay as they were/);
+  });
+});
+
+describe('times of a link that are edited while it is open', () => {
+  const linked = (link: object): string =>
+    poolManifest('assistants', `  link: ${JSON.stringify(link)}\n`);
+  /** Neither notices a silence nor comes back before a minute. */
+  const PATIENT = {
+    pingMs: 1_000,
+    pingTimeoutMs: 60_000,
+    reconnectMinMs: 60_000,
+    reconnectMaxMs: 60_000,
+  };
+  const connection = async () => {
+    const { body } = await call<{ connections: { runtime: string; state: string }[] }>(
+      server,
+      '/api/v1/pool/stats',
+    );
+    return body.connections[0];
+  };
+
+  beforeAll(async () => {
+    prepare();
+    place.write('pool.yaml', linked(PATIENT));
+    server = await start();
+  });
+  afterAll(async () => {
+    await server.stop();
+    await leave();
+  });
+
+  it('holds for the link that is there: how soon a silence is noticed, and how soon it is dialled again', async () => {
+    const before = await connection();
+    const [runtime] = server.children();
+    if (runtime === undefined) throw new Error('there is no runtime');
+    const hasty = { ...PATIENT, pingMs: 100, pingTimeoutMs: 100 };
+    place.write('pool.yaml', linked(hasty));
+    // A runtime that is silent for 5 s is replaced: it stands still for less.
+    process.kill(runtime.pid, 'SIGSTOP');
+    try {
+      await until(
+        'the silence is noticed',
+        async () => (await connection())?.state === 'backoff',
+        4_000,
+      );
+    } finally {
+      process.kill(runtime.pid, 'SIGCONT');
+    }
+    place.write('pool.yaml', linked({ ...hasty, reconnectMinMs: 50, reconnectMaxMs: 50 }));
+    await until(
+      'it is dialled again',
+      async () => (await connection())?.state === 'ready',
+      EFFECT_WITHIN_MS / 2,
+    );
+    expect((await connection())?.runtime).toBe(before?.runtime);
+    expect(await execute(server, { agent: 'echo', input: 1 })).toMatchObject({ output: 1 });
   });
 });
 

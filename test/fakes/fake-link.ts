@@ -2,6 +2,7 @@
 import { AppError } from '../../core/errors.ts';
 import type { Tier } from '../../core/tier.ts';
 import type { ResultHeader, RuntimeCall, TaskHeader } from '../../platform/link/frames.ts';
+import type { LinkTimes } from '../../platform/link/link-limits.ts';
 import type {
   LinkEvents,
   LinkState,
@@ -107,6 +108,8 @@ export class FakeLink implements RuntimeLink {
   requests = 0;
   grant = 100;
   demand = 0;
+  /** As they were changed last. */
+  times: LinkTimes | undefined;
   /** Sent and not ended, oldest first. */
   readonly unfinished = new Set<FakeTask>();
   /** Everything that was ever sent. */
@@ -161,6 +164,10 @@ export class FakeLink implements RuntimeLink {
     if (this.state !== 'ready') throw new AppError('OWNER_UNREACHABLE', 'no link');
     this.calls.push(request);
     return this.onCall(request);
+  }
+
+  retime(times: LinkTimes): void {
+    this.times = times;
   }
 
   setDemand(tasks: number): void {
