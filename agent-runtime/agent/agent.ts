@@ -101,7 +101,7 @@ export interface TaskContext extends AgentContext {
 
 export interface Conversation {
   readonly id: string;
-  /** The newest turns, oldest first, without this task's; bounded by `limits.conversationWindowTurns`. Appended by each success. */
+  /** The newest turns, oldest first, without this task's; bounded by `limits.conversationWindowTurns` and 8 MiB. Appended by each success. */
   readonly turns: readonly ConversationTurn[];
   /** Kept per conversation and agent; erased with the conversation. */
   readonly state: State;

@@ -1,5 +1,6 @@
 /** Tasks inside a live host: order, quotas, joins, replays, cancellation, streams; the store works and the test plays the workers. */
 import { describe, expect, it } from '@jest/globals';
+import { AppError } from '../../core/errors.ts';
 import { HostWorld, PROJECT } from '../../test/builders/host-world.ts';
 import { settle } from '../../test/fakes/fake-clock.ts';
 import { FAKE_AGENT, success, text } from '../../test/fakes/fake-worker.ts';
@@ -338,6 +339,18 @@ describe('conversations', () => {
       run,
       turns: [{ json: '"hi"', requestId: 'q1' }],
     });
+  });
+
+  it('that cannot be read at all fail their task at once', async () => {
+    const world = await new HostWorld().open();
+    world.truth.readTurns = () => Promise.reject(new AppError('INTERNAL', 'too large'));
+    const task = await world.send('q1');
+    const { worker, session, run } = world.workers.run('q1');
+    worker.say({ type: 'needTurns', session, run, conversationId: 'c1' });
+    await settle();
+    expect(worker.received.at(-1)).toMatchObject({ type: 'cancel', run });
+    await world.finish('q1', { type: 'cancelled' });
+    expect(task.reason).toBe('INTERNAL');
   });
 
   it('are forgotten in order with their tasks', async () => {

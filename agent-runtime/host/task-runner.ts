@@ -102,7 +102,10 @@ export class TaskRunner implements TaskEvents, StagedHost {
     const { session, key, committer } = this.#host;
     if (session === undefined) return;
     const wanted = (): boolean => this.#host.session === session && this.#running.has(run);
-    await loadTurns(this.#ports, { key, session, committer, run, conversationId, wanted });
+    const asked = { key, session, committer, run, conversationId, wanted };
+    const error = await loadTurns(this.#ports, asked);
+    const task = error === undefined ? undefined : this.#running.get(run);
+    if (error !== undefined && task !== undefined && wanted()) this.#cancel(task, error);
   }
 
   /** The lease is lost: callers are told, runs are aborted; what was staged stays with the committer. */

@@ -1,4 +1,6 @@
 /** Answers a worker that asks for the turns of a conversation: reads their window, after what is on its way to the store; waits out a store that is away. */
+import { AppError } from '../../core/errors.ts';
+import { StoreError } from '../../platform/store/store.ts';
 import type { RunNumber } from '../worker/protocol.ts';
 import type { Committer } from './committer.ts';
 import type { InstancePorts } from './instance-ports.ts';
@@ -16,7 +18,11 @@ export interface TurnsWanted {
   wanted(): boolean;
 }
 
-export async function loadTurns(ports: InstancePorts, asked: TurnsWanted): Promise<void> {
+/** Resolves with what can never be waited out; undefined: the worker has its turns, or wants them no more. */
+export async function loadTurns(
+  ports: InstancePorts,
+  asked: TurnsWanted,
+): Promise<AppError | undefined> {
   const { key, session, committer, run, conversationId } = asked;
   while (asked.wanted()) {
     try {
@@ -24,10 +30,16 @@ export async function loadTurns(ports: InstancePorts, asked: TurnsWanted): Promi
       const limit = ports.view.spec.limits.conversationWindowTurns;
       const turns = await ports.store.readTurns(key, conversationId, { limit });
       if (asked.wanted()) session.turns(run, turns);
-      return;
+      return undefined;
     } catch (error) {
-      ports.log.debug('turns not read', { err: error, conversation_id: conversationId });
+      const about = { err: error, conversation_id: conversationId };
+      if (!(error instanceof StoreError)) {
+        ports.log.error('turns cannot be read', about);
+        return new AppError('INTERNAL', 'the conversation cannot be read', { cause: error });
+      }
+      ports.log.debug('turns not read', about);
       await ports.clock.sleep(RETRY_MS);
     }
   }
+  return undefined;
 }

@@ -31,10 +31,11 @@ export class ConversationCache {
     return turns;
   }
 
-  /** A window that alone is over the bound is not kept: its conversation is loaded for each task. */
+  /** Of a window over the bound the newest turns are kept; if not even one fits, its conversation is loaded for each task. */
   put(conversation: string, turns: readonly CachedTurn[]): void {
     this.forget(conversation);
-    const kept = turns.slice(-this.#limits.conversationWindowTurns);
+    const kept = newestThatFit(turns.slice(-this.#limits.conversationWindowTurns));
+    if (kept.length === 0 && turns.length > 0) return;
     this.#windows.set(conversation, kept);
     this.#bytes += sizeOf(kept);
     for (const oldest of this.#windows.keys()) {
@@ -64,6 +65,16 @@ export class ConversationCache {
     this.#bytes -= sizeOf(turns);
     this.#windows.delete(conversation);
   }
+}
+
+function newestThatFit(turns: readonly CachedTurn[]): readonly CachedTurn[] {
+  let bytes = sizeOf(turns);
+  const first = turns.findIndex((turn) => {
+    if (bytes <= CACHED_TURN_BYTES_MAX) return true;
+    bytes -= sizeOf([turn]);
+    return false;
+  });
+  return first === -1 ? [] : turns.slice(first);
 }
 
 function sizeOf(turns: readonly CachedTurn[]): number {
