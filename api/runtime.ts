@@ -55,7 +55,9 @@ export const runtime = withRules(
       ),
     moduleFrom: moduleFrom
       .exactOptional()
-      .describe('The agent module as text, instead of agentModule: no image has to be built.'),
+      .describe(
+        'The agent module as text, instead of agentModule: no image has to be built. In a cluster pods mount a copy of the text that never changes, one for each revision.',
+      ),
     isolation: z
       .enum(ISOLATIONS)
       .default('WorkerThread')

@@ -4,6 +4,7 @@ import { EVENT_REASONS } from '../../api/reasons.ts';
 import { type PoolKey, poolKeyOf } from '../../core/identifiers.ts';
 import { KubernetesDriver } from '../../operator/drivers/kubernetes/kubernetes-driver.ts';
 import type { PoolOwner } from '../../operator/drivers/kubernetes/pod-of.ts';
+import { ModuleCopies } from '../../operator/drivers/kubernetes/module-copies.ts';
 import { PoolBelongings } from '../../operator/drivers/kubernetes/pool-belongings.ts';
 import { ordinalNames } from '../../operator/drivers/kubernetes/runtime-names.ts';
 import { type Operator, startOperator } from '../../operator/main.ts';
@@ -171,11 +172,13 @@ function driverOf(options: LeadOptions, kube: Kube, source: KubernetesPools): Ku
     if ('onChange' in followed) (followed as Followed<unknown>).onChange(() => belongings.renew());
   for (const cache of caches.belongings) cache.onChange((change) => belongings.noteChange(change));
   const accessOf = runtimesOver(secrets.link);
+  const { pods, configMaps } = caches;
   return new KubernetesDriver({
     kube,
-    pods: caches.pods,
+    pods,
     ownerOf: (pool) => source.ownerOf(pool),
     belongings,
+    copies: new ModuleCopies({ kube, configMaps, pods }),
     connect: (pool, address) => connectRuntimeControl({ address, ...accessOf(pool) }, systemClock),
     clock: systemClock,
     log,

@@ -60,7 +60,11 @@ export function openCaches(
     );
   const pools = group({ resource: AGENT_POOLS });
   const pods = group({ resource: PODS, indexes: { [BY_POOL]: indexByPool } }, LABELS.pool);
-  const configMaps = group({ resource: CONFIG_MAPS, keep: digestsOnly });
+  const configMaps = group({
+    resource: CONFIG_MAPS,
+    keep: digestsOnly,
+    indexes: { [BY_POOL]: indexByPool },
+  });
   const belongings = [
     group<KubeObject>({ resource: POD_DISRUPTION_BUDGETS }, BELONGINGS_SELECTOR),
     group<KubeObject>({ resource: NETWORK_POLICIES }, BELONGINGS_SELECTOR),

@@ -122,6 +122,15 @@ export interface Driver {
    * Left out: there is nothing of the kind.
    */
   prepare?(pool: PoolKey, needs: PoolNeeds, signal: AbortSignal): Promise<void>;
+  /**
+   * The modules of all runtimes that are there or will be made: what the driver has made for others may go, and what is missing for
+   * these is made again. Left out: it makes nothing for modules.
+   */
+  keepModules?(
+    pool: PoolKey,
+    modules: readonly ModuleArtifact[],
+    signal: AbortSignal,
+  ): Promise<void>;
   list(pool: PoolKey): Promise<readonly DrivenRuntime[]>;
   /** Pools that have runtimes. */
   listPools(): Promise<readonly PoolKey[]>;

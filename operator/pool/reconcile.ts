@@ -165,6 +165,7 @@ export class PoolReconciler {
         againMs = await publish(run, content, this.#options, clock.nowMs());
       });
     await attempt(() => this.#report(run, status, signal));
+    await attempt(() => this.#keepModulesOf(run, signal));
     const isPrepared = await attempt(() => this.#prepare(run, wanted.spec, signal));
     await attempt(() =>
       apply(isPrepared ? plan : withoutCreates(plan), run, this.#options, signal),
@@ -182,6 +183,11 @@ export class PoolReconciler {
     const needs = needsOf(spec, run.status);
     const isIdle = needs.shared + needs.dedicated + (run.observed?.runtimes.length ?? 0) === 0;
     if (!isIdle) await this.#options.driver.prepare?.(run.key, needs, signal);
+  }
+
+  async #keepModulesOf({ key, templates }: PoolRun, signal: AbortSignal): Promise<void> {
+    const modules = [...templates.values()].map(({ module }) => module);
+    await this.#options.driver.keepModules?.(key, modules, signal);
   }
 
   async #passOfDeleted(run: PoolRun, plan: Plan, signal: AbortSignal): Promise<Outcome> {

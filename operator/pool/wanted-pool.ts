@@ -8,6 +8,16 @@ export interface ModuleArtifact {
   readonly digest: string;
   /** Where a runtime finds it. */
   readonly path: string;
+  /** Where it is not in an image. */
+  readonly mounted?: MountedModule;
+}
+
+/** A key of a ConfigMap, whose text may change while runtimes with this one live. */
+export interface MountedModule {
+  readonly configMap: string;
+  readonly key: string;
+  /** Of the text. */
+  readonly digest: string;
 }
 
 export type ModuleState =

@@ -3,12 +3,12 @@ import { createHash } from 'node:crypto';
 import type { AgentPoolSpec } from '../../api/agent-pool.ts';
 import type { ConfigMap } from '../../platform/kube/resources.ts';
 import { modulePathOf } from '../pool/module-path.ts';
-import type { ModuleState } from '../pool/wanted-pool.ts';
+import type { ModuleState, MountedModule } from '../pool/wanted-pool.ts';
 
 export interface ModuleFacts {
   /** For pools whose agents come from a ConfigMap. */
   readonly defaultImage?: string;
-  /** Content, or what stands for it. */
+  /** With digests for content. */
   readonly configMapOf: (name: string) => Pick<ConfigMap, 'data'> | undefined;
   /** What it was before: goes on being served while it is broken. */
   readonly before: ModuleState | undefined;
@@ -18,7 +18,9 @@ export function clusterModule(spec: AgentPoolSpec, facts: ModuleFacts): ModuleSt
   const content = contentOf(spec, facts);
   if (content.ok) {
     const digest = createHash('sha256').update(JSON.stringify(content.parts)).digest('hex');
-    return { at: 'loaded', artifact: { digest, path: modulePathOf(spec) } };
+    const { mounted } = content;
+    const path = modulePathOf(spec);
+    return { at: 'loaded', artifact: { digest, path, ...(mounted && { mounted }) } };
   }
   const { before } = facts;
   const last = before?.at === 'loaded' ? before.artifact : before?.last;
@@ -26,7 +28,7 @@ export function clusterModule(spec: AgentPoolSpec, facts: ModuleFacts): ModuleSt
 }
 
 type Content =
-  | { readonly ok: true; readonly parts: readonly string[] }
+  | { readonly ok: true; readonly parts: readonly string[]; readonly mounted?: MountedModule }
   | { readonly ok: false; readonly problem: string };
 
 const missing = (problem: string): Content => ({ ok: false, problem });
@@ -52,5 +54,6 @@ function mounted(
   if (configMap === undefined) return missing(`the ConfigMap ${name} is not there`);
   const content = configMap.data?.[key];
   if (content === undefined) return missing(`the ConfigMap ${name} has no key ${key}`);
-  return { ok: true, parts: [image, key, content] };
+  const mounted = { configMap: name, key, digest: content };
+  return { ok: true, parts: [image, key, content], mounted };
 }

@@ -2,7 +2,6 @@
  * Pools as AgentPool objects of a cluster: read from a cache, parsed by the schema of this version. One that does not parse goes on as
  * it last did. Status and finaliser go back to the same objects (pool-writer.ts).
  */
-import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import {
   type AgentPoolSpec,
@@ -15,6 +14,7 @@ import { type PoolKey, poolKeyOf, poolRefOfKey } from '../../core/identifiers.ts
 import type { Stored } from '../../platform/kube/kube.ts';
 import type { AgentPoolObject, ConfigMap, ObjectMeta } from '../../platform/kube/resources.ts';
 import type { CachedObjects } from '../drivers/kubernetes/cached-objects.ts';
+import { textDigest } from '../drivers/kubernetes/text-digest.ts';
 import type { PoolOwner } from '../drivers/kubernetes/pod-of.ts';
 import type { ModuleState, PoolSource, WantedPool } from '../pool/wanted-pool.ts';
 import { clusterModule } from './cluster-module.ts';
@@ -217,10 +217,7 @@ function newsOf({ metadata, status }: Stored<AgentPoolObject>): unknown {
 /** Of a cache: content is compared, never shown, and can be large. */
 export function digestsOnly(configMap: Stored<ConfigMap>): Stored<ConfigMap> {
   const { data = {} } = configMap;
-  const digests = Object.entries(data).map(([key, text]) => [
-    key,
-    createHash('sha256').update(text).digest('base64url'),
-  ]);
+  const digests = Object.entries(data).map(([key, text]) => [key, textDigest(text)]);
   return {
     apiVersion: configMap.apiVersion,
     kind: configMap.kind,

@@ -190,7 +190,7 @@ it("serves agents in a ConfigMap, tenants' secrets, and pools whose projects go 
       kind: 'ConfigMap',
       metadata: { name: 'own-agents' },
       data: {
-        'agents.ts': `export default { name: 'teller', process: async (task: object, context: any) => context.secrets.key };`,
+        'agents.ts': tellerModule('context.secrets.key'),
       },
     },
     {
@@ -215,6 +215,14 @@ it("serves agents in a ConfigMap, tenants' secrets, and pools whose projects go 
     const left = await kubectl.list('networkpolicies,secrets');
     return !left.some(({ metadata }) => /^own-(runtimes|agentpool-tenants)$/.test(metadata.name));
   });
+  const [before] = await copiesOfOwn();
+  const edited = JSON.stringify({ data: { 'agents.ts': tellerModule('task.input') } });
+  await kubectl.run(['patch', 'configmap/own-agents', '--type=merge', '--patch', edited]);
+  await until('its pods have a copy of the new text, and the old one is gone', async () => {
+    const copies = await copiesOfOwn();
+    return copies.length === 1 && copies[0] !== before;
+  });
+  expect(await shell(ask)).toContain('hello');
   await kubectl.run([
     'delete',
     'agentpool/own',
@@ -250,6 +258,16 @@ it('8. goes, and leaves the resource only', async () => {
   expect(left.filter(({ metadata }) => metadata.name.startsWith('getting-started'))).toEqual([]);
   expect(await kubectl.find('crd', 'agentpools.agentpool.dev')).toBeDefined();
 }, 240_000);
+
+function tellerModule(answer: string): string {
+  return `export default { name: 'teller', process: async (task: any, context: any) => ${answer} };`;
+}
+
+/** Names of the ConfigMaps that the operator has made for the pool. */
+async function copiesOfOwn(): Promise<readonly string[]> {
+  const copies = await kubectl.list('configmaps', 'default', 'agentpool.dev/pool=own');
+  return copies.map(({ metadata }) => metadata.name);
+}
 
 /** Rights that a day without failures does not need: see the reasons in the file of rules. */
 const AFTER_FAILURES: readonly string[] = ['get pods'];

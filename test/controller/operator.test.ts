@@ -121,6 +121,42 @@ describe('the operator in a cluster', () => {
     expect(JSON.stringify(made)).toContain('agents:default');
   }, 90_000);
 
+  it('gives the pods of each revision a copy of its text that nobody can change, for as long as it is needed', async () => {
+    const { kubectl } = world.api;
+    const copies = async () =>
+      (await kubectl.list('configmaps', 'default', 'agentpool.dev/pool=three')).map((copy) => ({
+        name: copy.metadata.name,
+        data: copy['data'] as unknown,
+        immutable: copy['immutable'] as unknown,
+      }));
+    const copiesOf = (...texts: readonly string[]) =>
+      until(
+        `copies of ${texts.join(' and ')}`,
+        async () => {
+          const all = await copies();
+          const found = all.map(({ data }) => JSON.stringify(data)).toSorted();
+          const wanted = texts.map((text) => JSON.stringify({ 'agents.ts': text })).toSorted();
+          return JSON.stringify(found) === JSON.stringify(wanted) ? all : undefined;
+        },
+        40_000,
+      );
+    const [first] = await copiesOf('export default []');
+    expect(first?.immutable).toBe(true);
+    const [old] = await podsOf('three', 1);
+    if (old === undefined) throw new Error('no pod');
+    expect(JSON.stringify(old)).toContain(`"name":"${first?.name}"`);
+    await world.serve(old);
+    await isReady('three');
+    const edit = JSON.stringify({ data: { 'agents.ts': 'export default [{}]' } });
+    await kubectl.run(['patch', 'configmap', 'agents', '--type=merge', '-p', edit]);
+    await copiesOf('export default []', 'export default [{}]');
+    const both = await podsOf('three', 2);
+    const fresh = both.find(({ metadata }) => metadata.name !== old.metadata.name);
+    if (fresh === undefined) throw new Error('no new pod');
+    await world.serve(fresh);
+    await copiesOf('export default [{}]');
+  }, 120_000);
+
   it('holds a pool until its projects are erased, where that is its policy', async () => {
     const { kubectl } = world.api;
     await kubectl.apply([pool('four', { deletionPolicy: 'Delete', replicas: 0 })]);

@@ -8,6 +8,7 @@ import {
   KubernetesDriver,
 } from '../../operator/drivers/kubernetes/kubernetes-driver.ts';
 import { BY_POOL } from '../../operator/drivers/kubernetes/own-pod.ts';
+import { ModuleCopies } from '../../operator/drivers/kubernetes/module-copies.ts';
 import { PoolBelongings } from '../../operator/drivers/kubernetes/pool-belongings.ts';
 import { digestsOnly, KubernetesPools } from '../../operator/sources/kubernetes-pools.ts';
 import { EraseBound } from '../../operator/sources/erase-bound.ts';
@@ -51,7 +52,11 @@ export function operatorSide(options: SideOptions): OperatorSide {
   };
   const pools = group({ resource: AGENT_POOLS });
   const pods = group({ resource: PODS, indexes: { [BY_POOL]: indexByPool } }, LABELS.pool);
-  const configMaps = group({ resource: CONFIG_MAPS, keep: digestsOnly });
+  const configMaps = group({
+    resource: CONFIG_MAPS,
+    keep: digestsOnly,
+    indexes: { [BY_POOL]: indexByPool },
+  });
   const all = [pools, pods, configMaps];
   for (const one of all) one.start();
   const source = new KubernetesPools({
@@ -72,6 +77,7 @@ export function operatorSide(options: SideOptions): OperatorSide {
       releaseNamespace: 'agentpool',
       clock,
     }),
+    copies: new ModuleCopies({ kube: writes, configMaps, pods }),
     connect: (pool, address) => ({
       ping: async () => 'alive',
       bind: async (project) => onBind?.(pool, address, project),

@@ -8,7 +8,7 @@ import type { Clock } from '../../../platform/clock.ts';
 import { hostAndPort } from '../../../platform/host-and-port.ts';
 import { isKubeError } from '../../../platform/kube/kube-error.ts';
 import { type Kube, refOf, type Stored } from '../../../platform/kube/kube.ts';
-import { type Pod, PODS } from '../../../platform/kube/resources.ts';
+import { type KubeObject, type Pod, PODS } from '../../../platform/kube/resources.ts';
 import type { RuntimeControl } from '../../../platform/link/grpc-runtime-control.ts';
 import type { Log } from '../../../platform/log.ts';
 import type {
@@ -18,9 +18,10 @@ import type {
   RuntimeRef,
   RuntimeRequest,
 } from '../../pool/driver.ts';
+import type { ModuleArtifact } from '../../pool/wanted-pool.ts';
+import { markBound } from './bind-pod.ts';
 import type { CachedObjects } from './cached-objects.ts';
 import {
-  bindingMetadata,
   bindingOfPod,
   BY_POOL,
   controllerOf,
@@ -32,6 +33,7 @@ import {
 import { makePod, podFor, reclaimPod } from './make-pod.ts';
 import { phaseOf } from './phase-of.ts';
 import { type PoolOwner, PORTS } from './pod-of.ts';
+import type { ModuleCopies } from './module-copies.ts';
 import type { PoolBelongings } from './pool-belongings.ts';
 import { phaseSince, Sightings } from './sightings.ts';
 
@@ -43,6 +45,7 @@ export interface KubernetesDriverOptions {
   /** The pool as it is in the cluster now; undefined: it is gone. */
   readonly ownerOf: (pool: PoolKey) => PoolOwner | undefined;
   readonly belongings: PoolBelongings;
+  readonly copies: ModuleCopies;
   readonly connect: (pool: PoolKey, address: string) => RuntimeControl;
   /** For pools whose agents come from a ConfigMap. */
   readonly defaultImage?: string;
@@ -51,7 +54,6 @@ export interface KubernetesDriverOptions {
 }
 
 const BIND_TIMEOUT_MS = 5_000;
-const BIND_TRIES_MAX = 3;
 /** Long enough to be ended in order, too short to finish anything. */
 const REMOVAL_GRACE_SECONDS = 1;
 const MS_PER_SECOND = 1_000;
@@ -72,6 +74,7 @@ export class KubernetesDriver implements Driver {
     const owner = this.#options.ownerOf(request.pool);
     if (owner === undefined) throw new Error(`the pool ${request.pool} is gone`);
     const made = podFor(request, owner, defaultImage);
+    await this.#options.copies.ensure(owner, request.template.module, signal);
     await makePod(kube, made, owner, signal);
   }
 
@@ -80,7 +83,7 @@ export class KubernetesDriver implements Driver {
     binding: { readonly project: ProjectKey; readonly id: string },
     signal: AbortSignal,
   ): Promise<void> {
-    const pod = await this.#markBound(runtime, binding, signal);
+    const pod = await markBound(this.#options.kube, this.#find(runtime), binding, signal);
     await this.#callBind(runtime.pool, pod, binding);
   }
 
@@ -100,6 +103,17 @@ export class KubernetesDriver implements Driver {
       pods.length < needs.shared + needs.dedicated ||
       pods.some((pod) => phaseOf(pod).at === 'pending');
     await this.#options.belongings.ensure(pool, owner, { ...needs, isStarting }, signal);
+  }
+
+  async keepModules(
+    pool: PoolKey,
+    modules: readonly ModuleArtifact[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const owner = this.#options.ownerOf(pool);
+    if (owner === undefined) return;
+    if (this.#podsOf(pool).length > 0) await this.#options.copies.restore(owner, modules, signal);
+    await this.#options.copies.tidy(pool, owner, modules, signal);
   }
 
   async list(pool: PoolKey): Promise<readonly DrivenRuntime[]> {
@@ -188,38 +202,6 @@ export class KubernetesDriver implements Driver {
     });
   }
 
-  /** The kubelet writes to the pod, too: a conflict is looked at, not believed. */
-  async #markBound(
-    runtime: RuntimeRef,
-    binding: PodBinding,
-    signal: AbortSignal,
-  ): Promise<Stored<Pod>> {
-    const { kube } = this.#options;
-    let pod = this.#find(runtime);
-    for (let tries = 1; ; tries++) {
-      if (pod === undefined) throw new Error(`there is no runtime ${runtime.name} to bind`);
-      const before = bindingOfPod(pod);
-      if (before?.project === binding.project && before.id === binding.id) return pod;
-      if (before !== undefined)
-        throw new Error(`${runtime.name} is bound for life to another project`);
-      const { uid, resourceVersion } = pod.metadata;
-      const patch = { metadata: { uid, resourceVersion, ...bindingMetadata(binding) } };
-      try {
-        return await kube.patch(PODS, refOf(pod), patch, { uid, resourceVersion, signal });
-      } catch (error) {
-        if (tries === BIND_TRIES_MAX || !isKubeError(error, 'Conflict', 'OutcomeUnknown'))
-          throw error;
-      }
-      pod = await this.#readAgain(pod, signal);
-    }
-  }
-
-  async #readAgain(pod: Stored<Pod>, signal: AbortSignal): Promise<Stored<Pod> | undefined> {
-    const now = await this.#options.kube.get(PODS, refOf(pod), { signal });
-    const isSame = now.metadata.uid === pod.metadata.uid;
-    return isSame && now.metadata.deletionTimestamp === undefined ? now : undefined;
-  }
-
   /** Just made, and not in the cache yet. */
   async #read({ pool, name }: RuntimeRef): Promise<Stored<Pod> | undefined> {
     const owner = this.#options.ownerOf(pool);
@@ -275,8 +257,8 @@ function isGoing({ metadata }: Stored<Pod>, graceSeconds: number): boolean {
   return (metadata.deletionGracePeriodSeconds ?? 0) <= graceSeconds;
 }
 
-/** The pool of each pod: for the cache. */
-export function indexByPool(pod: Pod): readonly string[] {
-  const pool = poolOfPod(pod);
+/** The pool that controls an object: for caches. */
+export function indexByPool(object: KubeObject): readonly string[] {
+  const pool = poolOfPod(object);
   return pool === undefined ? [] : [pool];
 }

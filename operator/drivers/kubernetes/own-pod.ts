@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { API_GROUP, KIND } from '../../../api/agent-pool.ts';
 import { LABELS, type Role, ROLES } from '../../../api/names.ts';
 import { type PoolKey, poolKeyOf, type ProjectKey } from '../../../core/identifiers.ts';
-import type { ObjectMeta, Pod } from '../../../platform/kube/resources.ts';
+import type { KubeObject, ObjectMeta, Pod } from '../../../platform/kube/resources.ts';
 import type { ResourceClass } from '../../pool/driver.ts';
 import { RESOURCES_ANNOTATION } from './pod-of.ts';
 
@@ -29,8 +29,8 @@ export function controllerOf(
   );
 }
 
-/** Undefined: it is not a runtime. */
-export function poolOfPod({ metadata }: Pod): PoolKey | undefined {
+/** Undefined: it is no pool's. */
+export function poolOfPod({ metadata }: KubeObject): PoolKey | undefined {
   const controller = controllerOf(metadata);
   const pool = metadata?.labels?.[LABELS.pool];
   if (controller === undefined || pool !== controller.name) return undefined;

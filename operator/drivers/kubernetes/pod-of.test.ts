@@ -4,12 +4,18 @@ import type { AgentPoolSpecInput } from '../../../api/agent-pool.ts';
 import { spec } from '../../../test/builders/pool-builders.ts';
 import type { RuntimeRequest } from '../../pool/driver.ts';
 import { modulePathOf } from '../../pool/module-path.ts';
+import type { ModuleArtifact } from '../../pool/wanted-pool.ts';
+import { copyName } from './copy-name.ts';
 import { podOf } from './pod-of.ts';
 import { disruptionBudget, networkPolicy, runtimeSecret, textOf } from './pool-objects.ts';
 
 const OWNER = { namespace: 'team', name: 'main', uid: 'uid-1' };
 
-function request(input: AgentPoolSpecInput, over: Partial<RuntimeRequest> = {}): RuntimeRequest {
+function request(
+  input: AgentPoolSpecInput,
+  over: Partial<RuntimeRequest> = {},
+  module: Partial<ModuleArtifact> = {},
+): RuntimeRequest {
   const parsed = spec(input);
   return {
     name: 'main-s01234-0',
@@ -17,7 +23,7 @@ function request(input: AgentPoolSpecInput, over: Partial<RuntimeRequest> = {}):
     role: 'shared',
     template: {
       revision: '0123456789',
-      module: { digest: 'd', path: modulePathOf(parsed) },
+      module: { digest: 'd', path: modulePathOf(parsed), ...module },
       spec: parsed,
     },
     resources: {},
@@ -139,13 +145,22 @@ describe('the pod of a runtime', () => {
 
   it('mounts the key of a ConfigMap as its module', () => {
     const moduleFrom = { configMapRef: { name: 'agents', key: 'a.ts' } };
-    const asked = request({ runtime: { moduleFrom } });
+    const mounted = { configMap: 'agents', key: 'a.ts', digest: 'of the text' };
+    const asked = request({ runtime: { moduleFrom } }, {}, { mounted });
     const pod = podOf(asked, OWNER, 'default-image');
     expect(asked.template.module.path).toBe('/etc/agentpool/module/a.ts');
     expect(containerOf(pod)?.image).toBe('default-image');
     expect(pod.spec?.volumes).toContainEqual({
       name: 'agentpool-module',
-      configMap: { name: 'agents', items: [{ key: 'a.ts', path: 'a.ts' }] },
+      configMap: {
+        name: copyName(OWNER.name, mounted),
+        items: [{ key: 'a.ts', path: 'a.ts' }],
+      },
+    });
+    expect(containerOf(pod)?.volumeMounts).toContainEqual({
+      name: 'agentpool-module',
+      mountPath: '/etc/agentpool/module',
+      readOnly: true,
     });
   });
 

@@ -6,6 +6,8 @@ import { OWN_VOLUME_PREFIX, RUNTIME_CONTAINER } from '../../../api/pod-template.
 import type { PoolRef } from '../../../core/identifiers.ts';
 import type { Pod } from '../../../platform/kube/resources.ts';
 import type { RuntimeRequest } from '../../pool/driver.ts';
+import type { ModuleArtifact } from '../../pool/wanted-pool.ts';
+import { copyName } from './copy-name.ts';
 import { type JsonObject, overlay } from './overlay.ts';
 import { MODULE_FOLDER } from '../../pool/module-path.ts';
 
@@ -28,6 +30,11 @@ const GRACE_SECONDS = 15;
 const PROBE_SECONDS = 10;
 /** Of one that answers no probe: it does not hear that it is to end either, and would be waited for as long as for its longest task. */
 const UNRESPONSIVE_GRACE_SECONDS = 5;
+
+const RUNTIME_VOLUME = `${OWN_VOLUME_PREFIX}runtime`;
+const TENANTS_VOLUME = `${OWN_VOLUME_PREFIX}tenants`;
+const WORK_VOLUME = `${OWN_VOLUME_PREFIX}work`;
+export const MODULE_VOLUME = `${OWN_VOLUME_PREFIX}module`;
 
 export const RESOURCES_ANNOTATION = 'agentpool.dev/memory-mb';
 export const POOL_SECRET_SUFFIX = '-agentpool-runtime';
@@ -78,7 +85,7 @@ function basePod(request: RuntimeRequest, owner: PoolOwner, image: string): Json
         seccompProfile: { type: 'RuntimeDefault' },
       },
       containers: [containerOf(request, owner, image)],
-      volumes: volumesOf(spec, owner),
+      volumes: volumesOf(template.module, owner),
     },
   };
 }
@@ -114,8 +121,9 @@ export function labelsOf(
 function containerOf(request: RuntimeRequest, owner: PoolOwner, image: string): JsonObject {
   const { spec } = request.template;
   const { imagePullPolicy } = spec.runtime;
+  const { mounted } = request.template.module;
   const mount = (volume: string, mountPath: string, readOnly = true): JsonObject => ({
-    name: `${OWN_VOLUME_PREFIX}${volume}`,
+    name: volume,
     mountPath,
     ...(readOnly ? { readOnly } : {}),
   });
@@ -140,10 +148,10 @@ function containerOf(request: RuntimeRequest, owner: PoolOwner, image: string): 
     terminationMessagePath: '/dev/termination-log',
     terminationMessagePolicy: 'FallbackToLogsOnError',
     volumeMounts: [
-      mount('runtime', RUNTIME_FOLDER),
-      mount('tenants', TENANTS_FOLDER),
-      mount('work', WRITABLE_FOLDER, false),
-      ...(spec.runtime.moduleFrom === undefined ? [] : [mount('module', MODULE_FOLDER)]),
+      mount(RUNTIME_VOLUME, RUNTIME_FOLDER),
+      mount(TENANTS_VOLUME, TENANTS_FOLDER),
+      mount(WORK_VOLUME, WRITABLE_FOLDER, false),
+      ...(mounted === undefined ? [] : [mount(MODULE_VOLUME, MODULE_FOLDER)]),
     ],
   };
 }
@@ -207,24 +215,27 @@ function probesOf({ health }: AgentPoolSpec): JsonObject {
   };
 }
 
-function volumesOf({ runtime }: AgentPoolSpec, { name }: PoolOwner): readonly JsonObject[] {
-  const from = runtime.moduleFrom?.configMapRef;
+function volumesOf({ mounted }: ModuleArtifact, { name }: PoolOwner): readonly JsonObject[] {
   const module: JsonObject[] =
-    from === undefined
+    mounted === undefined
       ? []
       : [
           {
-            name: `${OWN_VOLUME_PREFIX}module`,
-            configMap: { name: from.name, items: [{ key: from.key, path: from.key }] },
+            name: MODULE_VOLUME,
+            // A copy that never changes: pods of this revision that start again are what they were.
+            configMap: {
+              name: copyName(name, mounted),
+              items: [{ key: mounted.key, path: mounted.key }],
+            },
           },
         ];
   return [
     {
-      name: `${OWN_VOLUME_PREFIX}runtime`,
+      name: RUNTIME_VOLUME,
       secret: { secretName: `${name}${POOL_SECRET_SUFFIX}`, defaultMode: 0o440 },
     },
     {
-      name: `${OWN_VOLUME_PREFIX}tenants`,
+      name: TENANTS_VOLUME,
       // Tenants come and go while pods live.
       secret: {
         secretName: `${name}${TENANTS_SECRET_SUFFIX}`,
@@ -232,7 +243,7 @@ function volumesOf({ runtime }: AgentPoolSpec, { name }: PoolOwner): readonly Js
         defaultMode: 0o440,
       },
     },
-    { name: `${OWN_VOLUME_PREFIX}work`, emptyDir: { sizeLimit: '256Mi' } },
+    { name: WORK_VOLUME, emptyDir: { sizeLimit: '256Mi' } },
     ...module,
   ];
 }

@@ -16,9 +16,12 @@ import { leaderOnly } from '../../../platform/kube/leader-only.ts';
 import {
   AGENT_POOLS,
   type AgentPoolObject,
+  CONFIG_MAPS,
+  type ConfigMap,
   type Pod,
   PODS,
 } from '../../../platform/kube/resources.ts';
+import { refOf, type Stored } from '../../../platform/kube/kube.ts';
 import { silentLog } from '../../../platform/log.ts';
 import { MemoryStore } from '../../../platform/store/memory-store.ts';
 import type { FakeKube } from '../../../test/fakes/cluster/fake-kube.ts';
@@ -143,6 +146,8 @@ class Simulation {
   #operators: OperatorProcess[] = [];
   #names = 0;
   #image = 0;
+  /** Of the ConfigMap with the agents; 0: they are in the image. */
+  #text = 0;
   readonly #fates = new Map<string, 'ready' | 'image-missing' | 'ends'>();
   #input: AgentPoolSpecInput = { replicas: 2, tiers: { hot: { standby: 1, maxInstances: 3 } } };
   /** What operators may still believe in, whose watch has fallen silent. */
@@ -169,6 +174,7 @@ class Simulation {
   }
 
   async run(): Promise<void> {
+    if (this.dice.chance(0.5)) await this.#newText();
     const spec = agentPoolSpecSchema.parse(this.#spec());
     this.#limits.push({ ...limitsOf(spec), untilMs: Infinity });
     await this.cluster.admin.create(AGENT_POOLS, poolObject(POOL, spec));
@@ -195,7 +201,9 @@ class Simulation {
 
   #spec(): AgentPoolSpecInput {
     const image = `agents:${this.#image}`;
-    return { ...this.#input, runtime: { ...this.#input.runtime, image } };
+    const moduleFrom = { configMapRef: { name: 'agents', key: 'agents.ts' } };
+    const module = this.#text === 0 ? {} : { moduleFrom };
+    return { ...this.#input, runtime: { ...this.#input.runtime, image, ...module } };
   }
 
   async #change(over: AgentPoolSpecInput = {}): Promise<void> {
@@ -219,6 +227,8 @@ class Simulation {
       () => this.#change({ operatingMode: dice.chance(0.3) ? 'Suspended' : 'Running' }),
       () => this.#change({ updateStrategy: dice.pick(STRATEGIES) }),
       () => this.#newImage(),
+      () => (this.#text === 0 ? undefined : this.#newText()),
+      () => this.#someCopy((copy) => cluster.admin.delete(CONFIG_MAPS, refOf(copy))),
       () => this.#setTier(),
       () => this.#setTier(),
       () => this.#setTier(),
@@ -251,6 +261,22 @@ class Simulation {
       this.dice.pick(['ready', 'ready', 'image-missing', 'ends'] as const),
     );
     await this.#change();
+  }
+
+  async #newText(): Promise<void> {
+    const data = { 'agents.ts': `export default ${++this.#text}` };
+    const metadata = { namespace: 'default', name: 'agents' };
+    if (this.#text === 1) await this.cluster.admin.create(CONFIG_MAPS, { metadata, data });
+    else await this.cluster.admin.patch(CONFIG_MAPS, metadata, { data });
+  }
+
+  get #copies(): readonly Stored<ConfigMap>[] {
+    const all: readonly Stored<ConfigMap>[] = this.cluster.server.store.list(CONFIG_MAPS);
+    return all.filter(({ immutable }) => immutable === true);
+  }
+
+  async #someCopy(act: (copy: Stored<ConfigMap>) => unknown): Promise<void> {
+    if (this.#copies.length > 0 && this.dice.chance(0.3)) await act(this.dice.pick(this.#copies));
   }
 
   async #setTier(): Promise<void> {
@@ -336,6 +362,9 @@ class Simulation {
     const served = Math.min(this.isHot.size, hotPlaces(spec));
     const standbys = Math.min(spec.tiers.hot.standby, hotPlaces(spec) - served);
     expect(live.filter((pod) => roleOf(pod) === 'dedicated')).toHaveLength(served + standbys);
+    expect(this.#copies.map(({ data }) => data)).toEqual(
+      this.#text === 0 ? [] : [{ 'agents.ts': `export default ${this.#text}` }],
+    );
     const before = this.#writes();
     await this.#pass(60_000);
     expect(this.#writes()).toEqual(before);
