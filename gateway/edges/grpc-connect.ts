@@ -1,4 +1,4 @@
-/** Connect over gRPC: many tasks on one stream, answers as they are ready, each task's error its own. Reads no further while too many are in flight. */
+/** Connect over gRPC: many tasks on one stream, answers as they are ready, each task's error its own. Whatever waits, a cancel is heard. */
 import type { Metadata, ServerDuplexStream } from '@grpc/grpc-js';
 import { AppError } from '../../core/errors.ts';
 import type {
@@ -20,8 +20,9 @@ import { taskRequestOf } from './grpc-task-messages.ts';
 
 /** Tasks of one stream that have not ended. */
 export const CONNECT_TASKS_MAX = 1_000;
-/** Of answers that a client has not taken: with more, no further tasks of it are read. */
+/** Of answers that a client has not taken: with more, nothing further of it is read. */
 const UNTAKEN_BYTES_MAX = 4 * 1024 * 1024;
+const RETRY_AFTER_MS = 1_000;
 
 type ConnectCall = ServerDuplexStream<ConnectRequest, Init<ExecuteEvent>>;
 
@@ -59,8 +60,8 @@ class ConnectStream {
   readonly #deadlineMs: number;
   readonly #traceparent: string | undefined;
   readonly #tasks = new Map<string, TaskHandle>();
-  /** The client sends no more, or may not. */
-  #isClosing = false;
+  /** The stream ends with its last task: as the client sends no more, or as the gateway goes. */
+  #closing: 'no' | 'client ended' | 'gateway goes' = 'no';
   /** Of the task that was read last, who sends it is being asked. */
   #isLookingUp = false;
 
@@ -76,7 +77,7 @@ class ConnectStream {
       this.#receive(message);
     });
     call.on('end', () => {
-      this.#close();
+      this.#close('client ended');
     });
   }
 
@@ -87,11 +88,10 @@ class ConnectStream {
 
   goAway(deadlineWallMs: number): void {
     this.#events.send({ go_away: { deadline: timestampOf(deadlineWallMs) } }, 0);
-    this.#close();
+    this.#close('gateway goes');
   }
 
   #receive(message: ConnectRequest): void {
-    if (this.#isClosing) return;
     const { execute, cancel, answer } = message;
     if (execute) this.#execute(execute);
     else if (cancel) this.#tasks.get(cancel.request_id)?.cancel();
@@ -108,6 +108,7 @@ class ConnectStream {
   #execute(message: ExecuteRequest): void {
     const refuse = (error: unknown): void => this.#refuse(message.request_id, AppError.from(error));
     try {
+      this.#checkRoom();
       const principal = this.#edge.access.authenticate(authorizationOf(this.#call.metadata));
       if (principal instanceof Promise)
         void this.#afterLookup(
@@ -117,6 +118,21 @@ class ConnectStream {
     } catch (error) {
       refuse(error);
     }
+  }
+
+  #checkRoom(): void {
+    if (this.#closing === 'gateway goes')
+      throw new AppError('DRAINING', 'the gateway stops: open another stream', {
+        retryAfterMs: RETRY_AFTER_MS,
+      });
+    if (this.#tasks.size >= CONNECT_TASKS_MAX)
+      throw new AppError(
+        'QUEUE_FULL',
+        `a stream has at most ${CONNECT_TASKS_MAX} tasks in flight`,
+        {
+          retryAfterMs: RETRY_AFTER_MS,
+        },
+      );
   }
 
   /** Nothing more is read meanwhile, so that tasks start in the order in which they were sent. */
@@ -129,12 +145,9 @@ class ConnectStream {
     this.#endIfDone();
   }
 
-  /** Reads the next task, or nothing more until there is room for it. */
+  /** Reads what the client says next, or nothing more until it has taken what waits for it. */
   #readOn(): void {
-    const isHeldUp =
-      this.#isLookingUp ||
-      this.#tasks.size >= CONNECT_TASKS_MAX ||
-      this.#events.waitingBytes > UNTAKEN_BYTES_MAX;
+    const isHeldUp = this.#isLookingUp || this.#events.waitingBytes > UNTAKEN_BYTES_MAX;
     if (isHeldUp === this.#call.isPaused()) return;
     if (isHeldUp) this.#call.pause();
     else this.#call.resume();
@@ -182,13 +195,13 @@ class ConnectStream {
     events.error(error);
   }
 
-  #close(): void {
-    this.#isClosing = true;
+  #close(why: 'client ended' | 'gateway goes'): void {
+    this.#closing = why;
     this.#endIfDone();
   }
 
   #endIfDone(): void {
-    if (!this.#isClosing || this.#tasks.size > 0 || this.#isLookingUp) return;
+    if (this.#closing === 'no' || this.#tasks.size > 0 || this.#isLookingUp) return;
     this.#call.end();
     this.#events.end();
   }

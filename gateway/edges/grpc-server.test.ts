@@ -112,15 +112,6 @@ function stream(request: object) {
   );
 }
 
-function connect() {
-  const { path, requestSerialize, responseDeserialize } = methodOf(agentPoolService, 'Connect');
-  return client.makeBidiStreamRequest<object, ExecuteEvent>(
-    path,
-    requestSerialize,
-    responseDeserialize as (bytes: Buffer) => ExecuteEvent,
-  );
-}
-
 async function allOf(events: AsyncIterable<unknown>): Promise<ExecuteEvent[]> {
   const all: ExecuteEvent[] = [];
   for await (const event of events) all.push(event as ExecuteEvent);
@@ -283,82 +274,6 @@ describe('ExecuteStream', () => {
   });
 });
 
-describe('Connect', () => {
-  it('answers many tasks as they are ready, each by its request_id', async () => {
-    gateway.link('a').onTask = (task) => task.start();
-    const duplex = connect();
-    for (const request_id of ['1', '2']) duplex.write({ execute: { ...TASK, request_id } });
-    const events: string[] = [];
-    for await (const { event, request_id, sequence } of duplex as AsyncIterable<ExecuteEvent>) {
-      events.push(`${request_id} ${event} ${sequence}`);
-      if (events.length === 2)
-        for (const task of [...gateway.link('a').unfinished].reverse()) task.finish();
-      if (events.length === 4) duplex.end();
-    }
-    expect(events).toEqual(['1 start 1', '2 start 1', '2 result 2', '1 result 2']);
-  });
-
-  it.each<[string, object, string, string]>([
-    ['a request_id in flight twice', { execute: TASK }, 'REQUEST_ID_REUSED', 'r-1'],
-    ['no request_id', { execute: { ...TASK, request_id: '' } }, 'INVALID_FIELD', ''],
-    ['an answer', { answer: { ref: { request_id: 'x' } } }, 'UNIMPLEMENTED', 'x'],
-    ['nothing', {}, 'INVALID_FIELD', ''],
-    [
-      'an invalid task',
-      { execute: { ...TASK, request_id: 'x', tenant: '' } },
-      'INVALID_FIELD',
-      'x',
-    ],
-  ])('answers %s with a TaskError, and goes on', async (_name, message, reason, requestId) => {
-    gateway.link('a').onTask = () => undefined;
-    const duplex = connect();
-    duplex.write({ execute: TASK });
-    duplex.write(message);
-    duplex.end();
-    const ends: unknown[] = [];
-    for await (const { event, error, request_id } of duplex as AsyncIterable<ExecuteEvent>) {
-      ends.push([request_id, event, error?.reason ?? '']);
-      if (event === 'error') gateway.link('a').task.finish();
-    }
-    expect(ends).toEqual([
-      [requestId, 'error', reason],
-      ['r-1', 'result', ''],
-    ]);
-  });
-
-  it('cancels the one that is named, and all when the client leaves', async () => {
-    gateway.link('a').onTask = (task) => task.start();
-    const duplex = connect();
-    duplex.on('error', () => undefined);
-    for (const request_id of ['1', '2']) duplex.write({ execute: { ...TASK, request_id } });
-    const cancelled = (requestId: string): Promise<void> =>
-      until(() =>
-        gateway
-          .link('a')
-          .sent.some(({ header, cancels }) => header.requestId === requestId && cancels.length > 0),
-      );
-    await until(() => gateway.link('a').sent.length === 2);
-    duplex.write({ cancel: { request_id: '2' } });
-    await cancelled('2');
-    expect(gateway.link('a').sent[0]?.cancels).toEqual([]);
-    duplex.cancel();
-    await cancelled('1');
-  });
-
-  it('says that the gateway goes, and ends when its tasks have', async () => {
-    gateway.link('a').onTask = () => undefined;
-    const duplex = connect();
-    duplex.write({ execute: TASK });
-    const events = allOf(duplex as AsyncIterable<ExecuteEvent>);
-    await until(() => gateway.link('a').unfinished.size === 1);
-    const stopped = server.stop(5_000);
-    await new Promise((resolve) => duplex.once('data', resolve));
-    gateway.link('a').task.finish();
-    await stopped;
-    await events.catch(() => undefined);
-  });
-});
-
 describe('the other services', () => {
   it('health says whether it serves', async () => {
     const health = fromJSON({
@@ -487,6 +402,3 @@ describe('tokens', () => {
 });
 
 /** Polls what no event tells. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await systemClock.sleep(2);
-}
