@@ -4,6 +4,7 @@ import type { Backend, Entry, KeyRange, KeyValue, KeyValueReader } from './key-v
 import { hasRoom } from './embedded-files.ts';
 import { hearVisible } from './embedded-visibility.ts';
 import { GroupCommit, type GroupTarget } from './group-commit.ts';
+import { PROBE_KEY } from './keys.ts';
 import { StoreError } from './store-error.ts';
 
 type Database = RootDatabase<unknown, string>;
@@ -34,8 +35,8 @@ export class EmbeddedBackend implements Backend, GroupTarget {
   readonly #groups: GroupCommit;
   readonly #onClose: () => void;
   readonly #flushing = new Set<Promise<unknown>>();
-  /** Of the last group. */
-  #onDisk: Promise<unknown> = Promise.resolve();
+  /** Why the last group that was settled is not on the disk. While there is a reason nobody is answered before the disk has it. */
+  #failure: Promise<StoreError> | undefined;
   #visible: () => void = () => undefined;
 
   /** @param onClose with the database still open. */
@@ -77,11 +78,12 @@ export class EmbeddedBackend implements Backend, GroupTarget {
     }
   }
 
-  /** Resolves when readers see the group, or at the latest when the disk has it. */
+  /** Resolves when readers see the group, or at the latest when the disk has it; after a failure not before that. */
   async writeGroup(fill: (target: Pick<KeyValue, 'put' | 'remove'>) => void): Promise<void> {
     const database = this.#database;
     this.#assertRoom(fill);
-    while (this.#flushing.size >= UNFLUSHED_MAX) await Promise.race(this.#flushing);
+    while (this.#flushing.size >= UNFLUSHED_MAX)
+      await Promise.race(this.#flushing).catch(() => undefined);
     const visible = new Promise<void>((resolve) => {
       this.#visible = () => {
         // Readers of this turn would go on seeing what was there before.
@@ -90,16 +92,27 @@ export class EmbeddedBackend implements Backend, GroupTarget {
       };
     });
     const onDisk = this.#batch(fill);
-    this.#onDisk = onDisk;
-    const settled: Promise<unknown> = onDisk
-      .catch(() => undefined)
-      .then(() => this.#flushing.delete(settled));
-    this.#flushing.add(settled);
+    this.#watch(onDisk);
     try {
-      await Promise.race([visible, onDisk]);
+      await (this.#failure === undefined ? Promise.race([visible, onDisk]) : onDisk);
     } catch (error) {
       throw await unwritable(error);
     }
+  }
+
+  #watch(onDisk: Promise<unknown>): void {
+    this.#flushing.add(onDisk);
+    onDisk.then(
+      () => {
+        this.#flushing.delete(onDisk);
+        this.#failure = undefined;
+      },
+      (error: unknown) => {
+        this.#flushing.delete(onDisk);
+        // Perhaps nobody waits for it any more: what lmdb rejects beside it would end the process as unhandled.
+        this.#failure = unwritable(error);
+      },
+    );
   }
 
   #batch(fill: (target: Pick<KeyValue, 'put' | 'remove'>) => void): Promise<unknown> {
@@ -127,15 +140,23 @@ export class EmbeddedBackend implements Backend, GroupTarget {
 
   async flush(): Promise<void> {
     try {
-      await this.#onDisk;
+      await Promise.all(this.#flushing);
     } catch (error) {
       throw await unwritable(error);
     }
+    if (this.#failure !== undefined) throw await this.#failure;
+  }
+
+  async recover(): Promise<void> {
+    if (this.#failure === undefined) return;
+    await this.write((kv) => {
+      kv.put(PROBE_KEY, true);
+    });
   }
 
   async close(): Promise<void> {
     await this.#groups.idle();
-    await Promise.all(this.#flushing);
+    await Promise.allSettled(this.#flushing);
     this.#onClose();
     await this.#database.close();
   }

@@ -22,10 +22,55 @@ import {
 } from '../../test/conformance/store-builders.ts';
 import { systemClock } from '../clock.ts';
 import { EmbeddedBackend, openDatabase } from './embedded-backend.ts';
-import { hearVisible } from './embedded-visibility.ts';
+import { EXAMINED_VERSION, hearVisible, isBootKnown } from './embedded-visibility.ts';
 import { EmbeddedStore } from './embedded-store.ts';
 import type { OpenProblem, StoreOpenError } from './store-open-error.ts';
 import type { Claim } from './store.ts';
+
+type Database = ReturnType<typeof openDatabase>;
+
+/** What lmdb-js would be if some of it were otherwise. */
+function seenThrough(database: Database, changes: object): Database {
+  return new Proxy(database, {
+    get(target, name) {
+      if (name in changes) return Reflect.get(changes, name) as unknown;
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
+/** lmdb calls its own, not this one. */
+const startWriting = (): void => undefined;
+
+/** A database whose disk has a transaction later than its readers, or refuses it then. */
+class HeldDisk {
+  holds = false;
+  fails = false;
+  readonly database: Database;
+  #release: () => void = () => undefined;
+  readonly #released = new Promise<void>((resolve) => {
+    this.#release = resolve;
+  });
+
+  constructor(database: Database) {
+    const batch = (fill: () => void): Promise<unknown> => this.#reach(database.batch(fill));
+    this.database = seenThrough(database, { batch });
+  }
+
+  release(): void {
+    this.#release();
+  }
+
+  async #reach(written: Promise<unknown>): Promise<unknown> {
+    const { holds, fails } = this;
+    await written;
+    if (holds) await this.#released;
+    if (!fails) return true;
+    const commitError = Promise.reject(new Error('the disk said no'));
+    throw Object.assign(new Error('Commit failed (see commitError for details)'), { commitError });
+  }
+}
 
 const KEY = `${POOL}~acme~one`;
 let path: string;
@@ -88,6 +133,90 @@ describe('when a commit is answered', () => {
     await database.close();
     expect(isHeard).toBe(process.platform === 'linux');
     expect(seen).toBeGreaterThan(isHeard ? 0 : -1);
+  });
+
+  it('rests on one version of lmdb: whoever raises it reads again when lmdb tells what', () => {
+    const root = new URL('../../', import.meta.url);
+    const versionIn = (file: string): string =>
+      JSON.stringify(JSON.parse(readFileSync(new URL(file, root), 'utf8')));
+    expect(versionIn('package.json')).toContain(`"lmdb":"${EXAMINED_VERSION}"`);
+    expect(versionIn('node_modules/lmdb/package.json')).toContain(
+      `"version":"${EXAMINED_VERSION}"`,
+    );
+  });
+
+  it.each<[string, (database: Database) => object]>([
+    ['keeps its environment elsewhere', (database) => seenThrough(database, { env: undefined })],
+    ['calls it by another name', (database) => seenThrough(database, { env: { writeNow: 1 } })],
+    ['hands nothing over there', (database) => seenThrough(database, { env: { startWriting } })],
+  ])('waits for the disk where lmdb %s', async (_how, changed) => {
+    const database = openDatabase(path);
+    const disk = new HeldDisk(changed(database) as Database);
+    const backend = new EmbeddedBackend(disk.database, path, () => undefined);
+    disk.holds = true;
+    let isAnswered = false;
+    const written = backend.write((kv) => {
+      kv.put('n', 1);
+    });
+    void written.then(() => (isAnswered = true));
+    while (database.get('n') === undefined) await systemClock.sleep(1);
+    for (let turn = 0; turn < 20; turn += 1) await systemClock.sleep(1);
+    expect(isAnswered).toBe(false);
+    disk.release();
+    await written;
+    await backend.close();
+  });
+
+  it('is told apart from another start of the machine by a file of the kernel only', () => {
+    const file = join(path, 'boot_id');
+    writeFileSync(file, '0d5f2b1e-9b1c-4b0e-8a55-1d4d0c6f3f5e');
+    expect(isBootKnown(file)).toBe(false);
+    expect(isBootKnown(join(path, 'none'))).toBe(false);
+    // Of procfs, and no number.
+    expect(isBootKnown('/proc/self/comm')).toBe(false);
+    expect(isBootKnown('/proc/sys/kernel/random/boot_id')).toBe(process.platform === 'linux');
+  });
+});
+
+describe('a disk that refuses what was answered already', () => {
+  const put = (backend: EmbeddedBackend, n: number): Promise<void> =>
+    backend.write((kv) => {
+      kv.put('n', n);
+    });
+
+  async function refused(): Promise<{ backend: EmbeddedBackend; disk: HeldDisk }> {
+    const disk = new HeldDisk(openDatabase(path));
+    const backend = new EmbeddedBackend(disk.database, path, () => undefined);
+    disk.fails = true;
+    await put(backend, 1).catch(() => undefined);
+    await expect(backend.flush()).rejects.toMatchObject({ outcome: 'unknown' });
+    return { backend, disk };
+  }
+
+  it('ends nobody, and later commits are answered by the disk again until it takes one', async () => {
+    const { backend, disk } = await refused();
+    await expect(put(backend, 2)).rejects.toMatchObject({
+      reason: 'STORE_UNAVAILABLE',
+      outcome: 'unknown',
+      message: expect.stringContaining('the disk said no'),
+    });
+    disk.fails = false;
+    await put(backend, 3);
+    await backend.flush();
+    disk.holds = true;
+    // Sooner than the disk again.
+    await put(backend, 4);
+    disk.release();
+    await backend.close();
+  });
+
+  it('is asked again before anybody relies on what was not answered', async () => {
+    const { backend, disk } = await refused();
+    await expect(backend.recover()).rejects.toMatchObject({ reason: 'STORE_UNAVAILABLE' });
+    disk.fails = false;
+    await backend.recover();
+    await backend.flush();
+    await backend.close();
   });
 });
 
@@ -250,12 +379,14 @@ describe('a folder that cannot be opened', () => {
   });
 
   it('is refused when a file stands where the folder should be', () => {
-    path = join(path, 'file');
+    const folder = path;
+    path = join(folder, 'file');
     writeFileSync(path, '');
     expect(openFailure()).toMatchObject({
       problem: 'unusable',
       message: expect.stringContaining('folder'),
     });
+    path = folder;
   });
 
   it('is refused without the right to it', () => {

@@ -1,6 +1,6 @@
 /**
  * Steps that run one after the other at once, and reach the disk together: while one group is being written the next one gathers on
- * top of it. A group that fails takes the one on top of it along; nobody is answered before the disk has the group.
+ * top of it. A group that fails takes the one on top of it along; nobody is answered before the target has taken the group.
  */
 import type { KeyValue, KeyValueReader } from './key-value.ts';
 import { Overlay } from './overlay.ts';

@@ -32,5 +32,7 @@ export interface Backend {
   write<T>(run: (kv: KeyValue) => T): Promise<T>;
   /** Resolves when all that was written before is on the disk. */
   flush(): Promise<void>;
+  /** Resolves at once, unless the disk has refused what was answered already: then when it takes something again, and rejects until it does. */
+  recover(): Promise<void>;
   close(): Promise<void>;
 }

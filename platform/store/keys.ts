@@ -28,6 +28,8 @@ const NO_CONVERSATION = '.';
 export const SCHEMA_KEY = 'm schema';
 export const COUNTERS_KEY = 'm counters';
 export const OPENER_KEY = 'm opener';
+/** Written for nothing but to learn whether the disk takes it. */
+export const PROBE_KEY = 'm probe';
 export const SWEEP_PREFIX = 'x ';
 
 /** Text of any length and alphabet as one part of a key; what is not short and plain is replaced by its digest. */

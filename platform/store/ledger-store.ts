@@ -81,6 +81,8 @@ export class LedgerStore implements port.Store {
   }
 
   async readProject(key: ProjectKey): Promise<port.ProjectRecord | undefined> {
+    // Who is not sure of a commit asks here: one that the disk has refused must not look as good as any.
+    await this.#backend.recover();
     return this.#read((kv) => reads.readProject(kv, key));
   }
 
@@ -117,6 +119,12 @@ export class LedgerStore implements port.Store {
     while (prefix !== undefined && this.#read((kv) => kv.get(sweepKey(prefix)) !== undefined))
       await this.#sweep();
     return found;
+  }
+
+  /** Its first write is the whole of an erasure for everybody; the sweep after it is remembered and goes on by itself. */
+  async listErasing(): Promise<readonly ProjectKey[]> {
+    this.#assertOpen();
+    return [];
   }
 
   async readResult(key: ProjectKey, requestId: string): Promise<port.StoredResult | undefined> {

@@ -76,6 +76,10 @@ class MemoryBackend implements Backend, KeyValue {
     // Nothing to wait for: there is no disk.
   }
 
+  async recover(): Promise<void> {
+    // Nor anything to mend.
+  }
+
   async close(): Promise<void> {
     // The tree goes with this object.
   }
