@@ -167,18 +167,18 @@ export class Committer {
   async #commit(changes: readonly Change[]): Promise<Outcome> {
     await this.#ports.lease.whenHeld();
     if (this.#isEnded()) return 'refused';
-    const commit = this.#build(changes);
+    const commit = this.#build(this.#claim, changes);
     const answer = await this.#send(commit);
     return answer === 'unknown' ? this.#resolve(commit) : answer;
   }
 
-  #build(changes: readonly Change[]): Commit {
+  #build(claim: Claim, changes: readonly Change[]): Commit {
     const rate = this.#ports.rate();
     const leases = changes.findLast((change) => change.leases !== undefined)?.leases;
     const paused = changes.findLast((change) => change.paused !== undefined)?.paused;
     const forget = changes.flatMap((change) => change.forget ?? []);
     return {
-      claim: this.#claim,
+      claim,
       tasks: changes.flatMap((change) => change.task ?? []),
       retention: this.#ports.retention(),
       flush: this.#ports.flush(),
@@ -208,19 +208,29 @@ export class Committer {
   async #resolve(commit: Commit): Promise<Outcome> {
     this.#doubt(true);
     try {
-      for (;;) {
+      for (let sent = commit; ;) {
         await this.#ports.lease.whenHeld();
         if (this.#isEnded()) return 'refused';
-        const outcome = await this.#attemptToResolve(commit);
-        if (outcome !== 'unknown') return outcome;
-        await this.#ports.clock.sleep(RETRY_MS);
+        const outcome = await this.#attemptToResolve(sent);
+        if (outcome === 'visible') sent = this.#confirming();
+        else if (outcome !== 'unknown') return outcome;
+        else await this.#ports.clock.sleep(RETRY_MS);
       }
     } finally {
       this.#doubt(false);
     }
   }
 
-  async #attemptToResolve(commit: Commit): Promise<Outcome | 'unknown'> {
+  /**
+   * What can be read may not be safe yet: no disk or replica need have it. So a commit of nothing follows, and only when the store
+   * answers that is everything before it as safe as was asked for.
+   */
+  #confirming(): Commit {
+    this.#claim = { ...this.#claim, seq: this.#claim.seq + 1 };
+    return this.#build(this.#claim, []);
+  }
+
+  async #attemptToResolve(commit: Commit): Promise<Outcome | 'visible' | 'unknown'> {
     const before = await this.#applied(commit);
     if (before !== 'unchanged') return before;
     if (this.#isEnded() || !this.#ports.lease.held) return 'unknown';
@@ -231,12 +241,12 @@ export class Committer {
     return after === 'unchanged' ? 'refused' : after;
   }
 
-  async #applied(commit: Commit): Promise<Outcome | 'unchanged' | 'unknown'> {
+  async #applied(commit: Commit): Promise<'visible' | 'refused' | 'unchanged' | 'unknown'> {
     const { key, claimId, seq } = commit.claim;
     try {
       const record = await this.#ports.store.readProject(key);
       if (record?.owner?.claimId !== claimId) return 'refused';
-      if (record.seq === seq + 1) return 'committed';
+      if (record.seq === seq + 1) return 'visible';
       return record.seq === seq ? 'unchanged' : 'refused';
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;

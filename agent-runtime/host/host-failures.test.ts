@@ -141,7 +141,7 @@ describe('a commit', () => {
       expect(task.text).toBe('done');
       await world.finish('q2');
       expect(next.text).toBe('done');
-      expect(await world.truth.readProject(PROJECT)).toMatchObject({ seq: 2, requests: 2 });
+      expect(await world.truth.readProject(PROJECT)).toMatchObject({ requests: 2 });
     },
   );
 
