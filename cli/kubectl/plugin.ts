@@ -23,10 +23,13 @@ interface GatewayService {
   readonly name: string;
   readonly port: number;
   readonly hasTls: boolean;
+  /** What its certificate comes from; `ca.crt` there is who signed it, if it says. */
+  readonly tlsSecret: string;
 }
 
 const SELECTOR = 'app.kubernetes.io/part-of=agentpool,app.kubernetes.io/component=gateway';
 const TLS_ANNOTATION = 'agentpool.dev/tls';
+const TLS_SECRET_ANNOTATION = 'agentpool.dev/tls-secret';
 
 /** Ends with the exit code of the command that it runs. */
 export async function kubectlPlugin(
@@ -113,10 +116,13 @@ function gatewayOf(service: unknown): GatewayService | undefined {
     'port',
   );
   if (port === undefined) return undefined;
+  const name = String(at(service, 'metadata', 'name'));
+  const tlsSecret = at(service, 'metadata', 'annotations', TLS_SECRET_ANNOTATION);
   return {
     namespace: String(at(service, 'metadata', 'namespace')),
-    name: String(at(service, 'metadata', 'name')),
+    name,
     port,
+    tlsSecret: typeof tlsSecret === 'string' ? tlsSecret : `${name}-tls`,
     hasTls: at(service, 'metadata', 'annotations', TLS_ANNOTATION) === 'true',
   };
 }
@@ -137,10 +143,10 @@ async function tokenFor(
 
 async function authorityFor(
   kubectl: Kubectl,
-  { namespace, name }: GatewayService,
+  { namespace, tlsSecret }: GatewayService,
   folder: string,
 ): Promise<Readonly<Record<string, string>>> {
-  const authority = await secretValue(kubectl, { namespace, name: `${name}-tls`, key: 'ca.crt' });
+  const authority = await secretValue(kubectl, { namespace, name: tlsSecret, key: 'ca.crt' });
   if (authority === undefined) return {};
   const file = join(folder, 'ca.crt');
   await writeFile(file, authority);
