@@ -49,7 +49,9 @@ function runAgainWithOwnNode() {
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
     env: { ...process.env, [TETHER]: '1' },
   });
+  // What a terminal sends goes to both processes already, and a second one means "end at once".
+  const isTold = process.stdin.isTTY ? ['SIGTERM'] : ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
-    process.on(signal, () => child.kill(signal));
+    process.on(signal, () => isTold.includes(signal) && child.kill(signal));
   child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));
 }

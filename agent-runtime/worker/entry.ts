@@ -9,6 +9,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../platform/clock.ts';
 import { systemRandom } from '../../platform/random.ts';
 import { describeThrown } from './agent-failure.ts';
+import { LineGate } from './agent-log.ts';
 import { compactPayload } from './compact-payload.ts';
 import { MessageBatch } from './message-batch.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './protocol.ts';
@@ -38,12 +39,15 @@ function post(message: FromWorker): void {
   if (message.type === 'broken') process.exit(1);
 }
 
+/** What the module says while it is imported. */
+const lines = new LineGate(systemClock, (line) => post({ type: 'log', session: 0, ...line }));
+
 function log(level: 'info' | 'warn' | 'error', message: string): void {
-  if (host === undefined) post({ type: 'log', session: 0, level, message, fields: {} });
+  if (host === undefined) lines.write(level, message, {});
   else host.log(level, message);
 }
 
-function lines(level: 'info' | 'warn'): Writable {
+function outputOf(level: 'info' | 'warn'): Writable {
   return new Writable({
     decodeStrings: false,
     write(text: string, _encoding, done) {
@@ -59,7 +63,7 @@ function usage(): Usage {
   return { heapUsedBytes, externalBytes, cpuMicros: user + system };
 }
 
-globalThis.console = new Console({ stdout: lines('info'), stderr: lines('warn') });
+globalThis.console = new Console({ stdout: outputOf('info'), stderr: outputOf('warn') });
 // The thread dies of it all the same; the parent only sees places in the bundle.
 process.on('uncaughtExceptionMonitor', (error) => {
   const { message, stack } = describeThrown(error, mapStack);

@@ -427,6 +427,14 @@ describe('logs of agents', () => {
       ['after', {}],
     ]);
   });
+
+  it.each([0, 2])('are bounded, too, where %i sessions could have said them', async (sessions) => {
+    const harness = new WorkerHarness(agent(() => 'ok'));
+    for (let session = 1; session <= sessions; session += 1) await harness.open(session);
+    for (let n = 0; n < 500; n += 1) harness.host.log('error', 'x'.repeat(5_000));
+    expect(harness.of('log')).toHaveLength(100);
+    expect(harness.of('log')[0]?.message).toHaveLength(2_000);
+  });
 });
 
 describe('limits that change', () => {

@@ -5,6 +5,7 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { Random } from '../../platform/random.ts';
 import { describeThrown, type MapStack } from './agent-failure.ts';
+import { LineGate } from './agent-log.ts';
 import type { FromWorker, SessionNumber, ToWorker, WorkerLimits } from './protocol.ts';
 import { AgentModuleError, readAgents, type LoadedAgent } from './read-agents.ts';
 import { Session, type SessionEnvironment } from './session.ts';
@@ -66,6 +67,8 @@ class Sessions implements WorkerHost {
   /** Shared by all that looks limits up, so that a change reaches what lives already. */
   readonly #limits: { -readonly [Key in keyof WorkerLimits]: WorkerLimits[Key] };
   readonly #usage: () => Usage;
+  /** Of lines that belong to no session in particular. */
+  readonly #lines: LineGate;
   /** Bounded by what the host opens. */
   readonly #sessions = new Map<SessionNumber, Session>();
 
@@ -73,6 +76,9 @@ class Sessions implements WorkerHost {
     this.#limits = { ...environment.limits };
     this.#environment = { ...environment, limits: this.#limits };
     this.#usage = usage;
+    this.#lines = new LineGate(environment.clock, (line) =>
+      environment.post({ type: 'log', session: 0, ...line }),
+    );
   }
 
   receive(message: ToWorker): void {
@@ -86,7 +92,7 @@ class Sessions implements WorkerHost {
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void {
     const [only, another] = this.#sessions.values();
     if (only !== undefined && another === undefined) only.log(level, message);
-    else this.#environment.post({ type: 'log', session: 0, level, message, fields: {} });
+    else this.#lines.write(level, message, {});
   }
 
   #open({ session: number, start }: Extract<ToWorker, { type: 'open' }>): void {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -99,6 +99,19 @@ describe('the secret of a data folder', () => {
       new Set([secrets.runtimeKey('a~b'), secrets.runtimeKey('a~c'), secrets.storeToken('a~b')])
         .size,
     ).toBe(3);
+  });
+
+  it('are one for all who start at once, and leave no draft', async () => {
+    const all = await Promise.all([1, 2, 3].map(() => openSecrets(folder, systemRandom)));
+    expect(new Set(all.map((one) => one.storeToken('*'))).size).toBe(1);
+    expect(readdirSync(folder)).toEqual(['secret']);
+  });
+
+  it.each([[''], ['only half of it']])('are refused when their file is cut: %j', async (text) => {
+    writeFileSync(join(folder, 'secret'), text);
+    await expect(openSecrets(folder, systemRandom)).rejects.toThrow(
+      /secret is cut: it has \d+ of 44/,
+    );
   });
 
   it('tells what a token opens', async () => {
