@@ -2,6 +2,11 @@
 import { z } from 'zod';
 import { BYTES_PER_KIB, BYTES_PER_MIB, SECONDS_PER_DAY, wholeNumber } from './whole-number.ts';
 
+/** One commit carries the input, the answer and the changes of a task; one answer of the store the whole state, or a window of turns. */
+const COMMITTED_BYTES_MAX = 48 * BYTES_PER_MIB;
+const STATE_BYTES_MAX = 32 * BYTES_PER_MIB;
+const WINDOW_TURNS_MAX = 1_000;
+
 export const limits = z.strictObject({
   taskTimeoutSeconds: wholeNumber(
     { min: 1, max: SECONDS_PER_DAY },
@@ -16,19 +21,19 @@ export const limits = z.strictObject({
     'Seconds that a pause, delete or drain waits for running tasks.',
   ).default(30),
   requestBytesMax: wholeNumber(
-    { min: BYTES_PER_KIB, max: 64 * BYTES_PER_MIB },
+    { min: BYTES_PER_KIB, max: COMMITTED_BYTES_MAX },
     'Largest input of a task in bytes.',
   ).default(4 * BYTES_PER_MIB),
   answerBytesMax: wholeNumber(
-    { min: BYTES_PER_KIB, max: 256 * BYTES_PER_MIB },
+    { min: BYTES_PER_KIB, max: COMMITTED_BYTES_MAX },
     'Largest answer of a task in bytes, all its chunks together.',
   ).default(16 * BYTES_PER_MIB),
   stateBytesMax: wholeNumber(
-    { min: BYTES_PER_KIB, max: 64 * BYTES_PER_MIB },
+    { min: BYTES_PER_KIB, max: STATE_BYTES_MAX },
     'Largest state of a project in bytes.',
   ).default(BYTES_PER_MIB),
   conversationWindowTurns: wholeNumber(
-    { min: 1, max: 10_000 },
+    { min: 1, max: WINDOW_TURNS_MAX },
     'Newest turns of a conversation that an agent is given.',
   ).default(100),
 });
