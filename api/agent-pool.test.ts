@@ -33,7 +33,12 @@ describe('an AgentPool that says nothing', () => {
           standby: 0,
           maxInstances: 10,
           idleSeconds: 0,
-          quota: { memoryMb: 2048, maxConcurrentRequests: 50, requestsPerMinute: 1000 },
+          quota: {
+            cpuPercent: 100,
+            memoryMb: 2048,
+            maxConcurrentRequests: 50,
+            requestsPerMinute: 1000,
+          },
           podTemplate: {},
         },
         warm: {

@@ -33,10 +33,25 @@ export function tierQuota(defaults: Quota) {
     .describe('What each project of this tier may use.');
 }
 
+const cpuPercent = wholeNumber(
+  { min: 10, max: 6_400 },
+  'HOT only, in a cluster: CPU time of the runtime in percent of one core, as a limit of its pod, with 50 more for the runtime itself.',
+);
+
+/** The quota of HOT: each project has a runtime of its own, which can be limited as a whole. */
+export function hotQuota(defaults: Quota & { readonly cpuPercent: number }) {
+  return tierQuota(defaults)
+    .unwrap()
+    .extend({ cpuPercent: cpuPercent.default(defaults.cpuPercent) })
+    .prefault({})
+    .describe('What each project of this tier may use.');
+}
+
 /** The quota of one project: what is left out comes from its tier. */
 export const projectQuota = z
   .strictObject({
     memoryMb: QUOTA_FIELDS.memoryMb.exactOptional(),
+    cpuPercent: cpuPercent.exactOptional(),
     maxConcurrentRequests: QUOTA_FIELDS.maxConcurrentRequests.exactOptional(),
     requestsPerMinute: QUOTA_FIELDS.requestsPerMinute.exactOptional(),
   })

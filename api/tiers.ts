@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { TIERS } from '../core/tier.ts';
 import { podTemplate } from './pod-template.ts';
-import { tierQuota } from './quota.ts';
+import { hotQuota, tierQuota } from './quota.ts';
 import { withRules } from './rules.ts';
 import { SECONDS_PER_DAY, wholeNumber } from './whole-number.ts';
 
@@ -21,7 +21,12 @@ const hot = withRules(
       { min: 0, max: IDLE_SECONDS_MAX },
       'Seconds without a task after which a HOT project is demoted; 0: never.',
     ).default(0),
-    quota: tierQuota({ memoryMb: 2_048, maxConcurrentRequests: 50, requestsPerMinute: 1_000 }),
+    quota: hotQuota({
+      memoryMb: 2_048,
+      cpuPercent: 100,
+      maxConcurrentRequests: 50,
+      requestsPerMinute: 1_000,
+    }),
     podTemplate: podTemplate('the pods of dedicated runtimes, over runtime.podTemplate'),
   }),
   [

@@ -66,6 +66,15 @@ const HOT: readonly Row[] = [
     ['create dedicated new 4096'],
   ],
   [
+    'binds no standby that may use another share of the CPU',
+    hotSpec({}),
+    {
+      hot: [hot('p', 'Project', { memoryMb: 2048, cpuPercent: 200 })],
+      runtimes: [standby('s', 'ready', 'new', { resources: { memoryMb: 2048, cpuPercent: 100 } })],
+    },
+    ['drain s StandbySurplus', 'create dedicated new 2048 200'],
+  ],
+  [
     'binds no standby of another revision',
     hotSpec({}),
     { ...ROLLING, hot: [hot('p')], runtimes: [standby('s', 'ready', 'old')] },

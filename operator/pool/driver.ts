@@ -19,6 +19,8 @@ export interface RuntimeRef {
 export interface ResourceClass {
   /** Absent: no limit that the driver would enforce. */
   readonly memoryMb?: number;
+  /** Of one core. Absent: no such limit. */
+  readonly cpuPercent?: number;
 }
 
 /** All that a runtime cannot change while it runs: equal revision, equal template. */
@@ -102,8 +104,8 @@ export interface Driver {
   readonly kind: string;
   /** What of the spec it enforces itself; `describe` tells what is missing. */
   readonly enforces: {
-    /** `tiers.hot.quota.memoryMb` as a limit of the whole runtime. */
-    readonly hotMemory: boolean;
+    /** `memoryMb` and `cpuPercent` of a HOT project's quota, as limits of its whole runtime. */
+    readonly hotLimits: boolean;
   };
   /** Resolves when the runtime is being made; that it fails later shows as an exit. The same name again changes nothing. */
   create(request: RuntimeRequest, signal: AbortSignal): Promise<void>;

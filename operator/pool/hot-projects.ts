@@ -23,7 +23,7 @@ export interface TierFacts {
   readonly overrides: readonly { readonly key: ProjectKey; readonly override: TierOverride }[];
   /** Those that are needed: all that `tiers.default` could make HOT, and those that could be idle. */
   readonly used: readonly UsedProject[];
-  /** The driver limits a dedicated runtime to the project's memory: then it comes in classes. */
+  /** The driver limits a dedicated runtime to what the project may use: then it comes in classes. */
   readonly hasClasses: boolean;
   readonly wallMs: number;
 }
@@ -49,12 +49,11 @@ export function hotProjects(facts: TierFacts): readonly HotProject[] {
     const usedMs = lastUsedMs.get(key);
     // A name in the manifest without a tier is a project only once it was used.
     if (tier !== 'HOT' || (source === 'Default' && usedMs === undefined)) return [];
-    const memoryMb = entry?.quota?.memoryMb ?? spec.tiers.hot.quota.memoryMb;
     return [
       {
         project: key,
         source,
-        resources: classOf(memoryMb, facts),
+        resources: classOf({ ...spec.tiers.hot.quota, ...entry?.quota }, facts),
         ...timesOf(sinceMs, usedMs, wallMs),
       },
     ];
@@ -71,7 +70,7 @@ function timesOf(
 }
 
 export function standbyResources(spec: AgentPoolSpec, hasClasses: boolean): ResourceClass {
-  return classOf(spec.tiers.hot.quota.memoryMb, { hasClasses });
+  return classOf(spec.tiers.hot.quota, { hasClasses });
 }
 
 /** Time until an override ends or a HOT project has been idle for too long; undefined: nothing is due. */
@@ -90,8 +89,11 @@ export function nextTierChangeInMs(
   return Number.isFinite(next) ? next : undefined;
 }
 
-function classOf(memoryMb: number, { hasClasses }: Pick<TierFacts, 'hasClasses'>): ResourceClass {
-  return hasClasses ? { memoryMb } : {};
+function classOf(
+  { memoryMb, cpuPercent }: Required<ResourceClass>,
+  { hasClasses }: Pick<TierFacts, 'hasClasses'>,
+): ResourceClass {
+  return hasClasses ? { memoryMb, cpuPercent } : {};
 }
 
 function namesOf({ tenant, project }: { readonly tenant: string; readonly project: string }) {

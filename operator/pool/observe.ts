@@ -54,7 +54,7 @@ export async function look(
     spec,
     overrides,
     used,
-    hasClasses: driver.enforces.hotMemory,
+    hasClasses: driver.enforces.hotLimits,
     // Nobody is idle, and no override ends, for a time in which nothing was heard.
     wallMs: atWallMs,
   };

@@ -54,13 +54,17 @@ function withoutCounts(record: PoolRecord | undefined): unknown {
 
 /** A driver without control groups makes no pods either. */
 function notEnforced(driver: Driver, spec: AgentPoolSpec): PoolReport['notEnforced'] {
-  if (driver.enforces.hotMemory) return [];
+  if (driver.enforces.hotLimits) return [];
   const ignored = clusterFieldsOf(spec).map((field) => ({ field, instead: IGNORED }));
   return [
     {
       field: 'spec.tiers.hot.quota.memoryMb',
       instead:
         'this driver has no control groups: the heap of the worker is limited, memory outside it is watched by the runtime',
+    },
+    {
+      field: 'spec.tiers.hot.quota.cpuPercent',
+      instead: 'this driver has no control groups: a runtime may use what the machine has free',
     },
     ...ignored,
   ];

@@ -43,7 +43,10 @@ describe('the operator', () => {
     });
     expect(record?.report).toMatchObject({
       driver: 'fake',
-      notEnforced: [{ field: 'spec.tiers.hot.quota.memoryMb' }],
+      notEnforced: [
+        { field: 'spec.tiers.hot.quota.memoryMb' },
+        { field: 'spec.tiers.hot.quota.cpuPercent' },
+      ],
     });
   });
 

@@ -32,7 +32,7 @@ export function problemOf({ state }: SeenRuntime): StartProblem | undefined {
 }
 
 export function isSameClass(a: ResourceClass, b: ResourceClass): boolean {
-  return a.memoryMb === b.memoryMb;
+  return a.memoryMb === b.memoryMb && a.cpuPercent === b.cpuPercent;
 }
 
 /** Nothing is replaced while a roll-out is stalled, or while there is nothing to replace it with. */

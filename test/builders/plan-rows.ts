@@ -13,12 +13,14 @@ export type Row = readonly [
   actions: readonly string[],
 ];
 
-/** `create dedicated new 512`, `bind name project`, `drain name Why`, `remove name Why`. */
+/** `create dedicated new 512 100`, `bind name project`, `drain name Why`, `remove name Why`. */
 export function show(action: Action): string {
   switch (action.do) {
     case 'create': {
-      const { memoryMb } = action.resources;
-      return `create ${action.role} ${action.revision}${memoryMb === undefined ? '' : ` ${memoryMb}`}`;
+      const { memoryMb, cpuPercent } = action.resources;
+      return ['create', action.role, action.revision, memoryMb, cpuPercent]
+        .filter((word) => word !== undefined)
+        .join(' ');
     }
     case 'bind':
       return `bind ${action.name} ${action.project}`;

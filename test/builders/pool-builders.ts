@@ -87,13 +87,18 @@ export function observed(over: Partial<Observed> = {}): Observed {
 export function hot(
   project: string,
   source: 'Project' | 'Override' | 'Default' = 'Override',
-  over: { readonly sinceMs?: number; readonly idleMs?: number; readonly memoryMb?: number } = {},
+  over: {
+    readonly sinceMs?: number;
+    readonly idleMs?: number;
+    readonly memoryMb?: number;
+    readonly cpuPercent?: number;
+  } = {},
 ): Observed['hot'][number] {
-  const { memoryMb, sinceMs = 0, idleMs = 0 } = over;
+  const { sinceMs = 0, idleMs = 0, ...resources } = over;
   return {
     project,
     source,
-    resources: memoryMb === undefined ? {} : { memoryMb },
+    resources,
     sinceMs,
     idleMs,
   };

@@ -32,7 +32,7 @@ const SNAPSHOTS_MAX = 1_000;
 
 export class FakeDriver implements Driver {
   readonly kind = 'fake';
-  enforces = { hotMemory: false };
+  enforces = { hotLimits: false };
   readonly faults: Faults = {
     createDelayMs: 0,
     staleMs: 0,

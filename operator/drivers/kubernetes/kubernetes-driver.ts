@@ -60,7 +60,7 @@ const MS_PER_SECOND = 1_000;
 
 export class KubernetesDriver implements Driver {
   readonly kind = 'kubernetes';
-  readonly enforces = { hotMemory: true };
+  readonly enforces = { hotLimits: true };
   readonly #options: KubernetesDriverOptions;
   readonly #sightings: Sightings;
 

@@ -5,7 +5,7 @@ import { LABELS, type Role, ROLES } from '../../../api/names.ts';
 import { type PoolKey, poolKeyOf, type ProjectKey } from '../../../core/identifiers.ts';
 import type { KubeObject, ObjectMeta, Pod } from '../../../platform/kube/resources.ts';
 import type { ResourceClass } from '../../pool/driver.ts';
-import { RESOURCES_ANNOTATION } from './pod-of.ts';
+import { classOfAnnotations } from './pod-resources.ts';
 
 export const BINDING_ANNOTATIONS = {
   project: `${API_GROUP}/bound-project`,
@@ -43,8 +43,7 @@ export function roleOfPod({ metadata }: Pod): Role {
 }
 
 export function resourcesOfPod({ metadata }: Pod): ResourceClass {
-  const memoryMb = Number(metadata?.annotations?.[RESOURCES_ANNOTATION]);
-  return Number.isFinite(memoryMb) && memoryMb > 0 ? { memoryMb } : {};
+  return classOfAnnotations(metadata?.annotations ?? {});
 }
 
 export function bindingOfPod({ metadata }: Pod): PodBinding | undefined {

@@ -9,6 +9,7 @@ import type { RuntimeRequest } from '../../pool/driver.ts';
 import type { ModuleArtifact } from '../../pool/wanted-pool.ts';
 import { copyName } from './copy-name.ts';
 import { type JsonObject, overlay } from './overlay.ts';
+import { classAnnotations, resourcesOf } from './pod-resources.ts';
 import { MODULE_FOLDER } from '../../pool/module-path.ts';
 
 /** The pool as an object of the API: the controller of its pods. */
@@ -17,9 +18,6 @@ export interface PoolOwner extends PoolRef {
 }
 
 export const PORTS = { link: 50_051, probes: 50_052, metrics: 9_464 } as const;
-
-/** What a dedicated runtime may use on top of its project's memory: Node, the link, the host thread. */
-export const DEDICATED_OVERHEAD_MB = 128;
 
 const RUNTIME_FOLDER = '/etc/agentpool/runtime';
 const TENANTS_FOLDER = '/etc/agentpool/tenants';
@@ -36,7 +34,6 @@ const TENANTS_VOLUME = `${OWN_VOLUME_PREFIX}tenants`;
 const WORK_VOLUME = `${OWN_VOLUME_PREFIX}work`;
 export const MODULE_VOLUME = `${OWN_VOLUME_PREFIX}module`;
 
-export const RESOURCES_ANNOTATION = 'agentpool.dev/memory-mb';
 export const POOL_SECRET_SUFFIX = '-agentpool-runtime';
 export const TENANTS_SECRET_SUFFIX = '-agentpool-tenants';
 
@@ -61,7 +58,6 @@ function imageOf({ runtime }: AgentPoolSpec, defaultImage: string | undefined): 
 function basePod(request: RuntimeRequest, owner: PoolOwner, image: string): JsonObject {
   const { name, role, template, resources } = request;
   const { spec } = template;
-  const { memoryMb } = resources;
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -69,7 +65,7 @@ function basePod(request: RuntimeRequest, owner: PoolOwner, image: string): Json
       name,
       namespace: owner.namespace,
       labels: labelsOf(request, owner),
-      annotations: memoryMb === undefined ? {} : { [RESOURCES_ANNOTATION]: String(memoryMb) },
+      annotations: classAnnotations(resources),
       ownerReferences: [ownerReference(owner)],
     },
     spec: {
@@ -173,16 +169,6 @@ function ownVariables(
     { name: 'AGENTPOOL_RUNTIME', valueFrom: field('metadata.name') },
     { name: 'AGENTPOOL_POD_IP', valueFrom: field('status.podIP') },
   ];
-}
-
-/** A dedicated runtime has its project's memory and the overhead, for sure: it asks for as much as it may use. */
-function resourcesOf({ role, template, resources }: RuntimeRequest): JsonObject {
-  const shared = template.spec.runtime.resources as JsonObject;
-  if (role === 'shared') return shared;
-  const { memoryMb } = resources;
-  if (memoryMb === undefined) return shared;
-  const memory = `${memoryMb + DEDICATED_OVERHEAD_MB}Mi`;
-  return overlay(shared, { requests: { memory }, limits: { memory } });
 }
 
 /** The kubelet asks in plain text on a port of its own, where nothing else answers. */

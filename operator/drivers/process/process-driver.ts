@@ -58,7 +58,7 @@ export async function startProcessDriver(options: ProcessDriverOptions): Promise
 
 class ChildProcesses implements ProcessDriver {
   readonly kind = 'process';
-  readonly enforces = { hotMemory: false };
+  readonly enforces = { hotLimits: false };
   readonly #options: ProcessDriverOptions;
   readonly #files: PidFiles;
   readonly #runtimes = new Map<RuntimeName, RunningRuntime>();
