@@ -42,7 +42,10 @@ export class Binding {
     return this.#state.type === 'unbound' || this.#state.ready;
   }
 
-  /** Notes the project and initialises its agents in the background. The same binding again is fine; another is refused. */
+  /**
+   * Notes the project and initialises its agents in the background; others are told when they are, or by the next renewal of the lease: nobody
+   * can use it before. The same binding again is fine; another is refused.
+   */
   bind(project: ProjectKey, bindingId: string): void {
     if (this.#state.type === 'bound') {
       if (this.#state.project === project && this.#state.bindingId === bindingId) return;
@@ -51,7 +54,6 @@ export class Binding {
       });
     }
     this.#state = { type: 'bound', project, bindingId, ready: false };
-    this.#ports.publish();
     void this.#prepare(project, bindingId);
   }
 

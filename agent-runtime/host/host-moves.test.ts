@@ -1,5 +1,6 @@
 /** How projects come to a runtime and leave it: single flight, takeover, eviction, tiers, binding, drain, and what gateways are told. */
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
+import { LEASE_RENEW_MS } from '../../platform/store/store.ts';
 import { HostWorld, POOL, PROJECT } from '../../test/builders/host-world.ts';
 import { settle } from '../../test/fakes/fake-clock.ts';
 import { success } from '../../test/fakes/fake-worker.ts';
@@ -333,11 +334,23 @@ describe('binding', () => {
     const record = async (): Promise<unknown> => (await world.truth.listRuntimes())[0];
     expect(await record()).toMatchObject({ ready: true });
     await world.host.bind(PROJECT, 'b1');
-    await settle();
+    await world.clock.advance(LEASE_RENEW_MS);
     expect(await record()).toMatchObject({ ready: false, bound: PROJECT });
     world.workers.all[0]?.say({ type: 'opened', session: 1 });
     await settle();
     expect(await record()).toMatchObject({ ready: true, bound: PROJECT });
+  });
+
+  it('is told once, when it can be used', async () => {
+    const world = await new HostWorld({ role: 'dedicated' }).open();
+    await settle();
+    const heard = jest.fn();
+    world.truth.subscribe('runtimes', heard);
+    await world.host.bind(PROJECT, 'b1');
+    await settle();
+    expect(heard).toHaveBeenCalledTimes(1);
+    const [record] = await world.truth.listRuntimes();
+    expect(record).toMatchObject({ ready: true, bound: PROJECT });
   });
 
   it('has the agents initialised before the project comes', async () => {

@@ -98,6 +98,18 @@ describe('a lease', () => {
     expect(world.sent).toHaveLength(3);
   });
 
+  it('writes a changed record as soon as one of too many renewals has been answered', async () => {
+    const world = await started();
+    world.answerMs = 100;
+    for (let n = 0; n < 3; n += 1) world.lease.publish();
+    world.sent.length = 0;
+    world.lease.publish();
+    world.lease.publish();
+    expect(world.sent).toHaveLength(0);
+    await world.clock.advance(100);
+    expect(world.sent).toHaveLength(1);
+  });
+
   it('is noticed as lost by a look at it, when no timer could fire', async () => {
     const world = await started();
     world.clock.freeze(LEASE_FENCE_MS);

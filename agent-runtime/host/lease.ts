@@ -43,6 +43,8 @@ export class Lease {
   /** When the last renewal that succeeded was sent. */
   #renewedAtMs = -Infinity;
   #inFlight = 0;
+  /** A change that could not be sent, as too many were under way. */
+  #isOwed = false;
   #renewTimer: Timer | undefined;
   #fenceTimer: Timer | undefined;
   #waiting: (() => void)[] = [];
@@ -106,7 +108,10 @@ export class Lease {
   };
 
   async #renew(): Promise<void> {
-    if (this.#inFlight >= RENEWALS_IN_FLIGHT_MAX) return;
+    if (this.#inFlight >= RENEWALS_IN_FLIGHT_MAX) {
+      this.#isOwed = true;
+      return;
+    }
     const { clock, store, log } = this.#ports;
     const sentAtMs = clock.nowMs();
     this.#inFlight += 1;
@@ -118,6 +123,9 @@ export class Lease {
     } finally {
       this.#inFlight -= 1;
     }
+    if (!this.#isOwed) return;
+    this.#isOwed = false;
+    this.publish();
   }
 
   #renewed(sentAtMs: number): void {

@@ -12,7 +12,11 @@ import type { Log } from '../../platform/log.ts';
 import type { TenantSecrets } from './tenant-secrets.ts';
 import type { RuntimeRecord, Store, Topic } from '../../platform/store/store.ts';
 
-const TOPICS: readonly Topic[] = ['pools', 'tiers', 'runtimes'];
+/** A dedicated runtime asks for nothing that other runtimes say: with many of them each would read what all the others have changed. */
+const TOPICS: Readonly<Record<'shared' | 'dedicated', readonly Topic[]>> = {
+  shared: ['pools', 'tiers', 'runtimes'],
+  dedicated: ['pools', 'tiers'],
+};
 const RETRY_MS = 500;
 
 export interface PoolViewPorts {
@@ -32,20 +36,24 @@ export class PoolView {
   #projects = new Map<string, ProjectEntry>();
   #overrides = new Map<ProjectKey, TierOverride>();
   #runtimes: readonly RuntimeRecord[] = [];
-  readonly #stale = new Set<Topic>(TOPICS);
+  readonly #topics: readonly Topic[];
+  readonly #stale: Set<Topic>;
   #reading: Promise<void> | undefined;
   #subscriptions: (() => void)[] = [];
   #stopped = false;
 
-  constructor(ports: PoolViewPorts, pool: PoolKey) {
+  constructor(ports: PoolViewPorts, pool: PoolKey, role: 'shared' | 'dedicated') {
     this.#ports = ports;
     this.#pool = pool;
+    this.#topics = TOPICS[role];
+    this.#stale = new Set(this.#topics);
   }
 
   /** Resolves when the pool is known: a runtime can be up before its pool is published. */
   async start(): Promise<void> {
-    this.#subscriptions = TOPICS.map((topic) =>
-      this.#ports.store.subscribe(topic, () => {
+    this.#subscriptions = this.#topics.map((topic) =>
+      this.#ports.store.subscribe(topic, (pool) => {
+        if (pool !== undefined && pool !== this.#pool) return;
         this.#stale.add(topic);
         void this.refresh();
       }),
@@ -63,7 +71,7 @@ export class PoolView {
 
   /** Reads all again, for when notices may have been missed. */
   refreshAll(): Promise<void> {
-    for (const topic of TOPICS) this.#stale.add(topic);
+    for (const topic of this.#topics) this.#stale.add(topic);
     return this.refresh();
   }
 
@@ -120,11 +128,11 @@ export class PoolView {
     return own ?? this.spec.tenantLimits.maxInstances;
   }
 
-  /** A ready dedicated runtime of the current revision that is bound to the project. */
+  /** For shared runtimes only, as the two below: a ready dedicated runtime of the current revision that is bound to the project. */
   dedicatedOf(key: ProjectKey): RuntimeRecord | undefined {
     return this.#runtimes.find(
-      ({ pool, bound, ready, draining, revision }) =>
-        pool === this.#pool && bound === key && ready && !draining && revision === this.#revision,
+      ({ bound, ready, draining, revision }) =>
+        bound === key && ready && !draining && revision === this.#revision,
     );
   }
 
@@ -141,7 +149,7 @@ export class PoolView {
   }
 
   #count(which: (record: RuntimeRecord) => boolean): number {
-    return this.#runtimes.filter((record) => record.pool === this.#pool && which(record)).length;
+    return this.#runtimes.filter(which).length;
   }
 
   #entryOf(key: ProjectKey): ProjectEntry | undefined {
@@ -172,7 +180,7 @@ export class PoolView {
   async #read(topic: Topic): Promise<void> {
     const { store } = this.#ports;
     if (topic === 'pools') this.#takePool(await store.listPools());
-    if (topic === 'runtimes') this.#runtimes = await store.listRuntimes();
+    if (topic === 'runtimes') this.#runtimes = await store.listRuntimes(this.#pool);
     if (topic === 'tiers') {
       const overrides = await store.listTierOverrides(this.#pool);
       this.#overrides = new Map(overrides.map(({ key, override }) => [key, override]));

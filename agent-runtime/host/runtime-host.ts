@@ -58,6 +58,7 @@ export class RuntimeHost implements TaskHandler {
     this.#view = new PoolView(
       { clock, store, log, ...secrets, onChange: () => this.#viewChanged() },
       identity.pool,
+      identity.role,
     );
     this.#lease = this.#createLease();
     this.#workers = this.#createWorkers();

@@ -9,9 +9,14 @@ export type Outcome =
 
 /**
  * Brings what a key stands for closer to what is wanted. Throws when it could not: it is asked again after a backoff.
- * Must settle soon after the signal is aborted: until then the key does not run again.
+ * Must settle soon after the signal is aborted: until then the key does not run again. `hasNews`: it was asked for again meanwhile, and
+ * runs once more right after this.
  */
-export type Reconcile = (key: string, signal: AbortSignal) => Promise<Outcome>;
+export type Reconcile = (
+  key: string,
+  signal: AbortSignal,
+  hasNews: () => boolean,
+) => Promise<Outcome>;
 
 export interface ControllerOptions {
   readonly queue: WorkQueue;
@@ -64,7 +69,8 @@ async function reconcileOnce(
   });
   let succeeded = false;
   try {
-    const outcome = await options.reconcile(key, AbortSignal.any([limit.signal, stopping]));
+    const signal = AbortSignal.any([limit.signal, stopping]);
+    const outcome = await options.reconcile(key, signal, () => queue.isAskedAgain(key));
     succeeded = true;
     queue.forgetFailures(key);
     if (outcome.type === 'again') queue.addAfter(key, outcome.afterMs);

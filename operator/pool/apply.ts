@@ -25,8 +25,20 @@ const AT_ONCE_MAX = 16;
 /** In a fixed order: it decides who gets the last place of a quota. */
 const ROLES: readonly Role[] = ['shared', 'dedicated'];
 
+/** Gives standbys their projects: somebody waits for that, and it needs nothing of the rest. Throws the first failure. */
+export async function applyBinds(
+  plan: Plan,
+  run: PoolRun,
+  hands: Hands,
+  signal: AbortSignal,
+): Promise<void> {
+  const binds = plan.actions.filter((action) => action.do === 'bind');
+  const failures = await attemptAll(binds, attemptWith(run, hands, signal));
+  if (failures.length > 0) throw failures[0];
+}
+
 /**
- * Tries every action, but makes no runtime in place of one that would not go: there could be too many; nor one that would fare like
+ * All but the binds. Tries every action, but makes no runtime in place of one that would not go: there could be too many; nor one that would fare like
  * those that just failed. Then throws the first failure: the pass is repeated, and what succeeded is seen by then.
  */
 export async function apply(
@@ -36,16 +48,11 @@ export async function apply(
   signal: AbortSignal,
 ): Promise<void> {
   if (plan.isComplete) run.memory = withoutRefusal(run.memory);
-  const attempt: Attempt = async (actions) => {
-    signal.throwIfAborted();
-    const tried = await Promise.allSettled(actions.map((one) => act(one, run, hands, signal)));
-    return tried.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
-  };
+  const attempt = attemptWith(run, hands, signal);
   const of = (...kinds: readonly Action['do'][]): readonly Action[] =>
     plan.actions.filter((action) => kinds.includes(action.do));
   const failures = await attemptAll(of('remove', 'drain'), attempt);
   const isCrowded = failures.length > 0;
-  failures.push(...(await attemptAll(of('bind'), attempt)));
   for (const role of isCrowded ? [] : ROLES) {
     const creates = of('create').filter((action) => 'role' in action && action.role === role);
     failures.push(...(await attemptWhileTheySucceed(creates, attempt)));
@@ -55,6 +62,14 @@ export async function apply(
 
 /** Answers the failures. */
 type Attempt = (actions: readonly Action[]) => Promise<unknown[]>;
+
+function attemptWith(run: PoolRun, hands: Hands, signal: AbortSignal): Attempt {
+  return async (actions) => {
+    signal.throwIfAborted();
+    const tried = await Promise.allSettled(actions.map((one) => act(one, run, hands, signal)));
+    return tried.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+  };
+}
 
 async function attemptAll(actions: readonly Action[], attempt: Attempt): Promise<unknown[]> {
   const failures: unknown[] = [];

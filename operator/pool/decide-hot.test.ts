@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import {
   bound,
   hot,
+  NOW_MS,
   ROLLING,
   shared,
   STALLED,
@@ -31,9 +32,30 @@ const HOT: readonly Row[] = [
     ['drain t StandbySurplus'],
   ],
   [
-    'binds a ready standby and refills',
+    'binds a ready standby, and refills later',
     hotSpec({ standby: 1 }),
     { hot: [hot('p')], runtimes: [standby('s', 'ready')] },
+    ['bind s p'],
+  ],
+  [
+    'refills no standby while a project is being promoted',
+    hotSpec({ standby: 1 }),
+    {
+      hot: [hot('p')],
+      runtimes: [{ ...bound('b', 'p', 'starting'), binding: { project: 'p', sinceMs: NOW_MS } }],
+    },
+    [],
+  ],
+  [
+    'refills when a promotion takes long',
+    hotSpec({ standby: 1 }),
+    { hot: [hot('p')], runtimes: [bound('b', 'p', 'starting')] },
+    create(1, 'dedicated'),
+  ],
+  [
+    'makes a runtime that a project waits for also then',
+    hotSpec({ standby: 1 }),
+    { hot: [hot('p'), hot('q')], runtimes: [standby('s', 'ready')] },
     ['bind s p', ...create(1, 'dedicated')],
   ],
   ['makes a runtime where no standby is', hotSpec({}), { hot: [hot('p')] }, create(1, 'dedicated')],
@@ -273,7 +295,7 @@ const HOT: readonly Row[] = [
     'stalled: binds standbys of the old revision',
     hotSpec({ standby: 1 }),
     { ...STALLED, hot: [hot('p')], runtimes: [standby('s', 'ready', 'old')] },
-    ['bind s p', ...create(1, 'dedicated', 'old')],
+    ['bind s p'],
   ],
   [
     'shared runtimes come before standbys',

@@ -37,10 +37,17 @@ export function decideHot(
   const standbys = serveWaiting(spec, observed, { live, waiting, selected, drain });
   const going = placed.actions.length + demoted.actions.length + standbys.draining;
   const room = hotPlaces(spec) + (placed.isRolling ? spec.updateStrategy.maxSurge : 0);
+  const wanted = [...standbys.creates, ...standbys.refill];
+  const allowed = wanted.slice(0, Math.max(0, room - (live.length - going)));
+  const refillMs = refillAtMs(live, standbys.isBinding, limits, nowMs);
+  const now = refillMs <= nowMs ? allowed : allowed.slice(0, standbys.creates.length);
+  const later = allowed.length - now.length;
   return {
     actions: [...placed.actions, ...demoted.actions, ...standbys.actions],
-    creates: standbys.creates.slice(0, Math.max(0, room - (live.length - going))),
+    creates: now,
+    later,
     wakeAtMs: [
+      ...(later > 0 ? [refillMs] : []),
       ...placed.waiting.map(blocked).filter((atMs) => atMs > nowMs),
       ...(demoted.isPending ? [nowMs + limits.demotionPollMs] : []),
     ],
@@ -146,7 +153,10 @@ function serveWaiting(
   { live, waiting, selected, drain }: Part & { readonly waiting: readonly HotProject[] },
 ): {
   readonly actions: readonly Action[];
+  readonly isBinding: boolean;
+  /** Of projects that wait, and of nobody yet. */
   readonly creates: readonly CreateAction[];
+  readonly refill: readonly CreateAction[];
   readonly draining: number;
 } {
   const unbound = live.filter((one) => one.binding === undefined);
@@ -164,18 +174,52 @@ function serveWaiting(
       binds.push({ do: 'bind', name: standby.name, project: project.project });
     }
   }
-  const spare = Math.min(spec.tiers.hot.standby, hotPlaces(spec) - selected.length);
-  for (let i = 0; i < spare; i++) wanted.push(observed.standbyResources);
+  const spare = Math.max(0, Math.min(spec.tiers.hot.standby, hotPlaces(spec) - selected.length));
+  const creates = createsFor(wanted, free, observed);
+  const refill = createsFor(Array(spare).fill(observed.standbyResources), free, observed);
+  const surplus = [...outdated, ...free].flatMap((one) => drain(one, 'StandbySurplus'));
+  return {
+    actions: [...binds, ...surplus],
+    isBinding: binds.length > 0,
+    creates,
+    refill,
+    draining: surplus.length,
+  };
+}
+
+/** @param free taken from where one will do. */
+function createsFor(
+  wanted: readonly HotProject['resources'][],
+  free: SeenRuntime[],
+  observed: Observed,
+): readonly CreateAction[] {
   const revision = revisionToCreate(observed);
-  const creates: CreateAction[] = [];
-  for (const resources of wanted) {
+  return wanted.flatMap((resources): CreateAction[] => {
     const one = free.findIndex((standby) => isSameClass(standby.resources, resources));
     if (one >= 0) free.splice(one, 1);
     else if (revision !== undefined)
-      creates.push({ do: 'create', role: 'dedicated', revision, resources });
-  }
-  const surplus = [...outdated, ...free].flatMap((one) => drain(one, 'StandbySurplus'));
-  return { actions: [...binds, ...surplus], creates, draining: surplus.length };
+      return [{ do: 'create', role: 'dedicated', revision, resources }];
+    return [];
+  });
+}
+
+/**
+ * A start takes the cores that projects which are being promoted right now need: a standby that nobody waits for is made after them. -Infinity:
+ * there are none.
+ */
+function refillAtMs(
+  live: readonly SeenRuntime[],
+  isBinding: boolean,
+  limits: PoolLimits,
+  nowMs: number,
+): number {
+  if (isBinding) return nowMs + limits.refillWaitMsMax;
+  const waits = live.flatMap(({ binding, state }) =>
+    binding !== undefined && state.at === 'starting'
+      ? binding.sinceMs + limits.refillWaitMsMax
+      : [],
+  );
+  return Math.max(-Infinity, ...waits);
 }
 
 /** A project is bound for life: not to one that may not be able to claim it. */

@@ -117,7 +117,7 @@ function combine(
   return {
     actions: [...removals, ...parts.flatMap((part) => part.actions), ...creates],
     partial: creates.length < allowed.length,
-    isComplete: asked.length === 0,
+    isComplete: asked.length === 0 && parts.every(({ later = 0 }) => later === 0),
     ...(Number.isFinite(wake) ? { wakeInMs: Math.max(0, wake) } : {}),
   };
 }

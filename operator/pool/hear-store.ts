@@ -57,8 +57,10 @@ export async function hearStore(
 
 async function ask(store: Store, question: Question, limits: PoolLimits): Promise<Told> {
   const { run, spec, wallMs } = question;
-  const members = await store.listRuntimes(run.key);
-  const overrides = await store.listTierOverrides(run.key);
+  const [members, overrides] = await Promise.all([
+    store.listRuntimes(run.key),
+    store.listTierOverrides(run.key),
+  ]);
   const records = await readRecords(store, keysOf(question, overrides));
   const used =
     spec.tiers.default === 'HOT'

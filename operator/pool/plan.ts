@@ -57,6 +57,8 @@ export interface PartialPlan {
   readonly actions: readonly Action[];
   /** Most urgent first. */
   readonly creates: readonly CreateAction[];
+  /** So many more are wanted after one of `wakeAtMs`. */
+  readonly later?: number;
   /** Monotonic ms. */
   readonly wakeAtMs: readonly number[];
 }

@@ -21,6 +21,10 @@ export interface PoolLimits {
   readonly crashLoopFailures: number;
   /** How often to look whether a demoted project has been released. */
   readonly demotionPollMs: number;
+  /** While one promotion follows another, all that nobody waits for (status, new standbys) waits at most so long. */
+  readonly hurryMsMax: number;
+  /** Standbys are made good after promotions that are under way, but not later than this after their bindings. */
+  readonly refillWaitMsMax: number;
   /** How often to look though nothing happened: whatever a lost event left undone. */
   readonly resyncMs: number;
   /** How often to look while the store does not answer; that it answers again is told. */
@@ -43,6 +47,8 @@ export const POOL_LIMITS: PoolLimits = Object.freeze({
   moduleRetryMinMs: 10_000,
   crashLoopFailures: 3,
   demotionPollMs: 250,
+  hurryMsMax: 500,
+  refillWaitMsMax: 1_000,
   resyncMs: 30_000,
   blindPollMs: 5_000,
   projectsScannedMax: 10_000,

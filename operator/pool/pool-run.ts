@@ -39,6 +39,8 @@ export interface PoolRun {
   blindUntilMs: number | undefined;
   /** While the store does not answer: the failures that were counted before. */
   countedBefore: CountedFailures | undefined;
+  /** Since when passes have only bound standbys. */
+  hurriedSinceMs: number | undefined;
   readonly templates: Map<string, RuntimeTemplate>;
   readonly orders: Orders;
 }
@@ -62,6 +64,7 @@ export function newPoolRun(key: PoolKey, ref: PoolRef, status?: AgentPoolStatus)
     told: undefined,
     blindUntilMs: undefined,
     countedBefore: undefined,
+    hurriedSinceMs: undefined,
     templates: new Map(),
     orders: new Orders(),
   };

@@ -152,6 +152,35 @@ describe('HOT projects', () => {
     expect(world.told.filter((reason) => reason === 'Promoted')).toHaveLength(1);
   });
 
+  it('are bound before anything is published, also when one follows the other', async () => {
+    const projects = ['a', 'b', 'c'].map((name) => `default~pool~acme~${name}`);
+    world.put({ replicas: 1, tiers: { hot: { standby: 3 } } });
+    await world.start();
+    await world.pass(10_000);
+    const steps: string[] = [];
+    const bind = world.driver.bind.bind(world.driver);
+    const create = world.driver.create.bind(world.driver);
+    world.driver.bind = async (...args) => {
+      steps.push('bind');
+      await world.clock.sleep(20);
+      await bind(...args);
+    };
+    world.driver.create = async (...args) => {
+      steps.push('create');
+      await create(...args);
+    };
+    world.store.subscribe('pools', () => steps.push('record'));
+    for (const project of projects) {
+      await world.setTier(project, 'HOT');
+      await world.pass(5);
+    }
+    await world.pass(300);
+    expect(steps.slice(0, 3)).toEqual(['bind', 'bind', 'bind']);
+    await world.pass(2_000);
+    expect(steps.filter((step) => step === 'create')).toHaveLength(3);
+    expect(world.status.tiers[0]).toMatchObject({ desired: 3, ready: 3, idle: 3 });
+  });
+
   it('a bind whose answer got lost costs the runtime, not the project', async () => {
     world.put({ replicas: 1, tiers: { hot: { standby: 1 } } });
     await world.start();

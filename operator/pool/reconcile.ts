@@ -2,13 +2,15 @@
 import type { AgentPoolSpec, AgentPoolStatus } from '../../api/agent-pool.ts';
 import { type PoolKey, poolRefOfKey } from '../../core/identifiers.ts';
 import { StoreError } from '../../platform/store/store.ts';
-import type { Outcome } from '../engine/controller.ts';
-import { apply, type Hands } from './apply.ts';
+import type { Outcome, Reconcile } from '../engine/controller.ts';
+import { apply, applyBinds, type Hands } from './apply.ts';
+import { Attempts } from './attempts.ts';
 import { brokenOf } from './broken.ts';
 import { decide } from './decide.ts';
 import { endPool } from './end-pool.ts';
 import { forgetPool } from './erase-pool.ts';
 import { ERASE_GIVEN_UP } from './events.ts';
+import { leavesRest } from './hurry.ts';
 import { learn } from './learn.ts';
 import type { Memory } from './memory.ts';
 import { look } from './observe.ts';
@@ -29,6 +31,12 @@ export interface PoolReconcilerOptions extends Hands, Omit<TellerOptions, 'store
 /** A state of the pool that an operator has told, and the store does not know yet: soon. */
 const AT_ONCE: Outcome = { type: 'again', afterMs: 1 };
 
+interface Turn {
+  readonly signal: AbortSignal;
+  /** The pool was asked for again since. */
+  readonly hasNews: () => boolean;
+}
+
 export class PoolReconciler {
   readonly #options: PoolReconcilerOptions;
   readonly #teller: PoolTeller;
@@ -48,7 +56,7 @@ export class PoolReconciler {
     return this.#teller.view(key);
   }
 
-  reconcile = async (key: PoolKey, signal: AbortSignal): Promise<Outcome> => {
+  reconcile: Reconcile = async (key, signal, hasNews) => {
     const wanted = this.#options.source.get(key);
     const run = this.#runs.get(key) ?? newPoolRun(key, poolRefOfKey(key), wanted?.status);
     const spec = wanted?.spec ?? run.spec;
@@ -59,7 +67,7 @@ export class PoolReconciler {
     this.#runs.set(key, run);
     try {
       await this.#letGo(run, wanted, signal);
-      const outcome = await this.#pass(run, spec, wanted, signal);
+      const outcome = await this.#pass(run, spec, wanted, { signal, hasNews });
       return this.#foundStore(run) ? AT_ONCE : outcome;
     } catch (error) {
       if (error instanceof StoreError) await this.#lostStore(run, wanted, signal);
@@ -95,8 +103,9 @@ export class PoolReconciler {
     run: PoolRun,
     spec: AgentPoolSpec,
     wanted: WantedPool | undefined,
-    signal: AbortSignal,
+    turn: Turn,
   ): Promise<Outcome> {
+    const { signal } = turn;
     const { limits, clock } = this.#options;
     const nowMs = clock.nowMs();
     const sight = await look(run, spec, this.#options, { nowMs, wallMs: clock.wallMs() });
@@ -134,43 +143,37 @@ export class PoolReconciler {
     run.observed = observed;
     if (wanted !== undefined) run.generation = wanted.generation;
     if (wanted === undefined || isDeleted) return this.#passOfDeleted(run, plan, signal);
-    const againMs = await this.#publishAndApply(run, wanted, plan, signal);
+    const againMs = await this.#publishAndApply(run, wanted, plan, turn);
     return this.#outcome(run, plan, againMs);
   }
 
-  /** The record first, so that routes lead to the new revision before the old one drains. */
+  /** Binds before all, as projects wait for them. The record before the rest, so that routes lead to the new revision before the old one drains. */
   async #publishAndApply(
     run: PoolRun,
     wanted: WantedPool,
     plan: Plan,
-    signal: AbortSignal,
+    { signal, hasNews }: Turn,
   ): Promise<number | undefined> {
-    const { clock } = this.#options;
+    const { clock, limits } = this.#options;
+    const attempts = new Attempts();
+    await attempts.try(() => applyBinds(plan, run, this.#options, signal));
+    const nowMs = clock.nowMs();
+    const isWell = !attempts.haveFailed && !run.isStoreAway;
+    if (isWell && leavesRest(run, plan, hasNews(), { ...limits, nowMs })) return 0;
     const status = this.#teller.judge(run, wanted);
-    const revision = run.memory.served ?? '';
+    const content = { spec: wanted.spec, status, revision: run.memory.served ?? '' };
     let againMs: number | undefined;
-    const failures: unknown[] = [];
-    const attempt = async (step: () => Promise<unknown>): Promise<boolean> => {
-      try {
-        await step();
-        return true;
-      } catch (error) {
-        failures.push(error);
-        return false;
-      }
-    };
     if (!run.isBlind)
-      await attempt(async () => {
-        const content = { spec: wanted.spec, status, revision };
+      await attempts.try(async () => {
         againMs = await publish(run, content, this.#options, clock.nowMs());
       });
-    await attempt(() => this.#report(run, status, signal));
-    await attempt(() => this.#keepModulesOf(run, signal));
-    const isPrepared = await attempt(() => this.#prepare(run, wanted.spec, signal));
-    await attempt(() =>
+    await attempts.try(() => this.#report(run, status, signal));
+    await attempts.try(() => this.#keepModulesOf(run, signal));
+    const isPrepared = await attempts.try(() => this.#prepare(run, wanted.spec, signal));
+    await attempts.try(() =>
       apply(isPrepared ? plan : withoutCreates(plan), run, this.#options, signal),
     );
-    if (failures.length > 0) throw failures[0];
+    attempts.throwFirst();
     return againMs;
   }
 

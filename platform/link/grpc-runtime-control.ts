@@ -18,6 +18,8 @@ export interface ControlTarget extends RuntimeAccess {
 }
 
 export interface RuntimeControl {
+  /** Begins to connect, so that the first call need not wait for that. */
+  open(): void;
   /** `refused`: nobody listens; `silent`: no answer in time. Never rejects. */
   ping(timeoutMs: number): Promise<'alive' | 'refused' | 'silent'>;
   /** Waits for the connection, and for the runtime to have noted its project; rejects with an AppError, after `timeoutMs` at the latest. */
@@ -31,7 +33,7 @@ const OPTIONS = {
   'grpc.enable_http_proxy': 0,
 };
 
-/** One connection, made with the first call. */
+/** One connection, made with `open` or the first call. */
 export function connectRuntimeControl(target: ControlTarget, clock: Clock): RuntimeControl {
   const client = openClient(target.address, target, OPTIONS);
   const call = (waitForReady: boolean, timeoutMs: number) => ({
@@ -39,6 +41,7 @@ export function connectRuntimeControl(target: ControlTarget, clock: Clock): Runt
     deadlineMs: clock.wallMs() + timeoutMs,
   });
   return {
+    open: () => void client.getChannel().getConnectivityState(true),
     ping: (timeoutMs) =>
       askRuntime(client, agentRuntimeService.Ping, {}, call(false, timeoutMs)).then(
         () => 'alive',

@@ -79,6 +79,7 @@ export function operatorSide(options: SideOptions): OperatorSide {
     }),
     copies: new ModuleCopies({ kube: writes, configMaps, pods }),
     connect: (pool, address) => ({
+      open: () => undefined,
       ping: async () => 'alive',
       bind: async (project) => onBind?.(pool, address, project),
       close: () => undefined,

@@ -25,7 +25,6 @@ import {
   bindingOfPod,
   BY_POOL,
   controllerOf,
-  type PodBinding,
   poolOfPod,
   resourcesOfPod,
   roleOfPod,
@@ -83,8 +82,15 @@ export class KubernetesDriver implements Driver {
     binding: { readonly project: ProjectKey; readonly id: string },
     signal: AbortSignal,
   ): Promise<void> {
-    const pod = await markBound(this.#options.kube, this.#find(runtime), binding, signal);
-    await this.#callBind(runtime.pool, pod, binding);
+    const { kube } = this.#options;
+    const pod = this.#find(runtime);
+    if (pod === undefined) throw new Error(`there is no runtime ${runtime.name} to bind`);
+    // It is told only what is written; the connection is made meanwhile.
+    await this.#withControl(runtime.pool, pod, async (control) => {
+      control.open();
+      await markBound(kube, pod, binding, signal);
+      await control.bind(binding.project, binding.id, BIND_TIMEOUT_MS);
+    });
   }
 
   async drain(runtime: RuntimeRef, withinMs: number): Promise<void> {
@@ -152,7 +158,9 @@ export class KubernetesDriver implements Driver {
     });
     await Promise.all(
       bound.map(({ pool, pod, binding }) =>
-        this.#callBind(pool, pod, binding).catch((error: unknown) => {
+        this.#withControl(pool, pod, (control) =>
+          control.bind(binding.project, binding.id, BIND_TIMEOUT_MS),
+        ).catch((error: unknown) => {
           this.#options.log.info('bound runtime could not be told its project again', {
             err: error,
             runtime: pod.metadata.name,
@@ -225,12 +233,16 @@ export class KubernetesDriver implements Driver {
     }
   }
 
-  async #callBind(pool: PoolKey, pod: Stored<Pod>, { project, id }: PodBinding): Promise<void> {
+  async #withControl(
+    pool: PoolKey,
+    pod: Stored<Pod>,
+    act: (control: RuntimeControl) => Promise<void>,
+  ): Promise<void> {
     const ip = pod.status?.podIP;
     if (ip === undefined) throw new Error(`the pod ${pod.metadata.name} has no address yet`);
     const control = this.#options.connect(pool, hostAndPort(ip, PORTS.link));
     try {
-      await control.bind(project, id, BIND_TIMEOUT_MS);
+      await act(control);
     } finally {
       control.close();
     }
