@@ -8,7 +8,8 @@ import type { Log } from '../../../platform/log.ts';
 import type { Random } from '../../../platform/random.ts';
 import type { TlsSource } from '../../../platform/tls/tls-material.ts';
 import type { Access } from '../../access/access.ts';
-import { documentationOf, registerDocsPage } from './document/documentation.ts';
+import { registerDocsPage } from './document/docs-page.ts';
+import { documentationOf } from './document/documentation.ts';
 import type { HttpMethod, Route } from './routes/route.ts';
 import { openCall, sendAnswer } from './serve-route.ts';
 import { allowAnyHost, createHostGuard } from './wire/host-guard.ts';
@@ -86,7 +87,7 @@ export class HttpEdge {
     });
     edge.#addHooks();
     edge.#addRoutes(routes);
-    await registerDocsPage(app, document);
+    registerDocsPage(app, document, (request, reply) => edge.#sendNotFound(request, reply));
     await app.ready();
     return edge;
   }
@@ -142,19 +143,21 @@ export class HttpEdge {
     this.app.setErrorHandler((thrown, request, reply) =>
       sendProblem(this.#options, request, { reply, thrown }),
     );
-    this.app.setNotFoundHandler((request, reply) => {
-      const thrown = new HttpError(
-        'UNIMPLEMENTED',
-        `there is nothing at ${request.method} ${pathOf(request.url)}; /docs lists what there is`,
-        { status: 404 },
-      );
-      return sendProblem(this.#options, request, { reply, thrown });
-    });
+    this.app.setNotFoundHandler((request, reply) => this.#sendNotFound(request, reply));
     // Content types are judged where a body is read.
     this.app.removeAllContentTypeParsers();
     this.app.addContentTypeParser('*', (_request, _payload, done) => {
       done(null);
     });
+  }
+
+  #sendNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const thrown = new HttpError(
+      'UNIMPLEMENTED',
+      `there is nothing at ${request.method} ${pathOf(request.url)}; /docs lists what there is`,
+      { status: 404 },
+    );
+    return sendProblem(this.#options, request, { reply, thrown });
   }
 
   #addRoutes(routes: readonly Route[]): void {

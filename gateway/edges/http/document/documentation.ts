@@ -1,7 +1,4 @@
-/** `/openapi.json`, `/docs` and `/`: what there is, for programs and for people. Served from the package, never from another host. */
-import fastifySwagger from '@fastify/swagger';
-import fastifySwaggerUi from '@fastify/swagger-ui';
-import type { FastifyInstance } from 'fastify';
+/** `/openapi.json` and `/`: what there is, for programs and for people. */
 import { defineRoute, type Route } from '../routes/route.ts';
 import { openApiDocument, type OpenApiOptions } from './open-api.ts';
 import { START_PAGE } from './start-page.ts';
@@ -15,7 +12,7 @@ export interface Documentation {
 }
 
 /** Scripts and styles of this server only; the inline styles are Swagger UI's and the start page's own. */
-const CONTENT_SECURITY_POLICY =
+export const CONTENT_SECURITY_POLICY =
   "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
 
 export function documentationOf(given: readonly Route[], options: OpenApiOptions): Documentation {
@@ -62,23 +59,5 @@ function openApiRoute(document: () => JsonObject): Route {
       contentType: 'application/json; charset=utf-8',
       body: JSON.stringify(document(), null, 2),
     }),
-  });
-}
-
-/** The page of the document, for people. */
-export async function registerDocsPage(
-  app: FastifyInstance,
-  document: () => JsonObject,
-): Promise<void> {
-  const specification = {
-    document: { openapi: '3.1.0', info: { title: 'AgentPool', version: '' }, paths: {} },
-  };
-  await app.register(fastifySwagger, { mode: 'static', specification });
-  await app.register(fastifySwaggerUi, {
-    routePrefix: '/docs',
-    staticCSP: CONTENT_SECURITY_POLICY,
-    uiConfig: { deepLinking: true, docExpansion: 'list', displayRequestDuration: true },
-    transformSpecification: document,
-    transformSpecificationClone: false,
   });
 }
