@@ -113,6 +113,10 @@ export class StoreClient implements port.Store {
     return (await this.#channel.call('eraseProject', [key])) as boolean;
   }
 
+  async listErasing(pool: PoolKey): Promise<readonly ProjectKey[]> {
+    return (await this.#channel.call('listErasing', [pool])) as readonly ProjectKey[];
+  }
+
   async readResult(key: ProjectKey, requestId: string): Promise<port.StoredResult | undefined> {
     return (await this.#channel.call('readResult', [key, requestId])) as
       port.StoredResult | undefined;

@@ -35,6 +35,7 @@ export const STORE_METHODS: Readonly<Record<StoreMethod, MethodRow>> = {
   setPaused: { writes: true, touches: first },
   listProjects: { writes: false, touches: first },
   eraseProject: { writes: true, touches: first },
+  listErasing: { writes: false, touches: first },
   readResult: { writes: false, touches: first },
   readTurns: { writes: false, touches: first },
   readConversation: { writes: false, touches: first },

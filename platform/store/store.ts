@@ -254,6 +254,11 @@ export interface Store {
   ): Promise<readonly ProjectRecord[]>;
   /** Erases every trace of the project; a commit that comes after is refused, and epochs go on from here. True: there was something. */
   eraseProject(key: ProjectKey): Promise<boolean>;
+  /**
+   * Projects of which something is left though no listing shows them: an erasure or a first claim of theirs was interrupted. eraseProject
+   * ends it. Costs as much as the pool has projects.
+   */
+  listErasing(pool: PoolKey): Promise<readonly ProjectKey[]>;
 
   readResult(key: ProjectKey, requestId: string): Promise<StoredResult | undefined>;
   /**

@@ -178,6 +178,18 @@ function erasureCases(subject: Subject): void {
     expect((await claimed(store, key, incarnation)).claim.epoch).toBeGreaterThan(claim.epoch);
   });
 
+  it('knows of no erasure that is left to be done once all are', async () => {
+    const { store } = subject;
+    const pool = `default~${unique('erasing')}`;
+    const keys = [`${pool}~a~1`, `${pool}~a~2`] as const;
+    const { incarnation } = await join(store, { pool });
+    for (const key of keys) await committed(store, (await claimed(store, key, incarnation)).claim);
+    await store.eraseProject(keys[0]);
+    await store.eraseProject(`${pool}~a~unknown`);
+    expect(await store.listErasing(pool)).toEqual([]);
+    expect((await store.listProjects(pool, { limit: 9 })).map(({ key }) => key)).toEqual([keys[1]]);
+  });
+
   it('erases an override that has no project', async () => {
     const { store } = subject;
     const key = newKey();

@@ -78,15 +78,19 @@ return {'set'}
 `,
 );
 
-/** From here on no commit of it counts and nobody can claim it. KEYS record → {found, epoch} */
+/** From here on no commit of it counts and nobody can claim it. KEYS record · ARGV time, also without a record ('1') → its epoch, '' without one */
 export const MARK_ERASED = writingScript(
   'eraseProject (mark)',
   `
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
-if not epoch then return {0, ''} end
+if not epoch then
+  if ARGV[2] ~= '1' then return '' end
+  epoch = '0'
+  redis.call('HSET', KEYS[1], 'epoch', epoch)
+end
 redis.call('HDEL', KEYS[1], 'owner', 'claim')
 redis.call('HSET', KEYS[1], 'erased', 1)
-return {1, epoch}
+return epoch
 `,
 );
 

@@ -11,7 +11,7 @@ return redis.call('HGET', KEYS[2], 'epoch') or '0'
 );
 
 /**
- * KEYS projects, erasing, counters, overrides · ARGV time, project, its epoch ('' without a record), channel → 1 if it had an override
+ * KEYS projects, erasing, counters, overrides · ARGV time, project, its epoch ('' without a record: nothing is left to erase), channel → 1 if it had an override
  */
 export const LEAVE = writingScript(
   'eraseProject (leave)',
@@ -23,6 +23,8 @@ if ARGV[3] ~= '' then
   if tonumber(ARGV[3]) > tonumber(redis.call('HGET', KEYS[3], 'epoch') or '0') then
     redis.call('HSET', KEYS[3], 'epoch', ARGV[3])
   end
+else
+  redis.call('SREM', KEYS[2], ARGV[2])
 end
 if ARGV[3] ~= '' or overridden == 1 then redis.call('PUBLISH', ARGV[4], 'tiers') end
 return overridden

@@ -122,17 +122,27 @@ export class RedisOwnership {
 
   async eraseProject(key: ProjectKey): Promise<boolean> {
     const { connection, keys, time } = this.#context;
-    const { record } = keys.project(key);
-    const marked = (await connection.run(MARK_ERASED, [record], [time()])) as readonly unknown[];
-    const found = numberOf(marked[0]) === 1;
     const { projects, erasing, counters, overrides } = keys.poolOf(key);
+    let epoch = await this.#mark(key, false);
+    const found = epoch !== '';
+    if (!found) {
+      const score = await read(this.#context, 'eraseProject', ['ZSCORE', projects, key]);
+      if (Buffer.isBuffer(score)) epoch = await this.#mark(key, true);
+    }
     const overridden = await connection.run(
       LEAVE,
       [projects, erasing, counters, overrides],
-      [time(), key, textOrEmpty(marked[1]), keys.channelOf(key)],
+      [time(), key, epoch, keys.channelOf(key)],
     );
-    if (found) await this.#sweep(key);
+    if (epoch !== '') await this.#sweep(key);
     return found || overridden === 1;
+  }
+
+  /** @param anyway also where there is no record: a first claim that put the name on the list has not made it, and may never do so. */
+  async #mark(key: ProjectKey, anyway: boolean): Promise<string> {
+    const { connection, keys, time } = this.#context;
+    const args = [time(), anyway ? 1 : 0];
+    return textOrEmpty(await connection.run(MARK_ERASED, [keys.project(key).record], args));
   }
 
   /** All that a project marked as erased still has; can be interrupted and done again by whoever comes across it. */

@@ -62,6 +62,27 @@ export async function listProjects(
   return found;
 }
 
+/** Those marked as off the list, and those still on it that have no record, or one that is marked. */
+export async function listErasing(
+  context: RedisContext,
+  pool: PoolKey,
+): Promise<readonly ProjectKey[]> {
+  const { projects, erasing } = context.keys.pool(pool);
+  const members = await read(context, 'listErasing', ['SMEMBERS', erasing]);
+  const found = new Set((members as readonly Buffer[]).map(String));
+  for (let from = '-'; ;) {
+    const page = ['ZRANGEBYLEX', projects, from, '+', 'LIMIT', 0, LISTED_MAX] as const;
+    const names = ((await read(context, 'listErasing', page)) as readonly Buffer[]).map(String);
+    const records = await readProjects(context, names);
+    names.forEach((name, at) => {
+      if (records[at] === undefined) found.add(name);
+    });
+    const last = names.at(-1);
+    if (last === undefined || names.length < LISTED_MAX) return [...found];
+    from = `(${last}`;
+  }
+}
+
 export async function readResult(
   context: RedisContext,
   key: ProjectKey,

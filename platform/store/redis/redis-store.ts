@@ -122,6 +122,10 @@ export class RedisStore implements port.Store {
     return this.#ownership.eraseProject(key);
   }
 
+  listErasing(pool: PoolKey): Promise<readonly ProjectKey[]> {
+    return reads.listErasing(this.#context, pool);
+  }
+
   readResult(key: ProjectKey, requestId: string): Promise<port.StoredResult | undefined> {
     return reads.readResult(this.#context, key, requestId);
   }
