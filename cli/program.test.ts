@@ -322,6 +322,14 @@ describe('ask', () => {
     ]);
   });
 
+  it('names the request_id that it made when the answer was lost', async () => {
+    answers = { 'POST /api/v1/execute': events(['start', {}]) };
+    const { stderr } = await agentpool(`ask ${PROJECT} x`);
+    const { request_id: sent } = seen[0]?.body as { readonly request_id: string };
+    expect(sent).toMatch(/^[\w-]{22}$/);
+    expect(stderr).toContain(`Ask the same again with --request-id ${sent}`);
+  });
+
   it('prints chunks as they come and the result only if it says more', async () => {
     const chunks = [
       ['chunk', { text: 'Hello ' }],

@@ -13,10 +13,11 @@ export interface Answer {
   readonly summary: string;
 }
 
-/** Fails with the task's error, and when the stream ends before the task did. */
+/** Fails with the task's error, and when the stream ends before the task did. @param requestId what was sent. */
 export async function printAnswer(
   terminal: Terminal,
   events: AsyncIterable<ServerEvent>,
+  requestId: string,
 ): Promise<Answer> {
   let streamed = '';
   const end = (): void => {
@@ -42,7 +43,7 @@ export async function printAnswer(
   throw new CliError(
     'the answer ended before the task did',
     EXIT_CODES.Unavailable,
-    'Ask again with the same --request-id: if it was done, you get the recorded answer.',
+    `Ask the same again with --request-id ${requestId}: if it was done, you get the recorded answer.`,
   );
 }
 

@@ -1,4 +1,5 @@
 /** `agentpool ask`: one task; prints what the agent says as it comes, and where and how fast it ran. */
+import { systemRandom } from '../../platform/random.ts';
 import { pathOf } from '../client/api-client.ts';
 import {
   type ClientCommand,
@@ -24,7 +25,7 @@ const INPUT_CHARACTERS_MAX = 16 * 1024 * 1024;
 
 export const ask: ClientCommand<Options> = async (terminal, options, text = '') => {
   const client = connect(terminal, options);
-  const { pool, tenant, project, agent, conversation, requestId } = options;
+  const { pool, tenant, project, agent, conversation, requestId = systemRandom.id() } = options;
   const input = await readInput(terminal, text, options.json === true);
   const request = {
     pool,
@@ -40,7 +41,11 @@ export const ask: ClientCommand<Options> = async (terminal, options, text = '') 
     await print(terminal, options.output, answer, () => '');
     return;
   }
-  const answer = await printAnswer(terminal, client.stream(pathOf(['execute']), request));
+  const answer = await printAnswer(
+    terminal,
+    client.stream(pathOf(['execute']), request),
+    requestId,
+  );
   // To standard error, so that a pipe gets the answer alone.
   if (terminal.isInteractive) terminal.error(styleFor(terminal).dim(answer.summary));
 };

@@ -1,4 +1,5 @@
 /** `agentpool chat`: a conversation line by line. Ctrl-C cancels the answer that is being given; where none is, it leaves. */
+import { systemRandom } from '../../platform/random.ts';
 import { type ApiClient, pathOf } from '../client/api-client.ts';
 import { type ClientCommand, connect, type ProjectOptions } from '../client/connect.ts';
 import { printAnswer } from '../client/task-answer.ts';
@@ -60,10 +61,12 @@ async function answer(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const { pool, tenant, project, agent, conversation, input } = request;
-  const body = { pool, tenant, project, agent, conversation_id: conversation, input };
+  const requestId = systemRandom.id();
+  const ids = { conversation_id: conversation, request_id: requestId };
+  const body = { pool, tenant, project, agent, ...ids, input };
   try {
     const events = client.stream(pathOf(['execute']), body, signal);
-    const { conversationId, summary } = await printAnswer(terminal, events);
+    const { conversationId, summary } = await printAnswer(terminal, events, requestId);
     if (terminal.isInteractive) terminal.error(style.dim(summary));
     return conversationId;
   } catch (error) {
