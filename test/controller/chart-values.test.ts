@@ -93,3 +93,31 @@ it('gives each global role a name of its own, however long the namespace is', as
   expect(new Set(names).size).toBe(4);
   for (const name of names) expect(name).toMatch(/-(operator|gateway|view|edit)$/);
 });
+
+describe('the bundled Redis', () => {
+  const config = (objects: readonly Rendered[]): string => {
+    const { stringData } = find(objects, 'Secret', 'agentpool-redis');
+    return (stringData as { readonly 'redis.conf': string })['redis.conf'];
+  };
+
+  it.each([
+    ['512Mi', '322122547'],
+    ['1.5Gi', '966367641'],
+    ['2G', '1200000000'],
+    [1_073_741_824, '644245094'],
+    ['1073741824', '644245094'],
+  ])('refuses what is beyond 60 %% of its limit of %s', async (memory, bytes) => {
+    const limits = await render({ 'redis.bundled.resources.limits.memory': memory });
+    expect(config(limits)).toMatch(new RegExp(`^maxmemory ${bytes}$`, 'm'));
+  });
+
+  it('has room without an end where it has no limit', async () => {
+    const objects = await render({ 'redis.bundled.resources.limits': null });
+    expect(config(objects)).not.toMatch(/^maxmemory /m);
+  });
+
+  it('says which limit it cannot read', async () => {
+    const rendered = render({ 'redis.bundled.resources.limits.memory': 'much' });
+    await expect(rendered).rejects.toThrow(/limits\.memory: cannot read .*much/);
+  });
+});

@@ -85,6 +85,21 @@ secret: { secretName: {{ include "agentpool.storeSecretName" . }} }
 {{- if not (or .Values.redis.url .Values.redis.secretName) -}}yes{{- end -}}
 {{- end }}
 
+{{/* Bytes that Redis may fill: the rest of its container's limit is for the copy while it rewrites its file. Empty without a limit. */}}
+{{- define "agentpool.redisMaxmemory" -}}
+{{- $limit := dig "limits" "memory" "" .Values.redis.bundled.resources -}}
+{{- if not (kindIs "string" $limit) }}{{ $limit = int64 $limit | toString }}{{ end -}}
+{{- if $limit -}}
+{{- $units := dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{- $number := regexFind "^[0-9]+(\\.[0-9]+)?" $limit -}}
+{{- $unit := trimPrefix $number $limit -}}
+{{- if or (not $number) (not (hasKey $units $unit)) -}}
+{{- fail (printf "redis.bundled.resources.limits.memory: cannot read %q; write it like 512Mi or 2Gi" $limit) -}}
+{{- end -}}
+{{- mulf 0.6 (float64 $number) (get $units $unit) | floor | int64 -}}
+{{- end -}}
+{{- end }}
+
 {{- define "agentpool.caSecretName" -}}
 {{- default (printf "%s-link-ca" (include "agentpool.fullname" .)) .Values.internal.caSecretName -}}
 {{- end }}
