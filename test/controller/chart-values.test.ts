@@ -120,4 +120,15 @@ describe('the bundled Redis', () => {
     const rendered = render({ 'redis.bundled.resources.limits.memory': 'much' });
     await expect(rendered).rejects.toThrow(/limits\.memory: cannot read .*much/);
   });
+
+  it('is not restarted by another version of the chart', async () => {
+    const { metadata } = podOf(find(await render(), 'StatefulSet', 'agentpool-redis'));
+    expect(metadata).toEqual({
+      labels: {
+        'app.kubernetes.io/name': 'agentpool',
+        'app.kubernetes.io/instance': 'agentpool',
+        'app.kubernetes.io/component': 'redis',
+      },
+    });
+  });
 });
