@@ -323,15 +323,12 @@ describe('ask', () => {
   });
 
   it('prints chunks as they come and the result only if it says more', async () => {
-    const chunks = [
-      ['chunk', { text: 'Hello ' }],
-      ['chunk', { text: 'Ada' }],
-    ] as const;
     answers = {
-      'POST /api/v1/execute': events(...chunks.map(([a, b]): [string, object] => [a, b]), [
-        'result',
-        RESULT,
-      ]),
+      'POST /api/v1/execute': events(
+        ['chunk', { text: 'Hello ' }],
+        ['chunk', { text: 'Ada' }],
+        ['result', RESULT],
+      ),
     };
     expect((await agentpool(`ask ${PROJECT} x`)).stdout).toBe('Hello Ada\n');
     answers = {
