@@ -331,11 +331,9 @@ describe('ask', () => {
       ),
     };
     expect((await agentpool(`ask ${PROJECT} x`)).stdout).toBe('Hello Ada\n');
+    const said = { ...RESULT, output: { done: true } };
     answers = {
-      'POST /api/v1/execute': events(
-        ['chunk', { json: { a: 1 } }],
-        ['result', { ...RESULT, output: { done: true } }],
-      ),
+      'POST /api/v1/execute': events(['chunk', { json: { a: 1 } }], ['result', said]),
     };
     expect((await agentpool(`ask ${PROJECT} x`)).stdout).toBe(
       '{\n  "a": 1\n}\n{\n  "done": true\n}\n',

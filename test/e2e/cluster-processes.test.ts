@@ -189,11 +189,12 @@ describe('a runtime that is killed', () => {
     const before = await installation.serving(runtime);
     runtime.child.kill('SIGKILL');
     await runtime.exited();
-    const startedMs = performance.now();
     runtime = await installation.startRuntime(runtime.name);
+    const readyMs = performance.now();
     const answer = await until('the next task is served', () => count(gateways[1]), 30_000);
     expect(answer).toBe(counted + 1);
-    expect(performance.now() - startedMs).toBeLessThan(9_000);
+    // A lease lives for ten seconds.
+    expect(performance.now() - readyMs).toBeLessThan(5_000);
     const after = await installation.serving(runtime);
     expect(after.name).toBe(before.name);
     expect(after.incarnation).not.toBe(before.incarnation);
