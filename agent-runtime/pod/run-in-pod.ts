@@ -77,7 +77,8 @@ async function start(options: PodOptions, identity: PodIdentity, log: Log): Prom
   const [store, modulePath] = await bothOr(
     openRedisStore({
       ...place,
-      access: () => secret.current.store.access,
+      // Credentials follow; a changed place is a new revision, and so another pod.
+      access: () => ({ ...secret.current.store.access, url: place.access.url }),
       pool,
       clock: systemClock,
       random: systemRandom,

@@ -10,6 +10,7 @@ import { ordinalNames } from '../../operator/drivers/kubernetes/runtime-names.ts
 import { type Operator, startOperator } from '../../operator/main.ts';
 import { ERASE_GIVEN_UP, type NewEvent } from '../../operator/pool/events.ts';
 import { CLUSTER_POOL_LIMITS } from '../../operator/pool/pool-limits.ts';
+import { placeFilesOf } from '../../platform/store/redis/redis-secret.ts';
 import { OperatorMetrics } from '../../operator/metrics.ts';
 import { EraseBound, letGoOverdue } from '../../operator/sources/erase-bound.ts';
 import { KubernetesPools } from '../../operator/sources/kubernetes-pools.ts';
@@ -139,6 +140,7 @@ async function startWith(
     eraseBound,
     lastSpecs: new Map(specs),
     namespaces: options.watchNamespaces,
+    storePlace: JSON.stringify(placeFilesOf(options.secrets.store.current)),
     ...image,
   });
   const driver = driverOf(options, kube, source);

@@ -4,7 +4,7 @@ import { textOf } from '../../operator/drivers/kubernetes/pool-objects.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Secret } from '../../platform/kube/resources.ts';
 import type { Log } from '../../platform/log.ts';
-import { STORE_FILES } from '../../platform/store/redis/redis-secret.ts';
+import { filesInPlace, placeFilesOf, STORE_FILES } from '../../platform/store/redis/redis-secret.ts';
 import { runtimeIdentity } from '../../platform/tls/identities.ts';
 import {
   isRenewalDue,
@@ -31,13 +31,16 @@ export interface RuntimeSecretSources {
 /** Certificates of runtimes are renewed at two thirds of this. */
 const LIFETIME_MS = 90 * 24 * 60 * 60 * 1_000;
 
+/** Where the store is stays what it is now; whatever else changes in the folders is in what is made next. */
 export function runtimeSecretFiles({ link, authority, store, clock }: RuntimeSecretSources) {
+  const place = placeFilesOf(store.current);
   return async (
     pool: PoolKey,
     before: Secret | undefined,
   ): Promise<Readonly<Record<string, string>>> => {
     const { installationKey, ca } = link.current;
-    const storeFiles = Object.entries(store.current).map(([name, text]) => [`store-${name}`, text]);
+    const files = Object.entries(filesInPlace(store.current, place));
+    const storeFiles = files.map(([name, text]) => [`store-${name}`, text]);
     return {
       ...(Object.fromEntries(storeFiles) as Record<string, string>),
       ...(await pairOf(pool, before, authority.current, clock)),

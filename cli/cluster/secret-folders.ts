@@ -60,7 +60,9 @@ export function openClientTls(path: string, log: Log): Promise<Followed<TlsMater
 /** `--store`: where Redis is and who we are there. Throws a CliError that names the file, or says why Redis cannot be used. */
 export async function openStore(path: string, log: Log): Promise<Store> {
   const folder = await openPlace(path, log).catch(asCliError);
-  const access = (): RedisAccess => folder.current.access;
+  const { url } = folder.current.access;
+  // Prefix and replicas are those of the start, too: a changed place takes a new process.
+  const access = (): RedisAccess => ({ ...folder.current.access, url });
   try {
     return await openRedisStore({
       ...folder.current,

@@ -8,6 +8,8 @@ import type { ModuleState, MountedModule } from '../pool/wanted-pool.ts';
 export interface ModuleFacts {
   /** For pools whose agents come from a ConfigMap. */
   readonly defaultImage?: string;
+  /** What runtimes are told of the installation when they start, and cannot change: with another text they are others. */
+  readonly installed?: string;
   /** With digests for content. */
   readonly configMapOf: (name: string) => Pick<ConfigMap, 'data'> | undefined;
   /** What it was before: goes on being served while it is broken. */
@@ -17,8 +19,9 @@ export interface ModuleFacts {
 export function clusterModule(spec: AgentPoolSpec, facts: ModuleFacts): ModuleState {
   const content = contentOf(spec, facts);
   if (content.ok) {
-    const digest = createHash('sha256').update(JSON.stringify(content.parts)).digest('hex');
     const { mounted } = content;
+    const parts = [...content.parts, ...(facts.installed === undefined ? [] : [facts.installed])];
+    const digest = createHash('sha256').update(JSON.stringify(parts)).digest('hex');
     const path = modulePathOf(spec);
     return { at: 'loaded', artifact: { digest, path, ...(mounted && { mounted }) } };
   }

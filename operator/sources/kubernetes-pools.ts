@@ -31,6 +31,8 @@ export interface KubernetesPoolsOptions {
   readonly lastSpecs: ReadonlyMap<PoolKey, AgentPoolSpec>;
   /** For pools whose agents come from a ConfigMap. */
   readonly defaultImage?: string;
+  /** Where runtimes find the store: with another place they are others. */
+  readonly storePlace?: string;
   /** What the caches hold; left out or empty: all. */
   readonly namespaces?: readonly string[];
 }
@@ -66,12 +68,13 @@ export class KubernetesPools implements PoolSource {
     const known = this.#learn(key, object);
     const { metadata } = object;
     const spec = this.#specOf(key, known) ?? NOTHING;
-    const { defaultImage, configMaps } = this.#options;
+    const { defaultImage, storePlace, configMaps } = this.#options;
     const { namespace } = poolRefOfKey(key);
     const module = clusterModule(spec, {
       configMapOf: (name) => configMaps.get({ namespace, name }),
       before: known.module,
       ...(defaultImage === undefined ? {} : { defaultImage }),
+      ...(storePlace === undefined ? {} : { installed: storePlace }),
     });
     this.#known.set(key, { ...known, module });
     const status = object.status as AgentPoolStatus | undefined;

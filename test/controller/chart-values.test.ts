@@ -85,6 +85,28 @@ describe('the place of the store', () => {
   });
 });
 
+describe('operator and gateways are restarted', () => {
+  const annotationsOf = async (values: object): Promise<unknown[]> => {
+    const objects = await render(values);
+    const pods = BOTH.map((name) => podOf(find(objects, 'Deployment', name)));
+    return pods.map(({ metadata }) => (metadata as { readonly annotations?: unknown }).annotations);
+  };
+
+  it.each([
+    [{ 'redis.url': 'redis://elsewhere:6379/0' }, true],
+    [{ 'redis.secretName': 'mine' }, true],
+    [{ 'redis.keyPrefix': 'shop' }, true],
+    [{ 'redis.minReplicas': 1 }, true],
+    [{ 'redis.bundled.resources.limits.memory': '1Gi' }, false],
+  ])('with %j: %s', async (values, isRestart) => {
+    const [before, after] = [await annotationsOf({}), await annotationsOf(values)];
+    expect(after.map((one, at) => JSON.stringify(one) !== JSON.stringify(before[at]))).toEqual([
+      isRestart,
+      isRestart,
+    ]);
+  });
+});
+
 it('gives each global role a name of its own, however long the namespace is', async () => {
   const values = { 'auth.tokenReview.enabled': true };
   const objects = await render(values, '--namespace', 'n'.repeat(63));

@@ -81,6 +81,12 @@ secret: { secretName: {{ include "agentpool.storeSecretName" . }} }
 {{- end -}}
 {{- end }}
 
+{{/* An annotation of pods: processes keep to the place of the store with which they began. */}}
+{{- define "agentpool.storeChecksum" -}}
+{{- $redis := .Values.redis -}}
+agentpool.dev/store: {{ list $redis.url $redis.secretName $redis.keyPrefix (toString $redis.minReplicas) | toJson | sha256sum | trunc 16 | quote }}
+{{- end }}
+
 {{- define "agentpool.usesBundledRedis" -}}
 {{- if not (or .Values.redis.url .Values.redis.secretName) -}}yes{{- end -}}
 {{- end }}

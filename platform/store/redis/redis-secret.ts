@@ -14,6 +14,21 @@ export type RedisPlace = Pick<RedisStoreOptions, 'keyPrefix' | 'minReplicas'> & 
 };
 
 const REPLICAS_MAX = 10;
+const PLACE_FILES: readonly string[] = ['url', 'key-prefix', 'min-replicas'] satisfies StoreFile[];
+
+type Files = Readonly<Record<string, string>>;
+
+/** Of the files those that say where data is: a process keeps to them until it ends; the rest is credentials, which may change meanwhile. */
+export function placeFilesOf(files: Files): Files {
+  const entries = Object.entries(files).filter(([name]) => PLACE_FILES.includes(name));
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Credentials as they are now for the place as it was: with another address alone some would be here, some there. */
+export function filesInPlace(files: Files, place: Files): Files {
+  const others = Object.entries(files).filter(([name]) => !PLACE_FILES.includes(name));
+  return { ...Object.fromEntries(others), ...place };
+}
 
 /** Throws with one sentence; no name or password gets into it. */
 export function redisPlaceOf(textOf: (file: StoreFile) => string | undefined): RedisPlace {
