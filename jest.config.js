@@ -32,6 +32,8 @@ export default {
       displayName: 'unit',
       testMatch: ['<rootDir>/**/*.test.ts'],
       testPathIgnorePatterns: ['/node_modules/', ...SLOW, ...KUBERNETES],
+      globalSetup: '<rootDir>/test/temporary-folder/setup.ts',
+      globalTeardown: '<rootDir>/test/temporary-folder/teardown.ts',
     },
     {
       ...shared,

@@ -2,6 +2,7 @@
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { REPOSITORY } from '../test/e2e/server.ts';
+import { cleanUpAtTheEnd } from './measure/clean-up.ts';
 import { describeMachine } from './measure/machine.ts';
 import { quiet } from './measure/quiet.ts';
 import type { BenchProgram } from './program.ts';
@@ -57,6 +58,7 @@ const { positionals, values } = parseArgs({
   },
 });
 
+cleanUpAtTheEnd();
 if (values.profile !== undefined) process.env[PROFILE_FOLDER] = resolve(values.profile);
 quiet.isWanted = values.quiet;
 if (values.list) {

@@ -1,6 +1,6 @@
 /** A process per project, as one would write it without a pool: imports the agents, waits for tasks from its parent. */
 import { fork, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -20,15 +20,21 @@ export async function startProjectProcesses(
   modulePath: string,
   count: number,
 ): Promise<readonly ChildProcess[]> {
-  const script = join(mkdtempSync(join(tmpdir(), 'agentpool-project-')), 'project.mjs');
+  const folder = mkdtempSync(join(tmpdir(), 'agentpool-project-'));
+  const script = join(folder, 'project.mjs');
   writeFileSync(script, SCRIPT);
   const children: ChildProcess[] = [];
-  for (let started = 0; started < count; started += 1) {
-    const child = fork(script, [modulePath], { execArgv: [] });
-    await message(child);
-    child.send({ agent: 'counter', input: null });
-    await message(child);
-    children.push(child);
+  try {
+    for (let started = 0; started < count; started += 1) {
+      const child = fork(script, [modulePath], { execArgv: [] });
+      await message(child);
+      child.send({ agent: 'counter', input: null });
+      await message(child);
+      children.push(child);
+    }
+  } finally {
+    // All of them have read it.
+    rmSync(folder, { recursive: true, force: true });
   }
   return children;
 }

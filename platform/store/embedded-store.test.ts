@@ -203,10 +203,7 @@ describe('a disk that refuses what was answered already', () => {
     disk.fails = false;
     await put(backend, 3);
     await backend.flush();
-    disk.holds = true;
-    // Sooner than the disk again.
     await put(backend, 4);
-    disk.release();
     await backend.close();
   });
 

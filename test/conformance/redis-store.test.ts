@@ -5,7 +5,7 @@ import { silentLog } from '../../platform/log.ts';
 import { systemRandom } from '../../platform/random.ts';
 import { openRedisStore } from '../../platform/store/redis/redis-store.ts';
 import { countRows } from '../e2e/redis-rows.ts';
-import { RedisServer, type RedisSettings } from '../e2e/redis-server.ts';
+import { freePort, RedisServer, type RedisSettings } from '../e2e/redis-server.ts';
 import { FakeClock, settle } from '../fakes/fake-clock.ts';
 import { describeStore, type StoreFixture } from './store.ts';
 
@@ -34,8 +34,11 @@ describe.each<[string, RedisSettings]>([
 ])('on %s', (name, settings) => {
   let server: RedisServer;
   beforeAll(async () => {
-    server = await RedisServer.start(settings);
-    if (settings['cluster-enabled'] === 'yes') await server.admin(formCluster);
+    const isCluster = settings['cluster-enabled'] === 'yes';
+    // Without one of its own every node of this machine would want the same port.
+    const bus = isCluster ? { 'cluster-port': String(await freePort()) } : {};
+    server = await RedisServer.start({ ...settings, ...bus });
+    if (isCluster) await server.admin(formCluster);
   });
   afterAll(() => server.stop());
   describeStore(name, () => open(server));

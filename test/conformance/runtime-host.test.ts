@@ -1,8 +1,9 @@
 /** The runtime host over real worker threads and over workers in this process. */
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { afterAll } from '@jest/globals';
 import { createStartWorker } from '../../agent-runtime/worker/thread-channel.ts';
 import { bundleRuntime } from '../../platform/bundle/bundle-runtime.ts';
 import { inProcessWorkers } from '../fakes/in-process-worker.ts';
@@ -17,6 +18,10 @@ async function writeModule(): Promise<string> {
   await writeFile(path, AGENTS);
   return path;
 }
+
+afterAll(async () => {
+  if (modulePath !== undefined) await rm(dirname(await modulePath), { recursive: true });
+});
 
 describeRuntimeHost('worker threads', async () => {
   modulePath ??= writeModule();

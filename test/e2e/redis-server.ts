@@ -65,7 +65,10 @@ export class RedisServer {
     const folder = mkdtempSync(join(tmpdir(), 'agentpool-redis-'));
     const made = typeof settings === 'function' ? settings(folder) : settings;
     const server = new RedisServer(folder, made);
-    await server.start();
+    await server.start().catch(async (error: unknown) => {
+      await server.stop();
+      throw error;
+    });
     return server;
   }
 
