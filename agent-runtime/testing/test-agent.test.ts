@@ -51,12 +51,35 @@ describe('testAgent', () => {
     // It opens first; only then its time runs.
     await clock.advance(0);
     await clock.advance(50);
-    await expect(late).rejects.toMatchObject({ reason: 'CANCELLED' });
+    await expect(late).rejects.toMatchObject({ reason: 'DEADLINE' });
     const controller = new AbortController();
     const cancelled = tester.run('wait', { signal: controller.signal });
     await clock.advance(0);
     controller.abort();
     await expect(cancelled).rejects.toMatchObject({ reason: 'CANCELLED' });
+  });
+
+  it('runs one task of a conversation after the other, whichever agents they are of', async () => {
+    const order: string[] = [];
+    const agent = (name: string, pauses: number, concurrency?: 'project' | 'none') => ({
+      name,
+      ...(concurrency === undefined ? {} : { concurrency }),
+      process: async () => {
+        for (let n = 0; n < pauses; n += 1) await Promise.resolve();
+        order.push(name);
+      },
+    });
+    const tester = testAgent([
+      agent('slow', 50),
+      agent('quick', 0, 'project'),
+      agent('free', 0, 'none'),
+    ]);
+    const conversationId = 'c';
+    await Promise.all(
+      ['slow', 'quick', 'free'].map((name) => tester.run('x', { agent: name, conversationId })),
+    );
+    expect(order).toEqual(['free', 'slow', 'quick']);
+    await tester.close();
   });
 
   it('finds the mistakes of a module at once, those of initialize with the first task', async () => {

@@ -13,6 +13,7 @@ import type {
   WorkerAgent,
   WorkerLimits,
 } from '../worker/protocol.ts';
+import { locksOf } from '../host/task-queue.ts';
 import { createWorkerHost, type WorkerHost } from '../worker/worker-host.ts';
 
 export interface RunOptions {
@@ -81,9 +82,14 @@ const LIMITS: WorkerLimits = {
   answerBytesMax: 16_777_216,
   conversationsCachedMax: 100,
   conversationWindowTurns: 100,
-  chunkBytesUntakenMax: 1_048_576,
+  chunkBytesUntakenMax: 262_144,
 };
 const TIMEOUT_MS = 300_000;
+const CANCEL_MESSAGES = {
+  CANCELLED: 'the caller cancelled the task',
+  DEADLINE: "the task's time is over",
+} as const;
+type CancelReason = keyof typeof CANCEL_MESSAGES;
 const SESSION = 1;
 
 interface PendingRun {
@@ -97,7 +103,7 @@ export class TestSession {
   readonly #runs = new Map<RunNumber, PendingRun>();
   readonly #turns = new Map<string, Turn[]>();
   readonly #state = new Map<string, StateWrite>();
-  /** The last task of each conversation: the next one waits for it, as in production. */
+  /** By lock, the last task that holds it: the next one waits for it, as in production. */
   readonly #lastOf = new Map<string, Promise<unknown>>();
   #agents: readonly WorkerAgent[] = [];
   #nextRun = 1;
@@ -130,14 +136,12 @@ export class TestSession {
     await this.#opened.promise;
     options.signal?.throwIfAborted();
     const task = this.#taskOf(input, options);
-    const turn = this.#queueKey(task);
-    const before = turn === undefined ? undefined : this.#lastOf.get(turn);
-    const answer = Promise.resolve(before).then(() => this.#execute(task, options.signal));
-    if (turn !== undefined)
-      this.#lastOf.set(
-        turn,
-        answer.catch(() => undefined),
-      );
+    const concurrency = this.#agents.find(({ name }) => name === task.agent)?.concurrency;
+    const locks = locksOf(concurrency ?? 'conversation', task);
+    const before = Promise.all(locks.flatMap((lock) => this.#lastOf.get(lock) ?? []));
+    const answer = before.then(() => this.#execute(task, options.signal));
+    const ended = answer.catch(() => undefined);
+    for (const lock of locks) this.#lastOf.set(lock, ended);
     return answer;
   }
 
@@ -180,18 +184,15 @@ export class TestSession {
     };
   }
 
-  #queueKey(task: TaskStart): string | undefined {
-    const concurrency = this.#agents.find((agent) => agent.name === task.agent)?.concurrency;
-    if (concurrency === 'none') return undefined;
-    return concurrency === 'project' ? task.agent : `${task.agent}~${task.conversationId}`;
-  }
-
   async #execute(task: TaskStart, signal: AbortSignal | undefined): Promise<TestAnswer> {
     const run = this.#nextRun++;
     const { promise, resolve } = Promise.withResolvers<RunOutcome>();
     const chunks: unknown[] = [];
-    const cancel = (reason: 'CANCELLED' | 'DEADLINE') => () =>
+    let why: CancelReason = 'CANCELLED';
+    const cancel = (reason: CancelReason) => () => {
+      why = reason;
       this.#host.receive({ type: 'cancel', session: SESSION, run, reason });
+    };
     const abort = cancel('CANCELLED');
     this.#runs.set(run, { chunks, finish: resolve });
     this.#host.receive({ type: 'run', session: SESSION, run, task });
@@ -201,19 +202,16 @@ export class TestSession {
     deadline.cancel();
     signal?.removeEventListener('abort', abort);
     return {
-      output: this.#store(task, outcome),
+      output: this.#store(task, outcome, why),
       chunks,
       requestId: task.requestId,
       conversationId: task.conversationId,
     };
   }
 
-  #store(task: TaskStart, outcome: RunOutcome): unknown {
+  #store(task: TaskStart, outcome: RunOutcome, why: CancelReason): unknown {
     if (outcome.type === 'cancelled')
-      throw new AgentTestError({
-        reason: 'CANCELLED',
-        message: 'the task was cancelled or ran out of time',
-      });
+      throw new AgentTestError({ reason: why, message: CANCEL_MESSAGES[why] });
     if (outcome.type === 'error') throw new AgentTestError(outcome, outcome.stack);
     for (const write of outcome.writes) {
       const key = `${write.agent}\0${write.conversation ?? ''}\0${write.key}`;
