@@ -2,18 +2,23 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { agentPoolSpecSchema } from '../../../api/agent-pool.ts';
 import { isKubeError } from '../../../platform/kube/kube-error.ts';
 import {
+  AGENT_POOLS,
   type KubeObject,
   NETWORK_POLICIES,
   POD_DISRUPTION_BUDGETS,
   type Resource,
   SECRETS,
 } from '../../../platform/kube/resources.ts';
+import type { FakeKube } from '../../../test/fakes/cluster/fake-kube.ts';
 import { FakeClock } from '../../../test/fakes/fake-clock.ts';
 import { FakeCluster } from '../../../test/fakes/fake-cluster.ts';
+import { createPool } from '../../../test/fakes/kubernetes-world.ts';
+import type { PoolNeeds } from '../../pool/driver.ts';
+import type { PoolOwner } from './pod-of.ts';
 import { PoolBelongings } from './pool-belongings.ts';
+import { tenantKey, textOf } from './pool-objects.ts';
 
 const POOL = 'default~pool';
-const OWNER = { namespace: 'default', name: 'pool', uid: 'uid-of-pool' };
 const NEEDS = { shared: 2, dedicated: 0, spec: agentPoolSpecSchema.parse({}) };
 const at = (name: string) => ({ namespace: 'default', name });
 
@@ -22,8 +27,10 @@ describe('what a pool has besides its pods', () => {
   let cluster: FakeCluster;
   let belongings: PoolBelongings;
   let changed: string[];
-  const ensure = (isStarting = false) =>
-    belongings.ensure(POOL, OWNER, { ...NEEDS, isStarting }, new AbortController().signal);
+  let kube: FakeKube;
+  let owner: PoolOwner;
+  const ensure = (isStarting = false, more: Partial<PoolNeeds> = {}) =>
+    belongings.ensure(POOL, owner, { ...NEEDS, isStarting, ...more }, new AbortController().signal);
   const exists = (resource: Resource<KubeObject>, name: string) =>
     cluster.admin.get(resource, at(name)).then(
       () => true,
@@ -36,8 +43,12 @@ describe('what a pool has besides its pods', () => {
   beforeEach(async () => {
     clock = new FakeClock();
     cluster = new FakeCluster({ clock });
+    kube = cluster.connect('operator');
+    await createPool(cluster, POOL);
+    const { metadata } = await cluster.admin.get(AGENT_POOLS, at('pool'));
+    owner = { ...at('pool'), uid: metadata.uid };
     belongings = new PoolBelongings({
-      kube: cluster.connect('operator'),
+      kube,
       secretFiles: async () => ({ key: 'sesame' }),
       releaseNamespace: 'agentpool',
       clock,
@@ -65,6 +76,66 @@ describe('what a pool has besides its pods', () => {
     const before = await cluster.admin.get(POD_DISRUPTION_BUDGETS, at('pool-shared'));
     belongings.noteChange({ key: 'default/pool-shared', before, after: { ...before } });
     expect(changed).toEqual([]);
+  });
+
+  describe('of the tenants', () => {
+    const spec = agentPoolSpecSchema.parse({
+      tenants: ['acme', 'other'].map((name) => ({ name, secretRef: { name } })),
+    });
+    const write = (name: string, text: string) =>
+      cluster.admin.apply(SECRETS, {
+        metadata: at(name),
+        data: { key: Buffer.from(text).toString('base64') },
+      });
+    const given = async (tenant: string) =>
+      textOf(
+        await cluster.admin.get(SECRETS, at('pool-agentpool-tenants')),
+        tenantKey(tenant, 'key'),
+      );
+
+    beforeEach(async () => {
+      await write('acme', 'one');
+      await write('other', 'other');
+      await ensure(false, { spec });
+    });
+
+    it('a Secret that changes is given to the runtimes within half a minute', async () => {
+      expect(await given('acme')).toBe('one');
+      await write('acme', 'two');
+      await clock.advance(30_000);
+      await ensure(false, { spec });
+      expect([await given('acme'), await given('other')]).toEqual(['two', 'other']);
+    });
+
+    it('the Secrets are read no more often, and nothing is written when they are what they were', async () => {
+      const reads = () => kube.calls.get('get secrets') ?? 0;
+      const writes = () =>
+        [...kube.calls].filter(([call]) => !/^get /.test(call)).map(([, count]) => count);
+      const [readBefore, writtenBefore] = [reads(), writes()];
+      for (let seconds = 0; seconds < 300; seconds++) {
+        await clock.advance(1_000);
+        await ensure(false, { spec });
+      }
+      // Those of two tenants, and the one that is made of them.
+      expect(reads() - readBefore).toBe(10 * 3);
+      expect(writes()).toEqual(writtenBefore);
+    });
+
+    it('many are read more seldom', async () => {
+      const tenants = Array.from({ length: 500 }, (_, index) => ({
+        name: `tenant-${index}`,
+        secretRef: { name: 'acme' },
+      }));
+      const many = agentPoolSpecSchema.parse({ tenants });
+      await ensure(false, { spec: many });
+      const before = kube.calls.get('get secrets') ?? 0;
+      await clock.advance(99_000);
+      await ensure(false, { spec: many });
+      expect(kube.calls.get('get secrets')).toBe(before);
+      await clock.advance(1_000);
+      await ensure(false, { spec: many });
+      expect(kube.calls.get('get secrets')).toBe(before + 501);
+    });
   });
 
   it('a Secret that somebody deletes is made again while runtimes start, which need it', async () => {

@@ -45,6 +45,12 @@ export interface PoolBelongingsOptions {
 const LOOK_AGAIN_MS = 10 * 60_000;
 /** While runtimes start, which cannot without them. */
 const LOOK_AGAIN_STARTING_MS = 5_000;
+/**
+ * Secrets of tenants are asked for by name, as a watch would need the right to read all Secrets there are: not more often than this, and
+ * so that many of them come to a few requests a second.
+ */
+const TENANTS_AGAIN_MS = 30_000;
+const MS_PER_TENANT = 200;
 
 /** Selects what the operator makes for pools, pods apart. */
 export const BELONGINGS_SELECTOR = 'app.kubernetes.io/managed-by=agentpool-operator';
@@ -53,7 +59,11 @@ interface Settled {
   readonly uid: string;
   readonly digest: string;
   readonly sinceMs: number;
+  /** When the tenants' Secrets were read. */
+  readonly tenantsMs: number;
 }
+
+type CurrentNeeds = PoolNeeds & { readonly isStarting?: boolean };
 
 export class PoolBelongings {
   readonly #options: PoolBelongingsOptions;
@@ -90,20 +100,22 @@ export class PoolBelongings {
   async ensure(
     pool: PoolKey,
     owner: PoolOwner,
-    needs: PoolNeeds & { readonly isStarting?: boolean },
+    needs: CurrentNeeds,
     signal: AbortSignal,
   ): Promise<void> {
     const nowMs = this.#options.clock.nowMs();
     const digest = digestOf(needs);
     const settled = this.#settled.get(pool);
-    const untilMs =
-      (settled?.sinceMs ?? -Infinity) +
-      (needs.isStarting === true ? LOOK_AGAIN_STARTING_MS : LOOK_AGAIN_MS);
-    if (settled?.uid === owner.uid && settled.digest === digest && nowMs < untilMs) return;
+    if (settled !== undefined && isSettled(settled, { uid: owner.uid, digest, needs, nowMs })) {
+      if (nowMs < settled.tenantsMs + tenantsAgainMs(needs)) return;
+      await this.#ensureTenants(owner, needs.spec, signal);
+      this.#settled.set(pool, { ...settled, tenantsMs: nowMs });
+      return;
+    }
     await this.#ensureAll(pool, owner, needs, signal);
     for (const [key, { sinceMs }] of this.#settled)
       if (nowMs >= sinceMs + LOOK_AGAIN_MS) this.#settled.delete(key);
-    this.#settled.set(pool, { uid: owner.uid, digest, sinceMs: nowMs });
+    this.#settled.set(pool, { uid: owner.uid, digest, sinceMs: nowMs, tenantsMs: nowMs });
   }
 
   async #ensureAll(
@@ -194,6 +206,21 @@ export class PoolBelongings {
       throw error;
     }
   }
+}
+
+function isSettled(
+  settled: Settled,
+  now: Pick<Settled, 'uid' | 'digest'> & { readonly needs: CurrentNeeds; readonly nowMs: number },
+): boolean {
+  const againMs = now.needs.isStarting === true ? LOOK_AGAIN_STARTING_MS : LOOK_AGAIN_MS;
+  const isSame = settled.uid === now.uid && settled.digest === now.digest;
+  return isSame && now.nowMs < settled.sinceMs + againMs;
+}
+
+/** Infinity: there are none. */
+function tenantsAgainMs({ spec }: PoolNeeds): number {
+  const count = spec.tenants.filter(({ secretRef }) => secretRef !== undefined).length;
+  return count === 0 ? Infinity : Math.max(TENANTS_AGAIN_MS, count * MS_PER_TENANT);
 }
 
 /** Keys that a Secret of ours must not hold any more, as that of a tenant that left. */
