@@ -116,6 +116,61 @@ it('gives each global role a name of its own, however long the namespace is', as
   for (const name of names) expect(name).toMatch(/-(operator|gateway|view|edit)$/);
 });
 
+describe('what Prometheus scrapes', () => {
+  const ENABLED = { 'serviceMonitor.enabled': true };
+  const endpointOf = (objects: readonly Rendered[], name: string): unknown => {
+    const { spec } = find(objects, 'PodMonitor', name);
+    return (spec as { readonly podMetricsEndpoints: readonly unknown[] }).podMetricsEndpoints[0];
+  };
+
+  it('is shown to it: gateways ask for a token that may see metrics', async () => {
+    const objects = await render(ENABLED);
+    const credentials = { name: 'agentpool-tokens', key: 'admin-token' };
+    expect(endpointOf(objects, 'agentpool-gateway')).toEqual({
+      ...{ port: 'http', path: '/metrics', interval: '30s' },
+      authorization: { credentials },
+    });
+    const tokens = find(objects, 'Secret', credentials.name);
+    expect(JSON.parse(secretText(tokens, 'tokens.json'))).toEqual([
+      expect.objectContaining({ token: secretText(tokens, credentials.key), role: 'admin' }),
+    ]);
+    for (const name of ['agentpool-operator', 'agentpool-runtimes'])
+      expect(endpointOf(objects, name)).not.toHaveProperty('authorization');
+  });
+
+  it("is scraped with a token of one's own, and over TLS", async () => {
+    const objects = await render({
+      ...ENABLED,
+      'tls.mode': 'SelfSigned',
+      'auth.tokensSecretName': 'mine',
+      'serviceMonitor.gatewayToken.secretName': 'scraper',
+    });
+    expect(endpointOf(objects, 'agentpool-gateway')).toMatchObject({
+      scheme: 'https',
+      authorization: { credentials: { name: 'scraper', key: 'token' } },
+    });
+  });
+
+  it('is never nothing in silence', async () => {
+    const rendered = render({ ...ENABLED, 'auth.tokensSecretName': 'mine' });
+    await expect(rendered).rejects.toThrow(/serviceMonitor\.gatewayToken\.secretName/);
+  });
+});
+
+it('lets pools know its gateways under another name', async () => {
+  const objects = await render({ nameOverride: 'ours' });
+  for (const component of ['operator', 'gateway']) {
+    const { metadata } = podOf(find(objects, 'Deployment', `agentpool-ours-${component}`));
+    const { labels } = metadata as { readonly labels: Readonly<Record<string, string>> };
+    // As operator/drivers/kubernetes/pool-objects.ts selects them.
+    expect(labels).toMatchObject({
+      'app.kubernetes.io/part-of': 'agentpool',
+      'app.kubernetes.io/component': component,
+    });
+    expect(labels['app.kubernetes.io/name']).toBe('ours');
+  }
+});
+
 describe('the bundled Redis', () => {
   const config = (objects: readonly Rendered[]): string => {
     const { stringData } = find(objects, 'Secret', 'agentpool-redis');
