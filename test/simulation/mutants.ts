@@ -46,4 +46,16 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'const known = instance.tasks.find(requestId);',
     replace: 'const known = undefined;',
   },
+  {
+    name: 'forget-an-edge-of-the-state-machine',
+    file: 'core/instance-state.ts',
+    find: "READY: ['BUSY', 'PAUSED', 'TERMINATED'],",
+    replace: "READY: ['BUSY', 'PAUSED'],",
+  },
+  {
+    name: 'keep-the-credit-of-a-lost-task',
+    file: 'gateway/admission/admission.ts',
+    find: 'runtime.unfinished -= 1;',
+    replace: '',
+  },
 ];

@@ -20,13 +20,14 @@ export interface Room {
   /** Runtimes by address. */
   readonly runtimes: Map<string, SimRuntime>;
   agents(process: SimProcess): unknown;
+  /** The state machine of an instance was asked for a move that it does not have. */
+  moveRefused(process: SimProcess, move: Readonly<Record<string, string>>): void;
 }
 
 export class SimRuntime {
   readonly process: SimProcess;
   readonly host: RuntimeHost;
   readonly links: LinkServer;
-  readonly metrics: Metrics = createMetrics(false);
   readonly address: string;
   readonly role: 'shared' | 'dedicated';
   isOpen = false;
@@ -55,7 +56,9 @@ export class SimRuntime {
         random: world.random,
         store: store.connect(process),
         log: silentLog,
-        metrics: this.metrics,
+        metrics: watched((move) => {
+          room.moveRefused(process, move);
+        }),
         startWorker: simWorkers(world, process, () => room.agents(process)),
         hub: links.hub,
         peers: peersOf(room, process),
@@ -85,6 +88,24 @@ export class SimRuntime {
     this.host.open();
     this.isOpen = true;
   }
+}
+
+const REFUSED_MOVES = 'instance_moves_refused_total';
+
+/** Tells of a refused move when it happens: who dies the moment after cannot be asked any more. */
+function watched(onRefused: (move: Readonly<Record<string, string>>) => void): Metrics {
+  const metrics = createMetrics(false);
+  const counter: Metrics['counter'] = (options) => {
+    const counted = metrics.counter(options);
+    return options.name.endsWith(REFUSED_MOVES) ? { add: (labels) => onRefused(labels) } : counted;
+  };
+  return new Proxy(metrics, {
+    get: (target, name) => {
+      if (name === 'counter') return counter;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
 }
 
 /** A ping is answered by the other's event loop: not by a frozen one, and refused where nobody is. */
