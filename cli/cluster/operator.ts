@@ -3,7 +3,9 @@ import { createMetrics } from '../../platform/metrics/registry.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { readEnvironment } from '../../platform/config/environment.ts';
 import { openCluster } from '../../platform/kube/cluster-access.ts';
-import { HttpKube } from '../../platform/kube/http-kube.ts';
+import type { ClusterAccess } from '../../platform/kube/credentials.ts';
+import { HttpKube, type HttpKubeOptions } from '../../platform/kube/http-kube.ts';
+import type { Kube } from '../../platform/kube/kube.ts';
 import { type ElectionOptions, LeaderElection } from '../../platform/kube/leader-election.ts';
 import { measured } from '../../platform/kube/measured.ts';
 import { KubeMetrics } from '../../platform/kube/metrics.ts';
@@ -89,8 +91,8 @@ async function start(
   const kubeMetrics = new KubeMetrics(metrics);
   const { environment } = terminal;
   const access = await openCluster(clusterLocation(environment), systemClock);
-  const http = new HttpKube({ access, clock: systemClock, fieldManager: FIELD_MANAGER });
-  const kube = measured(http, systemClock, kubeMetrics);
+  const kubeOf = clientsOf(access, kubeMetrics);
+  const kube = kubeOf({ mayWrite: () => election.isLeader() });
   const watchNamespaces = options.watchNamespace ?? [];
   const caches = openCaches(kube, watchNamespaces, { ...ports, metrics: kubeMetrics });
   caches.start();
@@ -102,8 +104,9 @@ async function start(
   });
   closers.add('pages', () => pages.close());
   let leading: Leading | undefined;
-  const election = electionOf(options, environment, {
-    ports: { kube, log, metrics: kubeMetrics },
+  const election: LeaderElection = electionOf(options, environment, {
+    // On a connection of its own: a renewal must not wait for what else is asked of the API server.
+    ports: { kube: kubeOf({ connectionsMax: 1 }), log, metrics: kubeMetrics },
     onLost,
     onLeading: (isLeader, { releaseNamespace, installation }) => {
       leading = lead(
@@ -131,6 +134,14 @@ async function start(
   election.start();
   closers.add('election', () => election.stop());
   terminal.line(`AgentPool operator is up. HTTP ${pages.address}`);
+}
+
+/** Each has connections of its own. */
+function clientsOf(access: ClusterAccess, metrics: KubeMetrics) {
+  return (options: Pick<HttpKubeOptions, 'connectionsMax' | 'mayWrite'>): Kube => {
+    const common = { access, clock: systemClock, fieldManager: FIELD_MANAGER };
+    return measured(new HttpKube({ ...common, ...options }), systemClock, metrics);
+  };
 }
 
 interface Place {

@@ -32,6 +32,8 @@ export interface HttpKubeOptions {
   readonly requestTimeoutMs?: number;
   /** Calls in flight; watches have connections of their own. Default 8. */
   readonly connectionsMax?: number;
+  /** The fence of a leader, judged when a write leaves. Left out: it may write. */
+  readonly mayWrite?: () => boolean;
 }
 
 interface ListBody<T extends KubeObject> {
@@ -57,6 +59,7 @@ export class HttpKube implements Kube {
     fieldManager,
     requestTimeoutMs = 15_000,
     connectionsMax = 8,
+    mayWrite,
   }: HttpKubeOptions) {
     this.#fieldManager = fieldManager;
     this.#transport = new HttpTransport({
@@ -65,6 +68,7 @@ export class HttpKube implements Kube {
       userAgent: fieldManager,
       requestTimeoutMs,
       connectionsMax,
+      ...(mayWrite === undefined ? {} : { mayWrite }),
     });
   }
 

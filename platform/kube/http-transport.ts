@@ -32,6 +32,8 @@ export interface HttpTransportOptions {
   /** From the first byte sent to the last received; for a watch to the first received. */
   readonly requestTimeoutMs: number;
   readonly connectionsMax: number;
+  /** False: this process may not write. Asked when a write has its connection, just before its first byte. Left out: it may. */
+  readonly mayWrite?: () => boolean;
 }
 
 /** Below the 90 s after which an API server closes an idle connection: a reused one is alive. */
@@ -42,6 +44,7 @@ const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 export class HttpTransport {
   readonly #options: HttpTransportOptions;
   #pool: { readonly identity: string; readonly calls: Agent; readonly streams: Agent } | undefined;
+  #plainPool: Readonly<Record<'calls' | 'streams', PlainAgent>> | undefined;
   #handshakes = 0;
 
   constructor(options: HttpTransportOptions) {
@@ -81,6 +84,8 @@ export class HttpTransport {
   close(): void {
     this.#pool?.calls.destroy();
     this.#pool?.streams.destroy();
+    this.#plainPool?.calls.destroy();
+    this.#plainPool?.streams.destroy();
   }
 
   async #sendOnce(call: HttpCall): Promise<HttpAnswer> {
@@ -95,18 +100,17 @@ export class HttpTransport {
   }
 
   async #start(call: HttpCall, lane: 'calls' | 'streams') {
-    const { access, clock, requestTimeoutMs } = this.#options;
+    const { clock, requestTimeoutMs } = this.#options;
     call.signal?.throwIfAborted();
     const credentials = await this.#credentials();
     const request = this.#request(call, credentials, lane);
     let wasSent = false;
-    request.once('socket', (socket) => {
-      if (!socket.connecting) wasSent = true;
-      else
-        socket.once(access.server.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
-          this.#handshakes++;
-          wasSent = true;
-        });
+    this.#onceConnected(request, () => {
+      if (request.destroyed) return;
+      const refusal = this.#refusalOf(call);
+      wasSent = refusal === undefined;
+      if (wasSent) request.end(call.body);
+      else request.destroy(refusal);
     });
     const timeout = clock.after(requestTimeoutMs, () => {
       request.destroy(new Error(`no answer within ${requestTimeoutMs} ms`));
@@ -116,8 +120,27 @@ export class HttpTransport {
       // Stays: an error after the answer has begun is reported by the answer, and must not end the process.
       request.on('error', reject);
     });
-    request.end(call.body);
     return { response, timeout, wasSent: () => wasSent };
+  }
+
+  /** The wait for a connection can be long, and the next leader's writes are there by the end of it. */
+  #refusalOf({ method, path }: HttpCall): KubeError | undefined {
+    if (method === 'GET' || this.#options.mayWrite?.() !== false) return undefined;
+    return new KubeError('NotLeader', `${method} ${path}: this process does not lead`);
+  }
+
+  #onceConnected(request: ClientRequest, then: () => void): void {
+    const { protocol } = this.#options.access.server;
+    request.once('socket', (socket) => {
+      if (!socket.connecting) {
+        then();
+        return;
+      }
+      socket.once(protocol === 'https:' ? 'secureConnect' : 'connect', () => {
+        this.#handshakes++;
+        then();
+      });
+    });
   }
 
   async #credentials(): Promise<Credentials> {
@@ -153,7 +176,7 @@ export class HttpTransport {
         }),
       },
     };
-    if (server.protocol === 'http:') return httpRequest({ ...options, agent: this.#plainAgent });
+    if (server.protocol === 'http:') return httpRequest({ ...options, agent: this.#plain()[lane] });
     return httpsRequest({ ...options, agent: this.#agents(tls)[lane] });
   }
 
@@ -179,7 +202,13 @@ export class HttpTransport {
     return this.#pool;
   }
 
-  readonly #plainAgent = new PlainAgent({ keepAlive: true });
+  #plain(): Readonly<Record<'calls' | 'streams', PlainAgent>> {
+    this.#plainPool ??= {
+      calls: new PlainAgent({ keepAlive: true, maxSockets: this.#options.connectionsMax }),
+      streams: new PlainAgent({ keepAlive: true }),
+    };
+    return this.#plainPool;
+  }
 }
 
 async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {

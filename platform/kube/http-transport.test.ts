@@ -1,0 +1,79 @@
+/** When a write leaves, over a server that holds back its answers. */
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { systemClock as clock } from '../clock.ts';
+import { HttpTransport } from './http-transport.ts';
+
+describe('a leader that is none any more', () => {
+  let server: Server;
+  let transport: HttpTransport;
+  let leads: boolean;
+  /** Requests that arrived, and are not answered yet. */
+  let held: ServerResponse[];
+  let arrived: (() => void) | undefined;
+  beforeEach(async () => {
+    leads = true;
+    held = [];
+    server = createServer((_, response) => {
+      held.push(response);
+      arrived?.();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    transport = new HttpTransport({
+      access: {
+        server: new URL(`http://127.0.0.1:${port}`),
+        credentials: async () => ({ headers: {}, tls: {} }),
+        refresh: () => undefined,
+      },
+      ...{ clock, userAgent: 'test', requestTimeoutMs: 5_000, connectionsMax: 1 },
+      mayWrite: () => leads,
+    });
+  });
+  afterEach(async () => {
+    transport.close();
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+  });
+  const nextArrival = (): Promise<void> =>
+    new Promise((resolve) => {
+      arrived = resolve;
+    });
+  const write = { method: 'PATCH', path: '/apply', body: '{}' } as const;
+  const read = { method: 'GET', path: '/' } as const;
+
+  it('sends no write that waited for a connection', async () => {
+    const isHeld = nextArrival();
+    const first = transport.send(read);
+    await isHeld;
+    const late = expect(transport.send(write)).rejects.toMatchObject({ reason: 'NotLeader' });
+    leads = false;
+    held[0]?.end('{}');
+    expect(await first).toMatchObject({ status: 200, body: '{}' });
+    await late;
+    expect(held).toHaveLength(1);
+  });
+
+  it('sends no write whose connection was still being made', async () => {
+    const late = expect(transport.send(write)).rejects.toMatchObject({ reason: 'NotLeader' });
+    leads = false;
+    await late;
+    expect(held).toHaveLength(0);
+  });
+
+  it('reads, and writes with what it reads once it leads again', async () => {
+    leads = false;
+    for (const call of [read, write]) {
+      const isHeld = nextArrival();
+      const answer = transport.send(call);
+      await isHeld;
+      held.at(-1)?.end('{}');
+      expect(await answer).toMatchObject({ status: 200 });
+      leads = true;
+    }
+  });
+});
