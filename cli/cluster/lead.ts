@@ -8,13 +8,14 @@ import { ModuleCopies } from '../../operator/drivers/kubernetes/module-copies.ts
 import { PoolBelongings } from '../../operator/drivers/kubernetes/pool-belongings.ts';
 import { ordinalNames } from '../../operator/drivers/kubernetes/runtime-names.ts';
 import { type Operator, startOperator } from '../../operator/main.ts';
-import { ERASE_GIVEN_UP, type NewEvent } from '../../operator/pool/events.ts';
+import { ERASE_GIVEN_UP, type NewEvent, STORE_UNAVAILABLE } from '../../operator/pool/events.ts';
 import { CLUSTER_POOL_LIMITS } from '../../operator/pool/pool-limits.ts';
 import { placeFilesOf } from '../../platform/store/redis/redis-secret.ts';
 import { OperatorMetrics } from '../../operator/metrics.ts';
 import { EraseBound, letGoOverdue } from '../../operator/sources/erase-bound.ts';
 import { KubernetesPools } from '../../operator/sources/kubernetes-pools.ts';
 import { PoolWriter } from '../../operator/sources/pool-writer.ts';
+import { tellStoreAway } from '../../operator/sources/tell-store-away.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { Kube, Stored } from '../../platform/kube/kube.ts';
 import { EventRecorder } from '../../platform/kube/event-recorder.ts';
@@ -210,7 +211,7 @@ function ownerOf({ metadata }: Stored<AgentPoolObject>): PoolOwner {
   return { namespace, name, uid };
 }
 
-/** The store may be away when this process starts to lead: it waits, and the pods stay as they are; deleted pools go when their time is up. */
+/** The store may be away when this process starts to lead: it waits and says so, and the pods stay as they are; deleted pools go when their time is up. */
 async function reachStore(
   { storeFolder, caches, log }: LeadOptions,
   hands: Hands,
@@ -221,17 +222,23 @@ async function reachStore(
       return await openStore(storeFolder, log);
     } catch (error) {
       log.warn('the store does not answer, it is tried again', { err: error });
-      const { recorder } = hands;
-      await letGoOverdue(
-        {
-          ...hands,
-          bound: hands.eraseBound,
-          pools: caches.pools,
-          onLetGo: (object) => tell(recorder, ownerOf(object), ERASE_GIVEN_UP),
-        },
-        signal,
-      ).catch((failure: unknown) => log.warn('a deleted pool cannot be let go', { err: failure }));
+      await whileStoreIsAway(hands, caches.pools, signal).catch((failure: unknown) =>
+        log.warn('pools cannot be told that the store is away', { err: failure }),
+      );
       await systemClock.sleep(STORE_RETRY_MS, signal);
     }
   }
+}
+
+async function whileStoreIsAway(
+  { recorder, writer, eraseBound }: Hands,
+  pools: OperatorCaches['pools'],
+  signal: AbortSignal,
+): Promise<void> {
+  const telling = (event: NewEvent) => (object: Stored<AgentPoolObject>) =>
+    tell(recorder, ownerOf(object), event);
+  const onLetGo = telling(ERASE_GIVEN_UP);
+  await letGoOverdue({ pools, writer, bound: eraseBound, onLetGo }, signal);
+  const onTell = telling(STORE_UNAVAILABLE);
+  await tellStoreAway({ pools, writer, clock: systemClock, onTell }, signal);
 }

@@ -72,6 +72,8 @@ export async function openStore(path: string, log: Log): Promise<Store> {
       log,
     });
   } catch (error) {
+    // It is tried again, perhaps for hours: with a folder of its own each time.
+    folder.close();
     throw error instanceof StoreError ? new CliError(error.message) : error;
   }
 }

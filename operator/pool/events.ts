@@ -13,6 +13,11 @@ export const ERASE_GIVEN_UP: NewEvent = {
   message: 'its projects could not be erased in time: they stay in the store',
 };
 
+export const STORE_UNAVAILABLE = {
+  reason: 'StoreUnavailable',
+  message: 'the store does not answer',
+} as const satisfies NewEvent;
+
 /** The list with these added, oldest first: one that is there already counts up and moves to the end. */
 export function addEvents(
   events: readonly PoolEvent[],

@@ -5,7 +5,7 @@ import type { PoolKey, PoolRef } from '../../core/identifiers.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Store } from '../../platform/store/store.ts';
-import { addEvents, type NewEvent } from './events.ts';
+import { addEvents, type NewEvent, STORE_UNAVAILABLE } from './events.ts';
 import type { Death } from './failures.ts';
 import { NO_SIGHT, observedOf } from './observed-of.ts';
 import type { PoolLimits } from './pool-limits.ts';
@@ -90,9 +90,7 @@ export class PoolTeller {
     if (run.isStoreAway === isAway) return;
     run.isStoreAway = isAway;
     this.note(run, [
-      isAway
-        ? { reason: 'StoreUnavailable', message: 'the store does not answer' }
-        : { reason: 'StoreRestored', message: 'the store answers again' },
+      isAway ? STORE_UNAVAILABLE : { reason: 'StoreRestored', message: 'the store answers again' },
     ]);
   }
 
