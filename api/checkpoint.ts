@@ -23,7 +23,7 @@ const retention = z.strictObject({
   ).default(10_000),
   projectIdleSeconds: wholeNumber(
     { min: 1, max: 10 * YEAR_SECONDS },
-    'Seconds without a task after which a project is erased. Left out: projects are kept for ever.',
+    'Seconds without a committed task after which the operator erases a project that is not live. Left out: projects are kept for ever.',
   ).exactOptional(),
 });
 

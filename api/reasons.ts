@@ -185,6 +185,9 @@ export const EVENT_REASONS = {
     'A deleted pool with deletionPolicy Delete could not be erased within 5 minutes and was let go.',
     'See why the store or the runtimes did not answer; `agentpool delete project` removes projects that are left, once a pool of this name is back.',
   ),
+  IdleProjectsErased: normal(
+    'Projects were erased that had no task for `checkpoint.retention.projectIdleSeconds`.',
+  ),
   StoreRestored: normal('The store answers again.'),
 } as const satisfies Readonly<Record<string, ExplainedEvent>>;
 export type EventReason = keyof typeof EVENT_REASONS;

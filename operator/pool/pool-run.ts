@@ -7,6 +7,7 @@ import { Expectations } from '../engine/expectations.ts';
 import type { Broken } from './broken.ts';
 import type { RuntimeName, RuntimeTemplate } from './driver.ts';
 import type { Told } from './hear-store.ts';
+import type { IdleSweep } from './idle-projects.ts';
 import { type CountedFailures, type Memory, NO_MEMORY } from './memory.ts';
 import type { Observed } from './observed.ts';
 import type { CreateAction } from './plan.ts';
@@ -41,6 +42,8 @@ export interface PoolRun {
   countedBefore: CountedFailures | undefined;
   /** Since when passes have only bound standbys. */
   hurriedSinceMs: number | undefined;
+  /** Undefined: this operator has not looked for idle projects yet. */
+  idleSweep: IdleSweep | undefined;
   readonly templates: Map<string, RuntimeTemplate>;
   readonly orders: Orders;
 }
@@ -65,6 +68,7 @@ export function newPoolRun(key: PoolKey, ref: PoolRef, status?: AgentPoolStatus)
     blindUntilMs: undefined,
     countedBefore: undefined,
     hurriedSinceMs: undefined,
+    idleSweep: undefined,
     templates: new Map(),
     orders: new Orders(),
   };

@@ -11,6 +11,7 @@ import { endPool } from './end-pool.ts';
 import { forgetPool } from './erase-pool.ts';
 import { ERASE_GIVEN_UP } from './events.ts';
 import { leavesRest } from './hurry.ts';
+import { eraseIdleProjects } from './idle-projects.ts';
 import { learn } from './learn.ts';
 import type { Memory } from './memory.ts';
 import { look } from './observe.ts';
@@ -173,8 +174,14 @@ export class PoolReconciler {
     await attempts.try(() =>
       apply(isPrepared ? plan : withoutCreates(plan), run, this.#options, signal),
     );
+    await attempts.try(() => this.#tidy(run, wanted.spec, signal));
     attempts.throwFirst();
     return againMs;
+  }
+
+  /** Nobody waits for it. */
+  async #tidy(run: PoolRun, spec: AgentPoolSpec, signal: AbortSignal): Promise<void> {
+    this.#teller.note(run, await eraseIdleProjects(run, spec, this.#options, signal));
   }
 
   async #report(run: PoolRun, status: AgentPoolStatus, signal: AbortSignal): Promise<void> {
@@ -211,6 +218,7 @@ export class PoolReconciler {
       (run.orders.nextTimeoutMs ?? Infinity) - clock.nowMs(),
       plan.partial ? limits.demotionPollMs : limits.resyncMs,
       run.isBlind ? limits.blindPollMs : Infinity,
+      (run.idleSweep?.dueMs ?? Infinity) - clock.nowMs(),
     );
     return { type: 'again', afterMs: Math.max(1, afterMs) };
   }

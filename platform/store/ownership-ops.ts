@@ -20,6 +20,7 @@ import {
   type Counters,
   type LogRow,
   type ProjectRow,
+  type SeenProject,
 } from './rows.ts';
 import {
   TAKEOVER_INTERVAL_MS,
@@ -151,7 +152,8 @@ export interface Erasure {
   readonly prefix?: string;
 }
 
-export function eraseProject(kv: KeyValue, key: ProjectKey): Erasure {
+export function eraseProject(kv: KeyValue, key: ProjectKey, unchanged?: SeenProject): Erasure {
+  if (unchanged !== undefined && !isAsSeen(readRow(kv, key), unchanged)) return { found: false };
   const overridden = kv.get(overrideKey(key)) !== undefined;
   if (overridden) kv.remove(overrideKey(key));
   const row = readRow(kv, key);
@@ -162,4 +164,8 @@ export function eraseProject(kv: KeyValue, key: ProjectKey): Erasure {
   const prefix = dataPrefix(row.number);
   kv.put(sweepKey(prefix), true);
   return { found: true, prefix };
+}
+
+function isAsSeen(row: ProjectRow | undefined, { epoch, seq }: SeenProject): boolean {
+  return row?.epoch === epoch && row.seq === seq;
 }

@@ -6,8 +6,11 @@ import type { RedisReason } from '../../api/reasons.ts';
 import type { PoolKey, ProjectKey } from '../../core/identifiers.ts';
 import type { RateBucket } from '../../core/rate.ts';
 import type { TierOverride } from '../../core/tier.ts';
+import type { Retention } from './commit-limit.ts';
 import type { RuntimeRecord } from './runtime-record.ts';
+import type { SeenProject } from './rows.ts';
 
+export type { Retention } from './commit-limit.ts';
 export { StoreError } from './store-error.ts';
 export type { AgentInfo, RuntimeRecord } from './runtime-record.ts';
 export {
@@ -173,13 +176,6 @@ export interface Commit {
   readonly wallMs: number;
 }
 
-export interface Retention {
-  readonly resultMs: number;
-  readonly resultsMax: number;
-  readonly resultBytesMax: number;
-  readonly turnsMaxPerConversation: number;
-}
-
 /** `refused`: the claim is no longer the project's, or out of sequence: the instance must be discarded. */
 export type CommitAnswer =
   { readonly type: 'committed'; readonly seq: number } | { readonly type: 'refused' };
@@ -252,8 +248,11 @@ export interface Store {
     pool: PoolKey,
     page: Page & { readonly tenant?: string },
   ): Promise<readonly ProjectRecord[]>;
-  /** Erases every trace of the project; a commit that comes after is refused, and epochs go on from here. True: there was something. */
-  eraseProject(key: ProjectKey): Promise<boolean>;
+  /**
+   * Erases every trace of the project; a commit that comes after is refused, and epochs go on from here. True: there was something. With
+   * `unchanged` only if nobody has claimed it or committed since that record was read: false, and nothing is erased.
+   */
+  eraseProject(key: ProjectKey, unchanged?: SeenProject): Promise<boolean>;
   /**
    * Projects of which something is left though no listing shows them: an erasure or a first claim of theirs was interrupted. eraseProject
    * ends it. Costs as much as the pool has projects.

@@ -190,6 +190,24 @@ function erasureCases(subject: Subject): void {
     expect((await store.listProjects(pool, { limit: 9 })).map(({ key }) => key)).toEqual([keys[1]]);
   });
 
+  it('erases a project only as it was seen, if so asked: not once it was claimed or committed since', async () => {
+    const { store } = subject;
+    const key = newKey();
+    const { incarnation } = await join(store);
+    expect(await store.eraseProject(key, { epoch: 0, seq: 0 })).toBe(false);
+    const claim = await committed(store, (await claimed(store, key, incarnation)).claim);
+    const seen = (await store.readProject(key))!;
+    await committed(store, claim);
+    expect(await store.eraseProject(key, seen)).toBe(false);
+    const released = (await store.readProject(key))!;
+    await store.release(claim);
+    await claimed(store, key, incarnation);
+    expect(await store.eraseProject(key, released)).toBe(false);
+    expect(await store.readConversation(key, 'c1')).toMatchObject({ turnCount: 4 });
+    expect(await store.eraseProject(key, { epoch: 2, seq: 2 })).toBe(true);
+    expect(await store.readProject(key)).toBeUndefined();
+  });
+
   it('erases an override that has no project', async () => {
     const { store } = subject;
     const key = newKey();

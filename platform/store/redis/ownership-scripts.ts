@@ -78,11 +78,16 @@ return {'set'}
 `,
 );
 
-/** From here on no commit of it counts and nobody can claim it. KEYS record · ARGV time, also without a record ('1') → its epoch, '' without one */
+/**
+ * From here on no commit of it counts and nobody can claim it. KEYS record · ARGV time, also without a record ('1'), the epoch and seq that it must
+ * have ('': any) → its epoch, '' without one, or where it is another
+ */
 export const MARK_ERASED = writingScript(
   'eraseProject (mark)',
   `
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
+local found = redis.call('HMGET', KEYS[1], 'epoch', 'seq')
+local epoch = found[1]
+if ARGV[3] ~= '' and (epoch ~= ARGV[3] or found[2] ~= ARGV[4]) then return '' end
 if not epoch then
   if ARGV[2] ~= '1' then return '' end
   epoch = '0'

@@ -2,6 +2,7 @@
 import { poolKeyOfProject, type ProjectKey } from '../../../core/identifiers.ts';
 import { StoreError } from '../store-error.ts';
 import type { Activation, Claim, ClaimAnswer, ClaimRequest, Owner } from '../store.ts';
+import type { SeenProject } from '../rows.ts';
 import { CLAIM, ERASE_STEP, MARK_ERASED, PAUSE, RELEASE } from './ownership-scripts.ts';
 import { ENTER, LEAVE } from './pool-scripts.ts';
 import {
@@ -120,14 +121,15 @@ export class RedisOwnership {
     throw new StoreError('setPaused: the owner changed again and again', 'not-applied');
   }
 
-  async eraseProject(key: ProjectKey): Promise<boolean> {
+  async eraseProject(key: ProjectKey, unchanged?: SeenProject): Promise<boolean> {
     const { connection, keys, time } = this.#context;
     const { projects, erasing, counters, overrides } = keys.poolOf(key);
-    let epoch = await this.#mark(key, false);
+    let epoch = await this.#mark(key, { anyway: false, unchanged });
     const found = epoch !== '';
     if (!found) {
+      if (unchanged !== undefined) return false;
       const score = await read(this.#context, 'eraseProject', ['ZSCORE', projects, key]);
-      if (Buffer.isBuffer(score)) epoch = await this.#mark(key, true);
+      if (Buffer.isBuffer(score)) epoch = await this.#mark(key, { anyway: true });
     }
     const overridden = await connection.run(
       LEAVE,
@@ -139,9 +141,15 @@ export class RedisOwnership {
   }
 
   /** @param anyway also where there is no record: a first claim that put the name on the list has not made it, and may never do so. */
-  async #mark(key: ProjectKey, anyway: boolean): Promise<string> {
+  async #mark(
+    key: ProjectKey,
+    {
+      anyway,
+      unchanged,
+    }: { readonly anyway: boolean; readonly unchanged?: SeenProject | undefined },
+  ): Promise<string> {
     const { connection, keys, time } = this.#context;
-    const args = [time(), anyway ? 1 : 0];
+    const args = [time(), anyway ? 1 : 0, unchanged?.epoch ?? '', unchanged?.seq ?? ''];
     return textOrEmpty(await connection.run(MARK_ERASED, [keys.project(key).record], args));
   }
 

@@ -4,6 +4,7 @@ import type { TierOverride } from '../../../core/tier.ts';
 import { ChangeTopics } from '../change-topics.ts';
 import type { TurnWindow } from '../reads.ts';
 import { StoreError } from '../store-error.ts';
+import type { SeenProject } from '../rows.ts';
 import type * as port from '../store.ts';
 import { LeaseWatch } from './lease-watch.ts';
 import { commitTo } from './redis-commits.ts';
@@ -118,8 +119,8 @@ export class RedisStore implements port.Store {
     return reads.listProjects(this.#context, pool, page);
   }
 
-  eraseProject(key: ProjectKey): Promise<boolean> {
-    return this.#ownership.eraseProject(key);
+  eraseProject(key: ProjectKey, unchanged?: SeenProject): Promise<boolean> {
+    return this.#ownership.eraseProject(key, unchanged);
   }
 
   listErasing(pool: PoolKey): Promise<readonly ProjectKey[]> {
