@@ -1,7 +1,7 @@
 /** Projects whose runtime refused a task for its rate: refused here too until the time that it named, so that they cost nothing. */
-import { LRUCache } from 'lru-cache';
 import { AppError } from '../../core/errors.ts';
 import type { ProjectKey } from '../../core/identifiers.ts';
+import { growingLru } from '../../platform/growing-lru.ts';
 
 const PROJECTS_MAX = 10_000;
 
@@ -12,7 +12,7 @@ interface Refusal {
 }
 
 export class RateRefusals {
-  readonly #refusals = new LRUCache<ProjectKey, Refusal>({ max: PROJECTS_MAX });
+  readonly #refusals = growingLru<ProjectKey, Refusal>(PROJECTS_MAX);
 
   /** A runtime's answer: remembered when it is a rate refusal with a retry time. */
   note(project: ProjectKey, error: AppError, nowMs: number): void {

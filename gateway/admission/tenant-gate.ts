@@ -1,8 +1,8 @@
 /** Limits that count tenants, not projects: tasks per minute of one tenant (per gateway), and how many tenants a pool has. */
-import { LRUCache } from 'lru-cache';
 import { AppError } from '../../core/errors.ts';
 import { rateLimited, takeToken, type RateBucket } from '../../core/rate.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { growingLru } from '../../platform/growing-lru.ts';
 import type { Store } from '../../platform/store/store.ts';
 import type { PoolView } from '../pool-view.ts';
 import type { Call } from '../task/call.ts';
@@ -14,8 +14,8 @@ const AFTER_TENANT = '~~';
 export class TenantGate {
   readonly #clock: Clock;
   readonly #store: Pick<Store, 'listProjects'>;
-  readonly #buckets = new LRUCache<string, RateBucket>({ max: TENANTS_MAX });
-  readonly #admitted = new LRUCache<string, true>({ max: TENANTS_MAX });
+  readonly #buckets = growingLru<string, RateBucket>(TENANTS_MAX);
+  readonly #admitted = growingLru<string, true>(TENANTS_MAX);
 
   constructor(options: { readonly clock: Clock; readonly store: Pick<Store, 'listProjects'> }) {
     this.#clock = options.clock;

@@ -1,6 +1,5 @@
 /** The gateway's gRPC edge: the two public services, health and reflection on one port, limits per message and connection, an orderly end. */
 import type { Server, ServerOptions } from '@grpc/grpc-js';
-import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { serverOptions } from '../../platform/grpc/grpc-options.ts';
 import { startGrpcServer } from '../../platform/grpc/grpc-server.ts';
@@ -11,13 +10,13 @@ import {
   agentPoolService,
   POOL_ADMIN_SERVICE,
   poolAdminService,
-  reflectionPackage,
 } from '../../proto/load.ts';
 import { adminHandlers } from './grpc-admin-service.ts';
 import { connectStreams } from './grpc-connect.ts';
 import { executeHandler, executeStreamHandler } from './grpc-execute.ts';
 import type { GrpcEdge } from './grpc-edge.ts';
 import { projectHandlers } from './grpc-project-service.ts';
+import { addReflection } from './grpc-reflection.ts';
 
 const MINUTE_MS = 60_000;
 /** What a request carries beside its input. */
@@ -72,7 +71,7 @@ export async function startGrpcGateway(
   let ownAddress = listen;
   const register = (server: Server): void => {
     health.addToServer(server);
-    new ReflectionService(reflectionPackage()).addToServer(server);
+    addReflection(server);
     // What a later version brings is left out, and so answered with UNIMPLEMENTED.
     server.addService(agentPoolService, {
       Execute: executeHandler(edge),

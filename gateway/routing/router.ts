@@ -2,11 +2,12 @@
  * Which runtime a project's task goes to. Routes are hints that are put right by the runtimes' answers; who may commit
  * is decided in the store alone. Asks the store only when an owner cannot be reached.
  */
-import { LRUCache } from 'lru-cache';
+import type { LRUCache } from 'lru-cache';
 import { pickRendezvous } from '../../core/rendezvous.ts';
 import type { ProjectKey } from '../../core/identifiers.ts';
 import type { Tier } from '../../core/tier.ts';
 import type { TaskHeader } from '../../platform/link/frames.ts';
+import { growingLru } from '../../platform/growing-lru.ts';
 import type { Owner, Store } from '../../platform/store/store.ts';
 import type { PoolView } from '../pool-view.ts';
 import type { Runtime, RuntimeSet } from './runtime-set.ts';
@@ -46,11 +47,11 @@ export class Router {
   readonly #routes: LRUCache<ProjectKey, Route>;
   readonly #lookups = new Set<ProjectKey>();
   /** Where the connection to the last owner was refused, told by a task that it cost. */
-  readonly #refused = new LRUCache<string, true>({ max: 1_000 });
+  readonly #refused = growingLru<string, true>(1_000);
 
   constructor(options: RouterOptions) {
     this.#options = options;
-    this.#routes = new LRUCache({ max: options.routesMax });
+    this.#routes = growingLru(options.routesMax);
   }
 
   place(project: ProjectKey, pool: PoolView, tier: Tier): Placement {
