@@ -13,16 +13,19 @@ export function requirePool(
 ): PoolView {
   if (pool !== undefined) return pool;
   if (!membership.isKnown)
-    throw new AppError('STORE_UNAVAILABLE', 'the pools are not known yet', {
+    throw new AppError('STORE_UNAVAILABLE', 'this gateway has not read its pools yet: try again', {
       retryAfterMs: UNKNOWN_RETRY_MS,
     });
   const message =
     name === ''
-      ? 'this gateway does not serve exactly one pool: name one'
-      : 'there is no such pool';
+      ? `this gateway serves ${membership.pools.length} pools, not one: name one`
+      : `this gateway serves no pool ${name}: check its name and namespace`;
   throw new AppError('UNKNOWN_POOL', message, { field: 'pool' });
 }
 
 export function suspended(): AppError {
-  return new AppError('SUSPENDED', 'the pool is suspended: spec.operatingMode');
+  return new AppError(
+    'SUSPENDED',
+    'the pool is suspended: it serves again when spec.operatingMode is Running',
+  );
 }

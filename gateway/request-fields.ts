@@ -33,7 +33,10 @@ export function requireMetadata(field: string, metadata: Readonly<Record<string,
   let characters = 0;
   for (const key in metadata) {
     if (key.toLowerCase().startsWith(RESERVED_METADATA_PREFIX))
-      throw invalid(field, `keys with ${RESERVED_METADATA_PREFIX} are reserved`);
+      throw invalid(
+        field,
+        `must have no keys that begin with ${RESERVED_METADATA_PREFIX}: they are reserved`,
+      );
     entries += 1;
     characters += key.length + (metadata[key]?.length ?? 0);
   }

@@ -47,7 +47,8 @@ export async function attemptActivation(ports: AttemptPorts, attempt: Attempt): 
 }
 
 function circuitOpen(retryAfterMs: number): AppError {
-  const message = 'the instance failed too often: it is not started again for a while';
+  const message =
+    'the instance failed too often (recovery.maxFailuresPerHour): it is started again after a while';
   return new AppError('CIRCUIT_OPEN', message, { retryAfterMs });
 }
 
@@ -55,6 +56,6 @@ function circuitOpen(retryAfterMs: number): AppError {
 export function elsewhereError(owner: Owner): AppError {
   const { incarnation, address, epoch } = owner;
   const metadata = { incarnation, address, epoch: String(epoch) };
-  const message = 'another runtime owns the project';
+  const message = 'another runtime has the project: try again';
   return new AppError('OWNER_UNREACHABLE', message, { metadata, retryAfterMs: 100 });
 }

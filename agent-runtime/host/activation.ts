@@ -13,7 +13,7 @@ import type { Instance } from './instance.ts';
 import type { InstancePorts } from './instance-ports.ts';
 import type { WorkerSource } from './metrics.ts';
 import { releaseClaim } from './releasing.ts';
-import { errorOfWorkerEnd, runtimeLost, storeLost } from './run-outcome.ts';
+import { errorOfWorkerEnd, paused, runtimeLost, storeLost } from './run-outcome.ts';
 import { Session } from './session.ts';
 import { within } from './within.ts';
 import type { Workers } from './workers.ts';
@@ -97,8 +97,7 @@ function checkClaim(
 ): AppError | undefined {
   if (!wish.current()) return runtimeLost('the instance was ended while it was activated');
   if (!ports.lease.held) return storeLost();
-  if (activation.paused && !wish.evenPaused())
-    return new AppError('PAUSED', 'the project is paused: resume it first');
+  if (activation.paused && !wish.evenPaused()) return paused();
   if (!instance.takeClaim(activation))
     return runtimeLost('the project changed hands while its instance failed');
   return undefined;
@@ -140,7 +139,10 @@ export async function initialize(
   if (opened !== 'late' && opened.type === 'ended') return errorOfWorkerEnd(opened.end, true);
   workers.drop(session);
   if (opened === 'late')
-    return new AppError('AGENT_ERROR', `initialize did not end within ${seconds} s`);
+    return new AppError(
+      'AGENT_ERROR',
+      `initialize did not end within ${seconds} s (health.initializeTimeoutSeconds)`,
+    );
   const { agent, message, stack } = opened;
   ports.log.warn('agent not initialized', {
     instance_id: instance.key,

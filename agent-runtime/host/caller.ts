@@ -3,6 +3,7 @@
  * measures how long it waited for what. Whoever holds it is told when it leaves or has waited too long.
  */
 import { AppError } from '../../core/errors.ts';
+import { queueTimeout } from '../../core/time-up.ts';
 import type { Clock, Timer } from '../../platform/clock.ts';
 import type { ResultHeader, TaskHeader } from '../../platform/link/frames.ts';
 import type { IncomingTask } from '../../platform/link/task-link.ts';
@@ -142,12 +143,6 @@ export class Caller {
     this.incoming.signal.removeEventListener('abort', this.#onAbort);
     return true;
   }
-}
-
-export function queueTimeout(): AppError {
-  return new AppError('QUEUE_TIMEOUT', 'the task waited too long in the queue', {
-    retryAfterMs: 1000,
-  });
 }
 
 function abortReason(signal: AbortSignal): AppError {

@@ -1,17 +1,17 @@
 /** Everything that gateways and peers ask of a runtime beside tasks: instances, pauses, leases, conversations. */
 import { AppError } from '../../core/errors.ts';
 import { parseInstanceId, type ProjectKey } from '../../core/identifiers.ts';
+import { unknownInstance } from '../../core/not-found.ts';
 import type { ClientLease } from '../../platform/store/store.ts';
 import type { LeaseView, RuntimeCall } from '../../platform/link/frames.ts';
 import { addLease, aliveLeases, LEASE_MS_MAX, removeLease, renewLease } from './client-leases.ts';
 import type { Instance } from './instance.ts';
 import type { InstancePorts } from './instance-ports.ts';
 import { viewOf } from './instance-view.ts';
-import { paused } from './intake.ts';
 import type { Project } from './project.ts';
 import type { Projects } from './projects.ts';
 import { releaseClaim } from './releasing.ts';
-import { runtimeLost, storeLost } from './run-outcome.ts';
+import { paused, runtimeLost, storeLost } from './run-outcome.ts';
 import { conversationLock } from './task-queue.ts';
 
 /** A project that leaves while a call waits for it is opened again, so often. */
@@ -166,17 +166,24 @@ export class Calls {
 
   async #forget({ project: key, conversationId }: CallOf<'forgetConversation'>): Promise<unknown> {
     const { instance } = await this.#live(key);
+    const { clock, view } = this.#ports;
     await new Promise<void>((resolve, reject) => {
-      instance.tasks.addErrand({
+      const errand: Errand = {
         type: 'errand',
         priority: 'NORMAL',
         locks: [conversationLock(conversationId)],
         run: async () => {
+          patience.cancel();
           instance.session?.forget(conversationId);
           await this.#commit(instance, { forget: conversationId }).then(resolve, reject);
         },
         dropped: reject,
+      };
+      // Whoever asked waits no longer than this: nothing is erased that was said to have failed.
+      const patience = clock.after(view.spec.limits.drainSeconds * 1000, () => {
+        if (instance.tasks.withdraw(errand)) reject(conversationBusy());
       });
+      instance.tasks.addErrand(errand);
     });
     return {};
   }
@@ -235,9 +242,13 @@ export class Calls {
       const instance = await project.whenLive();
       if (instance !== undefined) return { project, instance, wasLive };
     }
-    throw new AppError('OWNER_UNREACHABLE', 'this runtime does not take the project', {
-      retryAfterMs: 100,
-    });
+    throw new AppError(
+      'OWNER_UNREACHABLE',
+      'this runtime does not take the project: another one does',
+      {
+        retryAfterMs: 100,
+      },
+    );
   }
 
   /** The store thinks that we own it, and we know nothing of it: a release of ours was lost. */
@@ -255,8 +266,4 @@ export class Calls {
     });
     return true;
   }
-}
-
-function unknownInstance(): AppError {
-  return new AppError('UNKNOWN_INSTANCE', 'the project has no live instance');
 }

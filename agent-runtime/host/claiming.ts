@@ -80,7 +80,7 @@ async function takeOver(
     wish.limited();
     const error = new AppError(
       'OWNER_UNREACHABLE',
-      'the project was taken over a moment ago and must not move again yet',
+      'the project was taken over a moment ago and must not move again yet: try again',
       {
         retryAfterMs: answer.retryAfterMs,
       },

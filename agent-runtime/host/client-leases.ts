@@ -1,5 +1,6 @@
 /** Callers' leases on a live instance as plain lists: what is alive, and the list after a change. */
 import { AppError } from '../../core/errors.ts';
+import { unknownLease } from '../../core/not-found.ts';
 import type { ClientLease } from '../../platform/store/store.ts';
 
 /** Leases of one project at once; each is part of every commit that changes one. */
@@ -18,9 +19,13 @@ export function addLease(
   lease: ClientLease,
 ): readonly ClientLease[] {
   if (leases.length >= LEASES_PER_PROJECT_MAX) {
-    throw new AppError('QUEUE_FULL', `the project has ${LEASES_PER_PROJECT_MAX} leases already`, {
-      retryAfterMs: 1000,
-    });
+    throw new AppError(
+      'QUEUE_FULL',
+      `the project has ${LEASES_PER_PROJECT_MAX} leases already: release one`,
+      {
+        retryAfterMs: 1000,
+      },
+    );
   }
   return [...leases, lease];
 }
@@ -41,7 +46,6 @@ export function removeLease(leases: readonly ClientLease[], id: string): readonl
 /** Throws LEASE_UNKNOWN. */
 export function requireLease(leases: readonly ClientLease[], id: string): ClientLease {
   const lease = leases.find((other) => other.id === id);
-  if (lease === undefined)
-    throw new AppError('LEASE_UNKNOWN', 'the lease has ended or never was: acquire a new one');
+  if (lease === undefined) throw unknownLease();
   return lease;
 }

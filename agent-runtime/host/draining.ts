@@ -36,7 +36,7 @@ export async function drainProjects(ports: DrainPorts): Promise<void> {
   if (await projects.whenEmpty(ports.taskTimeoutMs())) return;
   const error = new AppError(
     'DRAINING',
-    'the runtime is leaving and the task did not end in time',
+    'the runtime is leaving and the task did not end in time: try again, another one takes it',
     { retryAfterMs: 100 },
   );
   log.warn('tasks did not end in time', { detail: { projects: projects.size } });

@@ -121,7 +121,7 @@ describe('initialize', () => {
     const task = await world.send('q1');
     await world.clock.advance(10_000);
     expect(task.end).toMatchObject({
-      error: { reason: 'AGENT_ERROR', message: 'initialize did not end within 10 s' },
+      error: { reason: 'AGENT_ERROR', message: expect.stringContaining('within 10 s (health.') },
     });
     expect(world.workers.all[0]?.terminated).toBe(true);
   });

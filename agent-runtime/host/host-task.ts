@@ -2,14 +2,15 @@
  * One task inside an instance, shared by all callers that sent the same request id: where it stands, who waits for it, and what
  * each of them is told. Decides nothing about when it runs.
  */
-import { AppError } from '../../core/errors.ts';
+import type { AppError } from '../../core/errors.ts';
+import { deadlinePassed, queueTimeout } from '../../core/time-up.ts';
 import type { Tier } from '../../core/tier.ts';
 import type { Clock, Timer } from '../../platform/clock.ts';
 import type { ChunkKind, Priority, TaskHeader } from '../../platform/link/frames.ts';
 import type { Payload } from '../../platform/store/store.ts';
 import { CHUNK_OVERHEAD_BYTES } from '../worker/chunk-window.ts';
 import type { RunNumber } from '../worker/protocol.ts';
-import { queueTimeout, type Caller, type Holder } from './caller.ts';
+import type { Caller, Holder } from './caller.ts';
 import type { Queued } from './task-queue.ts';
 
 export type CancelReason = 'CANCELLED' | 'DEADLINE' | 'SLOW_CONSUMER';
@@ -187,8 +188,7 @@ export class HostTask implements Queued, Holder {
   left(caller: Caller, reason: AppError): void {
     const last = this.#callers.size === 1;
     // A caller of CONTINUE whose connection broke is never told to have left; one that takes nothing is as good as gone.
-    const runsOn =
-      caller.header.onDisconnect === 'CONTINUE' && reason.reason === 'SLOW_CONSUMER';
+    const runsOn = caller.header.onDisconnect === 'CONTINUE' && reason.reason === 'SLOW_CONSUMER';
     if (last && !runsOn) {
       this.#events.abandoned(this, reason);
       return;
@@ -237,10 +237,7 @@ export class HostTask implements Queued, Holder {
   #watchDeadline(): void {
     this.#timer = this.#clock.after(this.remainingMs, () => {
       if (this.phase.type !== 'ended') {
-        this.#events.abandoned(
-          this,
-          new AppError('DEADLINE', 'the deadline of the task has passed'),
-        );
+        this.#events.abandoned(this, deadlinePassed());
       }
     });
   }

@@ -1,5 +1,6 @@
 /** What a live instance does with a task that comes in: joins, replays, refuses or queues it. Runs nothing itself. */
 import { AppError } from '../../core/errors.ts';
+import { unknownAgent } from '../../core/not-found.ts';
 import { rateLimited, takeToken } from '../../core/rate.ts';
 import type { StoredResult } from '../../platform/store/store.ts';
 import type { WorkerAgent } from '../worker/protocol.ts';
@@ -8,7 +9,8 @@ import { requireLease } from './client-leases.ts';
 import { HostTask } from './host-task.ts';
 import type { Instance } from './instance.ts';
 import type { InstancePorts } from './instance-ports.ts';
-import { storeLost } from './run-outcome.ts';
+import { projectQueueFull } from './parking.ts';
+import { paused, storeLost } from './run-outcome.ts';
 import { locksOf } from './task-queue.ts';
 import { CHUNK_BYTES_UNTAKEN_MAX } from './worker-limits.ts';
 
@@ -50,9 +52,8 @@ function admit(ports: IntakePorts, instance: Instance, caller: Caller): HostTask
   if (instance.paused) throw paused();
   if (header.leaseId !== undefined) requireLease(instance.leases, header.leaseId);
   const agent = findAgent(ports.agents(), header.agent);
-  if (instance.tasks.queued >= ports.view.spec.queue.parkedPerProjectMax) {
-    throw new AppError('QUEUE_FULL', 'too many tasks of this project wait', { retryAfterMs: 1000 });
-  }
+  const { parkedPerProjectMax } = ports.view.spec.queue;
+  if (instance.tasks.queued >= parkedPerProjectMax) throw projectQueueFull(parkedPerProjectMax);
   takeRate(ports, instance);
   const { conversationId } = header;
   const locks = locksOf(agent.concurrency, { agent: agent.name, conversationId });
@@ -66,9 +67,10 @@ function admit(ports: IntakePorts, instance: Instance, caller: Caller): HostTask
 function findAgent(agents: readonly WorkerAgent[], name: string): WorkerAgent {
   const agent = name === '' ? agents[0] : agents.find((other) => other.name === name);
   if (agent !== undefined) return agent;
-  throw new AppError('UNKNOWN_AGENT', `the pool has no agent ${name}`, {
-    metadata: { agent: name },
-  });
+  throw unknownAgent(
+    name,
+    agents.map((other) => other.name),
+  );
 }
 
 function takeRate(ports: IntakePorts, instance: Instance): void {
@@ -120,8 +122,4 @@ function reused(): AppError {
     'REQUEST_ID_REUSED',
     'this request_id was used for another task: choose a new one',
   );
-}
-
-export function paused(): AppError {
-  return new AppError('PAUSED', 'the project is paused: resume it first');
 }

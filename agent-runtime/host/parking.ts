@@ -1,7 +1,8 @@
 /** Callers of one project that wait for its instance: bounded, in order, holding no credit. */
 import { AppError } from '../../core/errors.ts';
+import { queueTimeout } from '../../core/time-up.ts';
 import type { TaskHeader } from '../../platform/link/frames.ts';
-import { queueTimeout, type Caller, type Holder } from './caller.ts';
+import type { Caller, Holder } from './caller.ts';
 
 export class Parking implements Holder {
   #callers: Caller[] = [];
@@ -22,10 +23,9 @@ export class Parking implements Holder {
   }
 
   add(caller: Caller): void {
-    if (this.#callers.length >= this.#max()) {
-      caller.fail(
-        new AppError('QUEUE_FULL', 'too many tasks wait for this project', { retryAfterMs: 1000 }),
-      );
+    const max = this.#max();
+    if (this.#callers.length >= max) {
+      caller.fail(projectQueueFull(max));
       return;
     }
     this.#callers.push(caller);
@@ -67,4 +67,13 @@ export class Parking implements Holder {
   #remove(caller: Caller): void {
     this.#callers = this.#callers.filter((other) => other !== caller);
   }
+}
+
+/** Before its instance is there, and in it. */
+export function projectQueueFull(max: number): AppError {
+  return new AppError(
+    'QUEUE_FULL',
+    `${max} tasks of the project wait in its runtime already (queue.parkedPerProjectMax): try again later`,
+    { retryAfterMs: 1_000 },
+  );
 }

@@ -26,7 +26,7 @@ export function errorOfWorkerEnd(end: WorkerEnd, alone: boolean): AppError {
   if (end.type === 'memory')
     return new AppError(
       'MEMORY_LIMIT',
-      `the agent used more memory than its quota: ${end.message}`,
+      `the agent used more memory than quota.memoryMb lets it: ${end.message}`,
     );
   return new AppError('AGENT_EXITED', `the agent ended its worker: ${end.message}`);
 }
@@ -39,9 +39,13 @@ export function runtimeLost(message: string): AppError {
 export function storeLost(): AppError {
   return new AppError(
     'STORE_UNAVAILABLE',
-    'the store does not answer this runtime; nothing was acknowledged',
+    'the store does not answer this runtime, nothing was acknowledged: try again with the same request_id',
     {
       retryAfterMs: 1000,
     },
   );
+}
+
+export function paused(): AppError {
+  return new AppError('PAUSED', 'the project is paused: resume it first');
 }

@@ -150,7 +150,9 @@ export class RuntimeHost implements TaskHandler {
   /** The operator gives a standby its project. */
   async bind(project: ProjectKey, bindingId: string): Promise<void> {
     if (this.#identity.role !== 'dedicated' || this.#phase !== 'open') {
-      throw new AppError('RUNTIME_LOST', 'this runtime is no standby', { retryAfterMs: 1000 });
+      throw new AppError('RUNTIME_LOST', 'this runtime is no standby: bind another one', {
+        retryAfterMs: 1000,
+      });
     }
     this.#binding.bind(project, bindingId);
   }

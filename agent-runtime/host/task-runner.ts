@@ -3,6 +3,7 @@
  * and answers callers only after it. Knows nothing of activation, eviction or the instance's state machine.
  */
 import { AppError } from '../../core/errors.ts';
+import { deadlinePassed } from '../../core/time-up.ts';
 import type { ChunkKind } from '../../platform/link/frames.ts';
 import type { Payload, ResultId } from '../../platform/store/store.ts';
 import type { RunNumber, RunOutcome } from '../worker/protocol.ts';
@@ -67,6 +68,11 @@ export class TaskRunner implements TaskEvents, StagedHost {
   addErrand(errand: Errand): void {
     this.#queue.add(errand);
     this.pump();
+  }
+
+  /** False: it runs already, or has run. */
+  withdraw(errand: Errand): boolean {
+    return this.#queue.remove(errand);
   }
 
   /** Starts what may start. */
@@ -195,8 +201,7 @@ export class TaskRunner implements TaskEvents, StagedHost {
     const { session } = this.#host;
     if (session === undefined || task.remainingMs <= 0) {
       this.#queue.release(task);
-      const error = new AppError('DEADLINE', 'the deadline of the task has passed');
-      this.#end(task, () => task.failed(error));
+      this.#end(task, () => task.failed(deadlinePassed()));
       return;
     }
     const { header, input, agent, remainingMs } = task;

@@ -68,7 +68,11 @@ function firstOf(
 }
 
 function known(principal: Principal | undefined): Principal {
-  if (principal === undefined) throw new AppError('TOKEN_INVALID', 'the token is not known here');
+  if (principal === undefined)
+    throw new AppError(
+      'TOKEN_INVALID',
+      'this gateway does not know the token, it is wrong, expired or withdrawn: use another one',
+    );
   return principal;
 }
 

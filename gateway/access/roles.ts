@@ -42,12 +42,18 @@ export function authorize(principal: Principal, method: Method, scope?: Scope): 
   if (ROLES.indexOf(principal.role) < ROLES.indexOf(least))
     throw new AppError(
       'FORBIDDEN',
-      `${method} needs the role ${least}, this token has ${principal.role}`,
+      `this token has the role ${principal.role}: ${method} needs ${least}`,
     );
   if (scope === undefined) return;
   const { tenant, project } = scope;
   if (!hasTenant(principal, tenant))
-    throw new AppError('FORBIDDEN', 'this token is not for this tenant');
+    throw new AppError(
+      'FORBIDDEN',
+      `this token is not for the tenant ${tenant}: use one that names it`,
+    );
   if (project !== undefined && !hasProject(principal, tenant, project))
-    throw new AppError('FORBIDDEN', 'this token is not for this project');
+    throw new AppError(
+      'FORBIDDEN',
+      `this token is not for the project ${project}: use one that names it`,
+    );
 }

@@ -104,10 +104,14 @@ export class TokenReviews implements TokenSource {
 }
 
 function unavailable(cause?: unknown): AppError {
-  return new AppError('ACCESS_UNAVAILABLE', 'who sent this token cannot be found out now', {
-    retryAfterMs: RETRY_AFTER_MS,
-    cause,
-  });
+  return new AppError(
+    'ACCESS_UNAVAILABLE',
+    'the API server does not say now whose token this is: try again',
+    {
+      retryAfterMs: RETRY_AFTER_MS,
+      cause,
+    },
+  );
 }
 
 /** Kubernetes has checked the token by then. */

@@ -3,6 +3,7 @@
  * runtime that has it, so nobody waits behind a task that could not run anyway. Sends nothing.
  */
 import { AppError } from '../../core/errors.ts';
+import { queueTimeout } from '../../core/time-up.ts';
 import { poolKeyOfProject, type PoolKey, type ProjectKey } from '../../core/identifiers.ts';
 import type { Quarantine } from '../../core/quarantine.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -180,9 +181,13 @@ function probeBlocker(runtime: Runtime): string {
 }
 
 function circuitOpen(retryAfterMs: number): AppError {
-  return new AppError('CIRCUIT_OPEN', 'tasks of this project ended two runtimes in a row', {
-    retryAfterMs: Math.ceil(retryAfterMs),
-  });
+  return new AppError(
+    'CIRCUIT_OPEN',
+    'tasks of this project ended two runtimes in a row: it is tried again after a while',
+    {
+      retryAfterMs: Math.ceil(retryAfterMs),
+    },
+  );
 }
 
 /** A task that waited for a place, not for its turn, says so. */
@@ -191,10 +196,8 @@ function waitedInVain(decision: Decision): AppError {
   if (decision.type === 'blocked' && isPlaceBlocker(decision.by))
     return new AppError(
       'OWNER_UNREACHABLE',
-      'no runtime that could serve the project is reachable',
+      "no runtime that could serve the project was there in time: the pool's conditions say why",
       { retryAfterMs: RETRY_MS },
     );
-  return new AppError('QUEUE_TIMEOUT', 'the task waited too long for its turn', {
-    retryAfterMs: RETRY_MS,
-  });
+  return queueTimeout();
 }

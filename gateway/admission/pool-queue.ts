@@ -104,15 +104,19 @@ export class PoolQueue {
       call.arrivedMs,
     );
     if (ticket === undefined) {
-      waiter.settle(
-        new AppError('QUEUE_FULL', 'too many tasks of this pool or tenant wait', {
-          retryAfterMs: FULL_RETRY_MS,
-        }),
-      );
+      waiter.settle(this.#full(limitsOf(pool, tenant)));
       return;
     }
     this.#watch(waiter, ticket);
     this.#pump();
+  }
+
+  #full({ depthMax, tenantDepthMax }: QueueLimits): AppError {
+    const message =
+      this.#queue.size >= depthMax
+        ? `${depthMax} tasks of the pool wait in this gateway already (queue.depthMax): try again later`
+        : `${tenantDepthMax} tasks of the tenant wait in this gateway already (queueDepthMax of its limits): try again later`;
+    return new AppError('QUEUE_FULL', message, { retryAfterMs: FULL_RETRY_MS });
   }
 
   /** Ends the wait by patience or by the call's own end. */

@@ -43,7 +43,10 @@ export class TenantGate {
   async #requireRoom(pool: PoolView, tenant: string, tenantsMax: number): Promise<void> {
     const [own] = await this.#store.listProjects(pool.key, { limit: 1, tenant });
     if (own === undefined && (await this.#countTenants(pool, tenantsMax)) >= tenantsMax)
-      throw new AppError('FORBIDDEN', `the pool has its ${tenantsMax} tenants, spec.maxTenants`);
+      throw new AppError(
+        'FORBIDDEN',
+        `the pool has its ${tenantsMax} tenants: a new one needs a higher spec.maxTenants`,
+      );
     this.#admitted.set(`${pool.key}~${tenant}`, true);
   }
 

@@ -192,13 +192,15 @@ function timeOf(wallMs: number | undefined): Timestamp | undefined {
 function tierOf(name: TierName): Tier | undefined {
   if (name === 'TIER_UNSPECIFIED') return undefined;
   const tier = TIERS.find((one) => TIER_NAMES[one] === name);
-  if (tier === undefined) throw invalid('tier', 'has a value that this version does not know');
+  if (tier === undefined)
+    throw invalid('tier', `must be one of ${Object.values(TIER_NAMES).join(', ')}`);
   return tier;
 }
 
 function stateOf(name: StateName): InstanceState | undefined {
   if (name === 'INSTANCE_STATE_UNSPECIFIED') return undefined;
   const state = INSTANCE_STATES.find((one) => `INSTANCE_STATE_${one}` === name);
-  if (state === undefined) throw invalid('state', 'has a value that this version does not know');
+  if (state === undefined)
+    throw invalid('state', `must be INSTANCE_STATE_ and one of ${INSTANCE_STATES.join(', ')}`);
   return state;
 }

@@ -30,7 +30,10 @@ export function callerOf(
   const values = call.metadata.getMap();
   for (const key in values)
     if (key.startsWith(RESERVED_METADATA_PREFIX))
-      throw invalid('metadata', `keys with ${RESERVED_METADATA_PREFIX} are reserved`);
+      throw invalid(
+        'metadata',
+        `must have no keys that begin with ${RESERVED_METADATA_PREFIX}: they are reserved`,
+      );
   const callerWith = (principal: Principal): Caller => ({
     principal,
     remainingMs: remainingMsOf(call.getDeadline(), clock),

@@ -98,9 +98,12 @@ class ConnectStream {
     else if (answer)
       this.#refuse(
         answer.ref?.request_id ?? '',
-        new AppError('UNIMPLEMENTED', 'this version has no tasks that wait for an answer'),
+        new AppError(
+          'UNIMPLEMENTED',
+          'no task of this version waits for an answer: send execute or cancel',
+        ),
       );
-    else this.#refuse('', invalid('request', 'must be given'));
+    else this.#refuse('', invalid('request', 'must be execute or cancel'));
     this.#readOn();
   }
 
@@ -128,7 +131,7 @@ class ConnectStream {
     if (this.#tasks.size >= CONNECT_TASKS_MAX)
       throw new AppError(
         'QUEUE_FULL',
-        `a stream has at most ${CONNECT_TASKS_MAX} tasks in flight`,
+        `a stream has at most ${CONNECT_TASKS_MAX} tasks in flight: wait for answers, or open another one`,
         {
           retryAfterMs: RETRY_AFTER_MS,
         },
@@ -160,7 +163,7 @@ class ConnectStream {
     if (this.#tasks.has(requestId))
       throw new AppError(
         'REQUEST_ID_REUSED',
-        'a task with this request_id is in flight on this stream',
+        'a task with this request_id is in flight on this stream: choose a new one, or wait for its end',
         { field: 'request_id' },
       );
     const { clock, service } = this.#edge;

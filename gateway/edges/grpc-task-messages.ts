@@ -121,7 +121,7 @@ export function taskErrorOf(error: AppError): Init<TaskError> {
 
 function known<Value>(table: Partial<Record<string, Value>>, name: string, field: string): Value {
   const value = table[name];
-  if (value === undefined) throw invalid(field, 'has a value that this version does not know');
+  if (value === undefined) throw invalid(field, `must be one of ${Object.keys(table).join(', ')}`);
   return value;
 }
 

@@ -61,7 +61,7 @@ export class Conversations {
     const { store } = this.#parts;
     const limit = window.turns === 0 ? TURNS_DEFAULT : Math.min(window.turns, TURNS_MAX);
     if (!Number.isSafeInteger(window.before) || window.before < 0)
-      throw invalid('before', 'must be a whole number');
+      throw invalid('before', 'must be a whole number, 0 or more');
     const target = this.#targetOf(principal, 'GetConversation', names);
     const [summary, turns] = await Promise.all([
       this.#find(target, names.conversationId),
@@ -95,9 +95,13 @@ export class Conversations {
   async #find({ key }: ProjectTarget, conversationId: string): Promise<ConversationSummary> {
     const summary = await this.#parts.store.readConversation(key, conversationId);
     if (summary === undefined)
-      throw new AppError('UNKNOWN_CONVERSATION', 'the project has no such conversation', {
-        field: 'conversation_id',
-      });
+      throw new AppError(
+        'UNKNOWN_CONVERSATION',
+        'the project has no such conversation: ListConversations has those that there are',
+        {
+          field: 'conversation_id',
+        },
+      );
     return summary;
   }
 }

@@ -4,6 +4,7 @@ import type { InstanceState } from '../../core/instance-state.ts';
 import type { Tier } from '../../core/tier.ts';
 import type { InstanceView, RuntimeCall } from '../../platform/link/frames.ts';
 import { parseInstanceId } from '../../core/identifiers.ts';
+import { unknownInstance } from '../../core/not-found.ts';
 import { hasProject, type Principal } from '../access/principal.ts';
 import { authorize } from '../access/roles.ts';
 import type { PoolView } from '../pool-view.ts';
@@ -11,12 +12,7 @@ import { allowIdentifier, invalid } from '../request-fields.ts';
 import type { StageContext } from '../stages/stage-context.ts';
 import { CALL_MS_MAX, type OwnerAnswer, type OwnerCalls } from './owner-calls.ts';
 import { pageInMemory, type PageOf, type PageRequest } from './page.ts';
-import {
-  type ProjectNames,
-  type ProjectTarget,
-  type ProjectTargets,
-  unknownInstance,
-} from './project-target.ts';
+import type { ProjectNames, ProjectTarget, ProjectTargets } from './project-target.ts';
 
 export interface Instance extends Omit<InstanceView, 'state' | 'queued'> {
   /** As callers name it. */
@@ -171,7 +167,7 @@ export class Instances {
           lastUsedMs: record?.lastUsedMs ?? 0,
         });
     }
-    throw new AppError('STORE_UNAVAILABLE', 'the project changes hands all the time', {
+    throw new AppError('STORE_UNAVAILABLE', 'the project changes hands all the time: try again', {
       retryAfterMs: 1_000,
     });
   }
@@ -270,8 +266,4 @@ export class Instances {
       epoch: record.epoch,
     };
   }
-}
-
-function drainMs({ spec: { limits } }: PoolView): number {
-  return (limits.drainSeconds + limits.cancelGraceSeconds) * 1000 + SLACK_MS;
 }

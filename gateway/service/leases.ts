@@ -1,5 +1,6 @@
 /** Leases of callers on live instances. A lease id carries its project, so any gateway finds the owner without asking the store. */
 import { AppError } from '../../core/errors.ts';
+import { unknownLease } from '../../core/not-found.ts';
 import type { LeaseView } from '../../platform/link/frames.ts';
 import type { Principal } from '../access/principal.ts';
 import type { Method } from '../access/roles.ts';
@@ -85,8 +86,4 @@ function checkTtl(ttlMs: number): number {
 
 function activationMs({ pool }: ProjectTarget): number {
   return pool.spec.health.initializeTimeoutSeconds * 1000 + SLACK_MS;
-}
-
-function unknownLease(): AppError {
-  return new AppError('LEASE_UNKNOWN', 'the lease has ended or never was', { field: 'lease_id' });
 }

@@ -65,9 +65,13 @@ export class OwnerCalls {
       this.#known(target) ?? (await this.#owner(target)) ?? this.#place(target);
     const answer = await this.#follow(target, { request, timeoutMs, find });
     if (answer === undefined)
-      throw new AppError('OWNER_UNREACHABLE', 'no runtime of the pool is ready', {
-        retryAfterMs: RETRY_MS,
-      });
+      throw new AppError(
+        'OWNER_UNREACHABLE',
+        'no runtime of the pool is ready: its conditions say why',
+        {
+          retryAfterMs: RETRY_MS,
+        },
+      );
     return answer;
   }
 
@@ -113,9 +117,13 @@ export class OwnerCalls {
     if (runtimes.get(owner.incarnation) === undefined) await membership.refreshRuntimes();
     const runtime = runtimes.get(owner.incarnation);
     if (runtime?.isReachable === true) return runtime;
-    throw new AppError('OWNER_UNREACHABLE', 'the runtime that has the project cannot be reached', {
-      retryAfterMs: RETRY_MS,
-    });
+    throw new AppError(
+      'OWNER_UNREACHABLE',
+      'the runtime that has the project cannot be reached: try again',
+      {
+        retryAfterMs: RETRY_MS,
+      },
+    );
   }
 
   async #place({ key, pool, tenant, project }: ProjectTarget): Promise<Runtime | undefined> {

@@ -27,7 +27,7 @@ export interface Cursor {
 /** Larger pages than PAGE_SIZE_MAX are cut to it. Throws INVALID_FIELD for a token that is not ours. */
 export function cursorOf({ pageSize, pageToken }: PageRequest): Cursor {
   if (!Number.isInteger(pageSize) || pageSize < 0)
-    throw invalid('page_size', 'must be a whole number');
+    throw invalid('page_size', 'must be a whole number, 0 or more');
   const limit = pageSize === 0 ? PAGE_SIZE_DEFAULT : Math.min(pageSize, PAGE_SIZE_MAX);
   return pageToken === '' ? { limit } : { limit, after: lastIdOf(pageToken) };
 }
@@ -63,6 +63,6 @@ export function pageInMemory<Item>(
 function lastIdOf(token: string): string {
   const id = Buffer.from(token, 'base64url').toString();
   if (token.length > TOKEN_CHARACTERS_MAX || Buffer.from(id).toString('base64url') !== token)
-    throw invalid('page_token', 'was not given out by this service');
+    throw invalid('page_token', 'was not given out by this service: begin without one');
   return id;
 }

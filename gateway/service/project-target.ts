@@ -1,6 +1,6 @@
 /** Which project a request is about: names checked, permission checked, pool found. Every method about one project begins here. */
 import { parseInstanceId, projectKeyOf, type ProjectKey } from '../../core/identifiers.ts';
-import { AppError } from '../../core/errors.ts';
+import { unknownInstance } from '../../core/not-found.ts';
 import { authorize, type Method } from '../access/roles.ts';
 import type { Principal } from '../access/principal.ts';
 import type { Membership } from '../membership.ts';
@@ -64,10 +64,4 @@ export class ProjectTargets {
     authorize(principal, method);
     return requirePool(this.#membership, this.#membership.poolNamed(name), name);
   }
-}
-
-export function unknownInstance(): AppError {
-  return new AppError('UNKNOWN_INSTANCE', 'there is no live instance with this id', {
-    field: 'id',
-  });
 }

@@ -70,9 +70,13 @@ export class TierOverrides {
       if ((await this.#store.setTierOverride(target.key, override, generation)) === 'set')
         return override === undefined ? undefined : { ...override, generation: generation + 1 };
     }
-    throw new AppError('STORE_UNAVAILABLE', 'the tier is being changed by others all the time', {
-      retryAfterMs: 1_000,
-    });
+    throw new AppError(
+      'STORE_UNAVAILABLE',
+      'the tier is being changed by others all the time: try again',
+      {
+        retryAfterMs: 1_000,
+      },
+    );
   }
 
   #overrideOf(

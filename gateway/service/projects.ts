@@ -177,5 +177,9 @@ function tenantsOf(principal: Principal, asked: string): readonly string[] | und
 }
 
 function unknownProject(): AppError {
-  return new AppError('UNKNOWN_PROJECT', 'nothing is known of this project', { field: 'project' });
+  return new AppError(
+    'UNKNOWN_PROJECT',
+    'nothing is stored of this project: it comes with its first task',
+    { field: 'project' },
+  );
 }

@@ -18,6 +18,7 @@ export interface TaskHandle {
 }
 
 const DRAINING_RETRY_MS = 1_000;
+export const STOPPING = 'this gateway is stopping: try again, on another one';
 
 export class Tasks {
   readonly #context: StageContext;
@@ -63,17 +64,13 @@ export class Tasks {
 
   /** Ends what is still on its way. */
   abortAll(): void {
-    for (const call of this.#calls)
-      call.abort(
-        new AppError('DRAINING', 'the gateway stops', { retryAfterMs: DRAINING_RETRY_MS }),
-      );
+    for (const call of this.#calls) call.abort(draining());
   }
 
   async #run(call: Call): Promise<TaskAnswer> {
     this.#calls.add(call);
     try {
-      if (this.#isDraining)
-        throw new AppError('DRAINING', 'the gateway stops', { retryAfterMs: DRAINING_RETRY_MS });
+      if (this.#isDraining) throw draining();
       await this.#pipeline(call);
       if (call.answer === undefined)
         throw new AppError('INTERNAL', 'the task ended without an answer');
@@ -112,4 +109,8 @@ export class Tasks {
       ...(header === undefined ? {} : { hit: header.hit }),
     });
   }
+}
+
+function draining(): AppError {
+  return new AppError('DRAINING', STOPPING, { retryAfterMs: DRAINING_RETRY_MS });
 }

@@ -108,7 +108,10 @@ class Attempt implements TaskListener {
   }
 
   failed(error: AppError): void {
-    this.#end({ type: 'failed', error });
+    const { signal } = this.#parts.call;
+    const own = signal.aborted ? AppError.from(signal.reason) : undefined;
+    // The runtime knows that it was cancelled, not why.
+    this.#end({ type: 'failed', error: own?.reason === error.reason ? own : error });
   }
 
   elsewhere(owner: Owner | undefined, epoch: number): void {
@@ -125,8 +128,10 @@ class Attempt implements TaskListener {
     const { call, clock } = this.#parts;
     const error = AppError.from(call.signal.reason);
     // This gateway goes: what runs on then loses its link, and nobody has cancelled it.
-    if (error.reason === 'DRAINING' && call.request.onDisconnect === 'CONTINUE')
-      return this.#end({ type: 'failed', error });
+    if (error.reason === 'DRAINING' && call.request.onDisconnect === 'CONTINUE') {
+      this.#end({ type: 'failed', error });
+      return;
+    }
     this.#running?.cancel(
       error.reason === 'DEADLINE' || error.reason === 'SLOW_CONSUMER' ? error.reason : 'CANCELLED',
     );

@@ -35,5 +35,5 @@ function checkFields(request: TaskRequest): void {
 
 function checkDuration(field: string, value: number): void {
   if (!Number.isInteger(value) || value < 0 || value > WAIT_MS_MAX)
-    throw invalid(field, 'must be a whole number of milliseconds');
+    throw invalid(field, `must be a whole number of milliseconds up to ${WAIT_MS_MAX}`);
 }

@@ -7,12 +7,12 @@ import type { StageContext } from './stage-context.ts';
 export function deadline({ clock, membership }: StageContext): Stage {
   return async (call, next) => {
     call.pool = membership.poolNamed(call.request.pool);
-    const timeoutMs = timeoutOf(call);
-    if (timeoutMs <= 0) throw timeUp();
-    call.deadlineMs = call.arrivedMs + timeoutMs;
-    if (timeoutMs === Infinity) return next(call);
-    const timer = clock.after(timeoutMs, () => {
-      call.abort(timeUp());
+    const limit = limitOf(call);
+    if (limit.ms <= 0) throw timeUp(limit);
+    call.deadlineMs = call.arrivedMs + limit.ms;
+    if (limit.ms === Infinity) return next(call);
+    const timer = clock.after(limit.ms, () => {
+      call.abort(timeUp(limit));
     });
     try {
       await next(call);
@@ -22,12 +22,27 @@ export function deadline({ clock, membership }: StageContext): Stage {
   };
 }
 
-function timeoutOf({ request, callerRemainingMs, pool }: Call): number {
-  const asked = request.timeoutMs > 0 ? request.timeoutMs : Infinity;
-  const poolsMs = pool === undefined ? Infinity : pool.spec.limits.taskTimeoutSeconds * 1000;
-  return Math.min(asked, callerRemainingMs, poolsMs);
+interface Limit {
+  readonly ms: number;
+  /** Who has set it. */
+  readonly source: string;
 }
 
-function timeUp(): AppError {
-  return new AppError('DEADLINE', 'the task was not done in time');
+function limitOf({ request, callerRemainingMs, pool }: Call): Limit {
+  const limits: readonly Limit[] = [
+    { ms: request.timeoutMs > 0 ? request.timeoutMs : Infinity, source: 'options.timeout_ms' },
+    { ms: callerRemainingMs, source: "the call's deadline" },
+    {
+      ms: pool === undefined ? Infinity : pool.spec.limits.taskTimeoutSeconds * 1000,
+      source: "the pool's limits.taskTimeoutSeconds",
+    },
+  ];
+  return limits.reduce((least, one) => (one.ms < least.ms ? one : least));
+}
+
+function timeUp({ ms, source }: Limit): AppError {
+  return new AppError(
+    'DEADLINE',
+    `the task was not done within ${Math.max(0, Math.round(ms))} ms (${source}): give it more time, or less to do`,
+  );
 }

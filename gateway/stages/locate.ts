@@ -1,6 +1,7 @@
 /** Finds pool, agent and tier of the task, and refuses what no runtime would serve now. Which runtime, admission asks when it is the task's turn. */
 import { AppError } from '../../core/errors.ts';
 import { projectKeyOf } from '../../core/identifiers.ts';
+import { unknownAgent } from '../../core/not-found.ts';
 import type { AgentInfo } from '../../platform/store/store.ts';
 import { requirePool, suspended } from '../find-pool.ts';
 import type { PoolView } from '../pool-view.ts';
@@ -38,8 +39,7 @@ export function locate(context: StageContext): Stage {
 /** While no runtime has said which agents there are, the one that takes the task decides. */
 function resolveAgent(asked: string, known: ReadonlyMap<string, AgentInfo>): string {
   if (known.size === 0 || known.has(asked)) return asked;
-  if (asked !== '')
-    throw new AppError('UNKNOWN_AGENT', 'the pool has no such agent', { field: 'agent' });
+  if (asked !== '') throw unknownAgent(asked, [...known.keys()]);
   const [first = asked] = known.keys();
   return first;
 }
@@ -49,7 +49,7 @@ function checkSize({ request }: Call, pool: PoolView): void {
   if ((request.input?.body.byteLength ?? 0) > bytesMax)
     throw new AppError(
       'PAYLOAD_TOO_LARGE',
-      `the input is larger than limits.requestBytesMax, ${bytesMax} bytes`,
+      `the input has more than ${bytesMax} bytes: send less, or have limits.requestBytesMax raised`,
       { field: 'input' },
     );
 }

@@ -242,12 +242,12 @@ describe('what is refused before anything is sent', () => {
 
 describe('the end of a task', () => {
   it.each([
-    ['timeout_ms', { timeoutMs: 1_000 }, Infinity],
-    ["the caller's deadline", { timeoutMs: 5_000 }, 1_000],
-    ["the pool's time-out", { timeoutMs: 0 }, Infinity],
+    ['options.timeout_ms', { timeoutMs: 1_000 }, Infinity],
+    ["the call's deadline", { timeoutMs: 5_000 }, 1_000],
+    ["the pool's limits.taskTimeoutSeconds", { timeoutMs: 0 }, Infinity],
   ])(
-    '%s cancels it there, and says DEADLINE when that is acknowledged',
-    async (_name, request, remainingMs) => {
+    '%s cancels it there, and is named with DEADLINE when that is acknowledged',
+    async (source, request, remainingMs) => {
       const gateway = await testGateway({ limits: { taskTimeoutSeconds: 1 } });
       const task = gateway.start(request, { remainingMs });
       const sent = gateway.link('a').task.start();
@@ -258,7 +258,10 @@ describe('the end of a task', () => {
       expect([sent.cancels, reasonOf(task)]).toEqual([['DEADLINE'], 'running']);
       sent.fail(new AppError('DEADLINE', 'too late'));
       await settle();
-      expect(reasonOf(task)).toBe('DEADLINE');
+      expect(task.end.error).toMatchObject({
+        reason: 'DEADLINE',
+        message: `the task was not done within 1000 ms (${source}): give it more time, or less to do`,
+      });
     },
   );
 

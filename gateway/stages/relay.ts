@@ -101,9 +101,13 @@ function follow(
   const hops = outcome.epoch > trail.epoch ? 1 : trail.hops + 1;
   const moves = trail.moves + 1;
   if (hops >= HOPS_MAX || moves >= MOVES_MAX)
-    throw new AppError('OWNER_UNREACHABLE', `the project was not found after ${moves} hops`, {
-      retryAfterMs: LOST_RETRY_MS,
-    });
+    throw new AppError(
+      'OWNER_UNREACHABLE',
+      `no runtime had the project after ${moves} hops, it is on the move: try again`,
+      {
+        retryAfterMs: LOST_RETRY_MS,
+      },
+    );
   return { hops, moves, epoch: Math.max(outcome.epoch, trail.epoch) };
 }
 
@@ -116,9 +120,13 @@ function survive(
   const { metrics, router } = context;
   router.lost(grant.runtime, outcome.refused);
   if (!mayRepeat(call, outcome.ran, isOneOfSeveralSuspects(context, call)))
-    throw new AppError('RUNTIME_LOST', 'the runtime of the task was lost', {
-      retryAfterMs: LOST_RETRY_MS,
-    });
+    throw new AppError(
+      'RUNTIME_LOST',
+      'the runtime was lost under the task: try again with the same request_id',
+      {
+        retryAfterMs: LOST_RETRY_MS,
+      },
+    );
   metrics.retried(poolOf(call));
 }
 

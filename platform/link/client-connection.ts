@@ -92,7 +92,11 @@ export class ClientConnection {
     return new Promise((resolve, reject) => {
       const timer = this.#clock.after(timeoutMs, () => {
         this.#calls.delete(call);
-        reject(unreachable(`the runtime did not answer ${request.method} within ${timeoutMs} ms`));
+        reject(
+          unreachable(
+            `the runtime did not answer ${request.method} within ${timeoutMs} ms: try again`,
+          ),
+        );
       });
       this.#calls.set(call, { resolve, reject, timer });
       this.channel.send({ type: 'call', call, request });

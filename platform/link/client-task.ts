@@ -165,7 +165,10 @@ export class ClientTask implements RunningTask {
       this.#host.control({ type: 'cancel', task: this.number, reason: 'CANCELLED' });
       this.#end(() =>
         this.#listener.failed(
-          new AppError('PAYLOAD_TOO_LARGE', `an answer of more than ${BODY_BYTES_MAX} bytes`),
+          new AppError(
+            'PAYLOAD_TOO_LARGE',
+            `the answer has more than ${BODY_BYTES_MAX} bytes: let the agent stream it, or answer less`,
+          ),
         ),
       );
       return false;

@@ -1,5 +1,6 @@
 /** AppError ⇄ the frame that carries it over a link. */
 import { AppError } from '../../core/errors.ts';
+import { deadlinePassed } from '../../core/time-up.ts';
 import type { ErrorFrame } from './frames.ts';
 
 export function errorFrameOf(error: AppError): ErrorFrame {
@@ -25,6 +26,6 @@ export function cancelError(reason: 'CANCELLED' | 'DEADLINE' | 'SLOW_CONSUMER'):
 
 const CANCEL_MESSAGES = {
   CANCELLED: 'the caller cancelled the task',
-  DEADLINE: "the task's time is over",
-  SLOW_CONSUMER: 'the caller reads its answer too slowly',
+  DEADLINE: deadlinePassed().message,
+  SLOW_CONSUMER: 'the caller reads its answer too slowly: read it as it comes',
 } as const;

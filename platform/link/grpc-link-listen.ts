@@ -91,7 +91,10 @@ function textIn(metadata: Metadata, name: string): string {
 }
 
 function wrongKey(): AppError {
-  return new AppError('TOKEN_INVALID', `${KEY_METADATA} is missing or not this pool's`);
+  return new AppError(
+    'TOKEN_INVALID',
+    `${KEY_METADATA} is missing or not this pool's: runtimes are for gateways`,
+  );
 }
 
 function refuse(stream: Stream, error: AppError): void {
@@ -137,13 +140,18 @@ class Pairing {
     if (this.#waiting.size >= HALF_OPEN_MAX) {
       refuse(
         stream,
-        new AppError('QUEUE_FULL', 'too many links are being opened', { retryAfterMs: 1000 }),
+        new AppError('QUEUE_FULL', 'too many links are being opened: try again', {
+          retryAfterMs: 1000,
+        }),
       );
       return;
     }
     const giveUp = this.#clock.after(HALF_OPEN_MS_MAX, () => {
       this.#forget(link);
-      refuse(stream, new AppError('DEADLINE', "the link's other stream did not come"));
+      refuse(
+        stream,
+        new AppError('DEADLINE', "the link's other stream did not come: open the link again"),
+      );
     });
     this.#waiting.set(link, { half, stream, giveUp });
     stream.once('cancelled', () => {

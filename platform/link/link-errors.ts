@@ -9,7 +9,7 @@ export function unreachable(message: string): AppError {
 
 /** @param most as many as one link carries, in words. */
 export function fullLink(most: string): AppError {
-  return new AppError('QUEUE_FULL', `a link carries at most ${most}`, {
+  return new AppError('QUEUE_FULL', `a link carries at most ${most}: try again later`, {
     retryAfterMs: RETRY_AFTER_MS,
   });
 }

@@ -163,9 +163,13 @@ export class ServerConnection {
     if (this.#tasks.size >= LINK_TASKS_MAX) {
       this.#refused(
         number,
-        new AppError('QUEUE_FULL', `a link carries at most ${LINK_TASKS_MAX} tasks`, {
-          retryAfterMs: 1000,
-        }),
+        new AppError(
+          'QUEUE_FULL',
+          `a link carries at most ${LINK_TASKS_MAX} tasks: try again later`,
+          {
+            retryAfterMs: 1000,
+          },
+        ),
       );
       return;
     }
@@ -183,9 +187,13 @@ export class ServerConnection {
 
   #call({ call, request }: FrameOf<'call'>): void {
     if (this.#callsOpen >= LINK_CALLS_MAX) {
-      const error = new AppError('QUEUE_FULL', `a link carries at most ${LINK_CALLS_MAX} calls`, {
-        retryAfterMs: 1000,
-      });
+      const error = new AppError(
+        'QUEUE_FULL',
+        `a link carries at most ${LINK_CALLS_MAX} calls: try again later`,
+        {
+          retryAfterMs: 1000,
+        },
+      );
       this.send({ type: 'reply', call, answer: undefined, error: errorFrameOf(error) });
       return;
     }

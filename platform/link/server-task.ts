@@ -5,7 +5,7 @@
 import { AppError } from '../../core/errors.ts';
 import type { Timer } from '../clock.ts';
 import type { Owner, Payload } from '../store/store.ts';
-import { errorFrameOf } from './error-frame.ts';
+import { cancelError, errorFrameOf } from './error-frame.ts';
 import {
   CHUNK_OVERHEAD_BYTES,
   type FromRuntime,
@@ -64,7 +64,7 @@ export class ServerTask implements IncomingTask {
       emptied: () => this.#emptied(),
     });
     this.#deadline = host.after(task.deadlineMs - host.nowMs(), () =>
-      this.#abortWith(new AppError('DEADLINE', "the task's time is over")),
+      this.#abortWith(cancelError('DEADLINE')),
     );
   }
 
@@ -95,7 +95,7 @@ export class ServerTask implements IncomingTask {
     if (this.#lane.queuedBytes + body.length > QUEUED_BYTES_MAX) {
       const error = new AppError(
         'SLOW_CONSUMER',
-        `more than ${QUEUED_BYTES_MAX} bytes of the answer wait for the caller`,
+        `more than ${QUEUED_BYTES_MAX} bytes of the answer wait for the caller: read it as it comes`,
       );
       this.#abortWith(error);
       this.fail(error);
@@ -202,7 +202,7 @@ export class ServerTask implements IncomingTask {
   #tooSlow(): void {
     const error = new AppError(
       'SLOW_CONSUMER',
-      `the caller has taken nothing for ${this.#host.slowConsumerMs} ms`,
+      `the caller has taken nothing for ${this.#host.slowConsumerMs} ms: read the answer as it comes`,
     );
     this.#lane.drop();
     this.#abortWith(error);

@@ -121,7 +121,7 @@ export class TaskIntake {
         task,
         new AppError(
           'QUEUE_FULL',
-          `inputs of more than ${ASSEMBLY_BYTES_MAX} bytes are on their way to this runtime`,
+          `inputs of more than ${ASSEMBLY_BYTES_MAX} bytes are on their way to this runtime: try again later`,
           { retryAfterMs: 1000 },
         ),
       );
@@ -152,7 +152,7 @@ export class TaskIntake {
   #tooLarge(): AppError {
     return new AppError(
       'PAYLOAD_TOO_LARGE',
-      `the input is larger than ${this.#inputBytesMax} bytes`,
+      `the input has more than ${this.#inputBytesMax} bytes: send less`,
     );
   }
 }

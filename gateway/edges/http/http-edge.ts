@@ -8,6 +8,7 @@ import type { Log } from '../../../platform/log.ts';
 import type { Random } from '../../../platform/random.ts';
 import type { TlsSource } from '../../../platform/tls/tls-material.ts';
 import type { Access } from '../../access/access.ts';
+import { STOPPING } from '../../service/tasks.ts';
 import { registerDocsPage } from './document/docs-page.ts';
 import { documentationOf } from './document/documentation.ts';
 import type { HttpMethod, Route } from './routes/route.ts';
@@ -135,7 +136,7 @@ export class HttpEdge {
       guard(request.headers);
       if (this.#isLeaving) void reply.header('connection', 'close');
       if (!this.#isDraining) return;
-      throw new HttpError('DRAINING', 'the gateway stops', {
+      throw new HttpError('DRAINING', STOPPING, {
         retryAfterMs: DRAINING_RETRY_MS,
         headers: { connection: 'close' },
       });
@@ -154,7 +155,7 @@ export class HttpEdge {
   #sendNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const thrown = new HttpError(
       'UNIMPLEMENTED',
-      `there is nothing at ${request.method} ${pathOf(request.url)}; /docs lists what there is`,
+      `there is nothing at ${request.method} ${pathOf(request.url)}: /docs lists what there is`,
       { status: 404 },
     );
     return sendProblem(this.#options, request, { reply, thrown });
@@ -181,7 +182,7 @@ export class HttpEdge {
       method: others,
       url,
       handler: async ({ method }) => {
-        throw new HttpError('UNIMPLEMENTED', `${method} is not for this path; it takes ${allow}`, {
+        throw new HttpError('UNIMPLEMENTED', `${method} is not for this path: it takes ${allow}`, {
           status: 405,
           headers: { allow },
         });
@@ -243,6 +244,10 @@ function appErrorOf(thrown: unknown): AppError {
   };
   if (statusCode < 400 || statusCode >= 500) return AppError.from(thrown);
   if (statusCode === 404)
-    return new HttpError('UNIMPLEMENTED', 'there is nothing at this path', { status: 404 });
+    return new HttpError(
+      'UNIMPLEMENTED',
+      'there is nothing at this path: /docs lists what there is',
+      { status: 404 },
+    );
   return new HttpError('INVALID_FIELD', message, { status: statusCode });
 }

@@ -144,9 +144,13 @@ class TaskAnswers {
 }
 
 function tooManyStreams(streamsMax: number): HttpError {
-  return new HttpError('QUEUE_FULL', `this gateway has ${streamsMax} open event streams`, {
-    retryAfterMs: STREAMS_RETRY_MS,
-  });
+  return new HttpError(
+    'QUEUE_FULL',
+    `this gateway has ${streamsMax} open event streams: try again later, or on another one`,
+    {
+      retryAfterMs: STREAMS_RETRY_MS,
+    },
+  );
 }
 
 const SSE_RANGE = /(^|,) *text\/event-stream *(;(?! *q=0(\.0*)? *(,|$))[^,]*)?(,|$)/i;

@@ -20,7 +20,7 @@ export function createHostGuard(listenHost: string): HostGuard {
     if (!LOOPBACK.test(name) && name !== own)
       throw new HttpError(
         'FORBIDDEN',
-        `this gateway has no tokens and serves its own machine only; the host ${JSON.stringify(host)} is not its name`,
+        `this gateway has no tokens and serves its own machine only, under its names and not as ${JSON.stringify(host)}: call localhost, or start it with --tokens`,
         {
           field: 'host',
         },
@@ -28,7 +28,7 @@ export function createHostGuard(listenHost: string): HostGuard {
     if (origin !== undefined && origin.toLowerCase() !== `http://${host.toLowerCase()}`)
       throw new HttpError(
         'FORBIDDEN',
-        'this gateway has no tokens and takes no requests of pages from elsewhere',
+        'this gateway has no tokens and takes no requests of pages from elsewhere: start it with --tokens',
         { field: 'origin' },
       );
   };

@@ -36,7 +36,10 @@ function unsupported(field: string, detail: string): HttpError {
 }
 
 function tooLarge(bytesMax: number): HttpError {
-  return new HttpError('PAYLOAD_TOO_LARGE', `the body is larger than ${bytesMax} bytes`);
+  return new HttpError(
+    'PAYLOAD_TOO_LARGE',
+    `the body has more than ${bytesMax} bytes: send less, or have limits.requestBytesMax raised`,
+  );
 }
 
 /**
