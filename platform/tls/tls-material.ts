@@ -24,11 +24,39 @@ export function tlsMaterialOf(files: {
   const shown = parsedOr('tls.crt holds no certificate', () => new X509Certificate(certificate));
   const privateKey = parsedOr('tls.key holds no private key', () => createPrivateKey(key));
   if (!shown.checkPrivateKey(privateKey)) throw new Error('tls.key is not the key of tls.crt');
-  if (ca !== undefined) parsedOr('ca.crt holds no certificate', () => new X509Certificate(ca));
+  if (ca !== undefined) {
+    const trusted = parsedOr('ca.crt holds no certificate', () => certificatesOf(ca));
+    if (!isIssuedBy(certificatesOf(certificate), trusted))
+      throw new Error('tls.crt is not of an authority in ca.crt: the other end would refuse it');
+  }
   parsedOr('tls.crt, tls.key and ca.crt do not work together', () =>
     createSecureContext({ cert: certificate, key, ca }),
   );
   return { certificate, key, ...(ca === undefined ? {} : { ca }) };
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
+
+function certificatesOf(pem: string): readonly X509Certificate[] {
+  const found = pem.match(CERTIFICATE) ?? [];
+  // Throws what is wrong where there is none at all.
+  return (found.length === 0 ? [pem] : found).map((one) => new X509Certificate(one));
+}
+
+/** @param shown the certificate, then those between it and an authority, in any order. */
+function isIssuedBy(
+  [leaf, ...between]: readonly X509Certificate[],
+  trusted: readonly X509Certificate[],
+): boolean {
+  if (leaf === undefined) return false;
+  const isBy = (issuer: X509Certificate): boolean =>
+    leaf.checkIssued(issuer) && leaf.verify(issuer.publicKey);
+  if (trusted.some((one) => one.fingerprint256 === leaf.fingerprint256 || isBy(one))) return true;
+  // Each one is used once, so this ends.
+  return between.some(
+    (next) =>
+      isBy(next) && isIssuedBy([next, ...between.filter((other) => other !== next)], trusted),
+  );
 }
 
 function parsedOr<Value>(problem: string, parse: () => Value): Value {

@@ -157,6 +157,14 @@ describe('what Prometheus scrapes', () => {
   });
 });
 
+it.each(['operatorSecretName', 'gatewaySecretName'])(
+  'wants the authority of internal.%s',
+  async (name) => {
+    const rendered = render({ [`internal.${name}`]: 'mine' });
+    await expect(rendered).rejects.toThrow(/name its Secret in internal\.caSecretName/);
+  },
+);
+
 it('lets pools know its gateways under another name', async () => {
   const objects = await render({ nameOverride: 'ours' });
   for (const component of ['operator', 'gateway']) {

@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
 import { parseReviewRules } from '../../gateway/access/review-rules.ts';
+import { tlsMaterialOf } from '../../platform/tls/tls-material.ts';
+import { makeAuthority } from '../builders/certificates.ts';
 import { type ApiServer, startApiServer } from '../cluster/api-server.ts';
 import { attempt, type Ran, run } from '../cluster/process/run.ts';
 import { tools } from '../cluster/tools/tools.ts';
@@ -23,6 +25,25 @@ const tryHelm = (...args: readonly string[]): Promise<Ran> => attempt(helm, args
 const install = (...args: readonly string[]): Promise<string> =>
   runHelm('upgrade', '--install', 'agentpool', CHART, '-n', 'ap', '--create-namespace', ...args);
 
+type Data = Readonly<Record<string, string>>;
+
+async function filesOf(name: string): Promise<Data> {
+  const { data } = await api.kubectl.get('secret', name, 'ap');
+  const entries = Object.entries(data as Data);
+  return Object.fromEntries(
+    entries.map(([key, text]) => [key, Buffer.from(text, 'base64').toString()]),
+  );
+}
+
+/** Throws where the certificate is not of the authority beside it. */
+async function checkLinks(): Promise<void> {
+  for (const role of ['operator', 'gateway']) {
+    const files = await filesOf(`agentpool-${role}-link`);
+    const { 'tls.crt': certificate = '', 'tls.key': key = '', 'ca.crt': ca = '' } = files;
+    tlsMaterialOf({ 'tls.crt': certificate, 'tls.key': key, 'ca.crt': ca });
+  }
+}
+
 const SECRETS = ['link-ca', 'operator-link', 'gateway-link', 'store', 'redis', 'tokens'];
 const keys = async (): Promise<unknown[]> => {
   const secrets = SECRETS.map((name) => api.kubectl.get('secret', `agentpool-${name}`, 'ap'));
@@ -41,6 +62,9 @@ it('installs, keeps its keys over an upgrade, and leaves the resource when it go
     replicas: 3,
     template: { spec: { automountServiceAccountToken: false } },
   });
+  const clientTls = await filesOf('agentpool-gateway-tls');
+  await install('--set', 'tls.mode=SelfSigned');
+  expect(await filesOf('agentpool-gateway-tls')).toEqual(clientTls);
   const said = await runHelm('uninstall', 'agentpool', '-n', 'ap');
   expect(said).toMatch(/kept due to the resource policy[\s\S]*agentpools\.agentpool\.dev/);
   expect(await api.kubectl.find('crd', 'agentpools.agentpool.dev')).toBeDefined();
@@ -51,6 +75,29 @@ it('installs, keeps its keys over an upgrade, and leaves the resource when it go
     'app.kubernetes.io/part-of=agentpool',
   );
   expect(global).toEqual([]);
+}, 120_000);
+
+it('makes certificates anew with their authority, and keeps the key inside', async () => {
+  const replace = async (authority: string, ...values: string[]): Promise<void> => {
+    const { key: before, 'ca.crt': ca } = await filesOf('agentpool-operator-link');
+    await api.kubectl.run(['delete', 'secret', authority, '-n', 'ap', '--ignore-not-found']);
+    if (values.length > 0) {
+      const { certificate, key } = makeAuthority('a new one', 'rsa');
+      const metadata = { name: authority, namespace: 'ap' };
+      const stringData = { 'tls.crt': certificate, 'tls.key': key };
+      await api.kubectl.apply([{ apiVersion: 'v1', kind: 'Secret', metadata, stringData }]);
+    }
+    await install(...values);
+    await checkLinks();
+    const after = await filesOf('agentpool-operator-link');
+    expect(after['key']).toBe(before);
+    expect(after['ca.crt']).not.toBe(ca);
+  };
+  await install();
+  await checkLinks();
+  await replace('agentpool-link-ca');
+  await replace('own-ca', '--set', 'internal.caSecretName=own-ca');
+  await runHelm('uninstall', 'agentpool', '-n', 'ap');
 }, 120_000);
 
 describe('is taken by the API server', () => {

@@ -85,9 +85,14 @@ export class Installation {
     name = 'link',
     over: { readonly authority?: KeyPairPem; readonly key?: string } = {},
   ): Promise<string> {
-    const pair = await issueFor(over.authority ?? this.authority, GATEWAY_IDENTITY);
+    const authority = over.authority ?? this.authority;
+    const pair = await issueFor(authority, GATEWAY_IDENTITY);
     return writeSecret(this.folder(name), {
-      ...tlsFiles(pair, this.authority),
+      ...tlsFiles(pair),
+      // It trusts our runtimes, whatever they think of it.
+      'ca.crt': [...new Set([authority, this.authority])]
+        .map(({ certificate }) => certificate)
+        .join(''),
       key: over.key ?? INSTALLATION_KEY,
     });
   }

@@ -1,0 +1,73 @@
+/** Pairs and authorities that fit, and those that are told at once. */
+import 'reflect-metadata';
+import { X509CertificateGenerator, BasicConstraintsExtension } from '@peculiar/x509';
+import { createPrivateKey, webcrypto } from 'node:crypto';
+import { beforeAll, expect, it } from '@jest/globals';
+import { issueFor, makeAuthority, tlsFiles } from '../../test/builders/certificates.ts';
+import type { KeyPairPem } from './issue-certificate.ts';
+import { tlsMaterialOf } from './tls-material.ts';
+
+const [ours, theirs] = [makeAuthority('same name'), makeAuthority('same name')];
+let leaf: KeyPairPem;
+let between: KeyPairPem;
+let viaBetween: KeyPairPem;
+
+beforeAll(async () => {
+  leaf = await issueFor(ours, 'gateway.agentpool.dev');
+  between = await intermediateOf(ours);
+  viaBetween = await issueFor(between, 'gateway.agentpool.dev');
+});
+
+const both = (...pems: readonly KeyPairPem[]): string =>
+  pems.map(({ certificate }) => certificate).join('\n');
+
+it.each<[string, () => Parameters<typeof tlsMaterialOf>[0]]>([
+  ['without an authority', () => tlsFiles(leaf)],
+  ['of its authority', () => tlsFiles(leaf, ours)],
+  [
+    'while one authority takes the place of another',
+    () => ({ ...tlsFiles(leaf), 'ca.crt': both(theirs, ours) }),
+  ],
+  [
+    'by one between',
+    () => ({ ...tlsFiles(viaBetween, ours), 'tls.crt': both(viaBetween, between) }),
+  ],
+  ['that is its own authority', () => tlsFiles(ours, ours)],
+])('takes a certificate %s', (_which, files) => {
+  expect(() => tlsMaterialOf(files())).not.toThrow();
+});
+
+const FOREIGN = /tls\.crt is not of an authority in ca\.crt/;
+
+it.each<[string, () => Parameters<typeof tlsMaterialOf>[0], RegExp]>([
+  ['of another authority of the same name', () => tlsFiles(leaf, theirs), FOREIGN],
+  ['that lacks the one between', () => tlsFiles(viaBetween, ours), FOREIGN],
+  [
+    'with the key of another',
+    () => ({ ...tlsFiles(leaf, ours), 'tls.key': ours.key }),
+    /not the key/,
+  ],
+  ['with an authority that is none', () => ({ ...tlsFiles(leaf), 'ca.crt': 'x' }), /ca\.crt holds/],
+])('refuses a certificate %s', (_which, files, message) => {
+  expect(() => tlsMaterialOf(files())).toThrow(message);
+});
+
+async function intermediateOf(authority: KeyPairPem): Promise<KeyPairPem> {
+  const EC = { name: 'ECDSA', namedCurve: 'P-256' };
+  const keys = await webcrypto.subtle.generateKey(EC, true, ['sign', 'verify']);
+  const pkcs8 = createPrivateKey(authority.key).export({ type: 'pkcs8', format: 'der' });
+  const certificate = await X509CertificateGenerator.create({
+    subject: 'CN=between',
+    issuer: 'CN=same name',
+    publicKey: keys.publicKey,
+    signingKey: await webcrypto.subtle.importKey('pkcs8', pkcs8, EC, false, ['sign']),
+    signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
+    extensions: [new BasicConstraintsExtension(true, undefined, true)],
+  });
+  const key = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
+  const pem = Buffer.from(key).toString('base64');
+  return {
+    certificate: certificate.toString('pem'),
+    key: `-----BEGIN PRIVATE KEY-----\n${pem}\n-----END PRIVATE KEY-----\n`,
+  };
+}
