@@ -7,6 +7,7 @@ import { apply, applyBinds, type Hands } from './apply.ts';
 import { Attempts } from './attempts.ts';
 import { brokenOf } from './broken.ts';
 import { decide } from './decide.ts';
+import { dropEndedOverrides } from './ended-overrides.ts';
 import { endPool } from './end-pool.ts';
 import { forgetPool } from './erase-pool.ts';
 import { ERASE_GIVEN_UP } from './events.ts';
@@ -181,6 +182,8 @@ export class PoolReconciler {
 
   /** Nobody waits for it. */
   async #tidy(run: PoolRun, spec: AgentPoolSpec, signal: AbortSignal): Promise<void> {
+    const { store, clock } = this.#options;
+    await dropEndedOverrides(run, store, clock.wallMs());
     this.#teller.note(run, await eraseIdleProjects(run, spec, this.#options, signal));
   }
 
