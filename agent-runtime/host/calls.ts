@@ -11,6 +11,7 @@ import { viewOf } from './instance-view.ts';
 import type { Project } from './project.ts';
 import type { Projects } from './projects.ts';
 import { releaseClaim } from './releasing.ts';
+import type { Errand } from './runner-host.ts';
 import { paused, runtimeLost, storeLost } from './run-outcome.ts';
 import { conversationLock } from './task-queue.ts';
 
@@ -266,4 +267,12 @@ export class Calls {
     });
     return true;
   }
+}
+
+function conversationBusy(): AppError {
+  return new AppError(
+    'QUEUE_TIMEOUT',
+    'a task of the conversation ran all the while, so that nothing of it was erased: ask again when the task has ended',
+    { retryAfterMs: 1_000 },
+  );
 }

@@ -353,6 +353,26 @@ describe('conversations', () => {
     expect(task.reason).toBe('INTERNAL');
   });
 
+  it('are not forgotten any more once who asked was told that it took too long', async () => {
+    const world = await new HostWorld().open({ limits: { drainSeconds: 5 } });
+    await world.send('q1');
+    const forgotten = world.host.call({
+      method: 'forgetConversation',
+      project: PROJECT,
+      conversationId: 'c1',
+    });
+    forgotten.catch(() => undefined);
+    await settle();
+    await world.clock.advance(5_000);
+    await expect(forgotten).rejects.toMatchObject({ reason: 'QUEUE_TIMEOUT', retryAfterMs: 1_000 });
+    await world.finish(
+      'q1',
+      success('yes', { turns: [{ role: 'user', json: '1', timeMs: 1, requestId: 'q1' }] }),
+    );
+    await settle();
+    expect(await world.truth.readConversation(PROJECT, 'c1')).toBeDefined();
+  });
+
   it('are forgotten in order with their tasks', async () => {
     const world = await new HostWorld().open();
     await world.send('q1');

@@ -4,7 +4,7 @@ import type { ConversationSummary, Store, Turn } from '../../platform/store/stor
 import type { Principal } from '../access/principal.ts';
 import type { Method } from '../access/roles.ts';
 import { invalid, requireIdentifier } from '../request-fields.ts';
-import type { OwnerCalls } from './owner-calls.ts';
+import { drainMs, type OwnerCalls } from './owner-calls.ts';
 import { cursorOf, pageOf, type PageOf, type PageRequest } from './page.ts';
 import type { ProjectNames, ProjectTarget, ProjectTargets } from './project-target.ts';
 
@@ -74,16 +74,16 @@ export class Conversations {
     return { ...summary, turns: turns.map((turn) => ({ ...turn, index: turn.index + 1 })) };
   }
 
-  /** Erases it with its state; a task of it that runs meanwhile begins it anew. */
+  /** Erases it with its state, after the task of it that runs; one that comes meanwhile begins it anew. */
   async delete(principal: Principal, names: ConversationNames): Promise<void> {
     const target = this.#targetOf(principal, 'DeleteConversation', names);
     await this.#find(target, names.conversationId);
     const { conversationId } = names;
-    await this.#parts.owners.askOrPlace(target, {
-      method: 'forgetConversation',
-      project: target.key,
-      conversationId,
-    });
+    await this.#parts.owners.askOrPlace(
+      target,
+      { method: 'forgetConversation', project: target.key, conversationId },
+      drainMs(target.pool),
+    );
   }
 
   #targetOf(principal: Principal, method: Method, names: ConversationNames): ProjectTarget {

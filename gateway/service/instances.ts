@@ -10,7 +10,13 @@ import { authorize } from '../access/roles.ts';
 import type { PoolView } from '../pool-view.ts';
 import { allowIdentifier, invalid } from '../request-fields.ts';
 import type { StageContext } from '../stages/stage-context.ts';
-import { CALL_MS_MAX, type OwnerAnswer, type OwnerCalls } from './owner-calls.ts';
+import {
+  CALL_MS_MAX,
+  drainMs,
+  type OwnerAnswer,
+  type OwnerCalls,
+  SLACK_MS,
+} from './owner-calls.ts';
 import { pageInMemory, type PageOf, type PageRequest } from './page.ts';
 import type { ProjectNames, ProjectTarget, ProjectTargets } from './project-target.ts';
 
@@ -34,8 +40,6 @@ export interface InstanceFilter extends PageRequest {
 }
 
 const FLAG_ATTEMPTS_MAX = 5;
-/** A runtime answers after its own grace; this is for the way there and back. */
-const SLACK_MS = 5_000;
 
 export interface InstancesParts {
   readonly context: StageContext;

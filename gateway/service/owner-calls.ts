@@ -5,6 +5,7 @@ import type { Owner } from '../../platform/store/store.ts';
 import { HOPS_MAX } from '../routing/router.ts';
 import type { Runtime } from '../routing/runtime-set.ts';
 import { suspended } from '../find-pool.ts';
+import type { PoolView } from '../pool-view.ts';
 import type { StageContext } from '../stages/stage-context.ts';
 import type { ProjectTarget } from './project-target.ts';
 
@@ -15,6 +16,14 @@ export interface OwnerAnswer {
 
 export const CALL_MS_MAX = 5_000;
 const RETRY_MS = 1_000;
+/** On top of what the runtime waits for: the way there and back. */
+export const SLACK_MS = 5_000;
+
+/** For what waits until a task has ended, or cancels it. */
+export function drainMs({ spec: { limits } }: PoolView): number {
+  return (limits.drainSeconds + limits.cancelGraceSeconds) * 1000 + SLACK_MS;
+}
+
 /** Between two looks for a runtime that is ready. */
 const LOOK_AGAIN_MS = 50;
 

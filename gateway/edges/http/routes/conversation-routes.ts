@@ -87,7 +87,13 @@ function deletingRoute(conversations: Pick<Conversations, 'delete'>): Route {
     pathSchema: conversationPath,
     querySchema: poolQuery,
     answers: { 204: { description: 'It is gone.' } },
-    reasons: ['UNKNOWN_POOL', 'UNKNOWN_CONVERSATION', 'SUSPENDED', 'OWNER_UNREACHABLE'],
+    reasons: [
+      'UNKNOWN_POOL',
+      'UNKNOWN_CONVERSATION',
+      'QUEUE_TIMEOUT',
+      'SUSPENDED',
+      'OWNER_UNREACHABLE',
+    ],
     handle: async ({ path: { id, ...ref }, query }, { principal }) => {
       await conversations.delete(principal, {
         ...ref,
