@@ -35,6 +35,9 @@ export interface OperatorCaches {
   stop(): Promise<void>;
 }
 
+/** Others' ConfigMaps come, too, each up to 1 MiB, and an answer is in memory as a whole. */
+const CONFIG_MAPS_PER_PAGE = 50;
+
 /** @param namespaces empty: all. */
 export function openCaches(
   kube: Kube,
@@ -43,7 +46,7 @@ export function openCaches(
 ): OperatorCaches {
   const places = namespaces.length === 0 ? [''] : namespaces;
   const group = <T extends KubeObject>(
-    options: Pick<CacheOptions<T>, 'resource' | 'indexes' | 'keep'>,
+    options: Pick<CacheOptions<T>, 'resource' | 'indexes' | 'keep' | 'limits'>,
     labelSelector?: string,
   ): CacheGroup<T> =>
     new CacheGroup(
@@ -63,6 +66,7 @@ export function openCaches(
   const configMaps = group({
     resource: CONFIG_MAPS,
     keep: digestsOnly,
+    limits: { pageObjects: CONFIG_MAPS_PER_PAGE },
     indexes: { [BY_POOL]: indexByPool },
   });
   const belongings = [

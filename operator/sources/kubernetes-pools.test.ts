@@ -1,13 +1,16 @@
 /** What is remembered of pools that do not parse. */
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import type { AgentPoolSpec, AgentPoolStatus } from '../../api/agent-pool.ts';
+import { LABELS } from '../../api/names.ts';
 import type { PoolKey } from '../../core/identifiers.ts';
-import { AGENT_POOLS } from '../../platform/kube/resources.ts';
+import { AGENT_POOLS, CONFIG_MAPS } from '../../platform/kube/resources.ts';
 import { spec } from '../../test/builders/pool-builders.ts';
 import { FakeClock } from '../../test/fakes/fake-clock.ts';
 import { FakeCluster } from '../../test/fakes/fake-cluster.ts';
 import { createPool, type OperatorSide, operatorSide } from '../../test/fakes/kubernetes-world.ts';
 import { SeededRandom } from '../../test/simulation/seeded-random.ts';
+import { textDigest } from '../drivers/kubernetes/text-digest.ts';
+import { digestsOnly } from './kubernetes-pools.ts';
 import { ERASE_FINALISER } from './pool-writer.ts';
 
 const POOL: PoolKey = 'default~main';
@@ -50,3 +53,23 @@ it.each<[string, AgentPoolSpec | undefined, readonly string[]]>([
     expect(metadata.finalizers ?? []).toEqual(wanted);
   },
 );
+
+it('of ConfigMaps it keeps digests and whose they are, nothing that holds their content again', async () => {
+  const content = 'export default []'.repeat(1_000);
+  const configMap = await cluster.admin.create(CONFIG_MAPS, {
+    metadata: {
+      ...{ name: 'agents', namespace: 'default' },
+      labels: { [LABELS.pool]: 'main', more: 'x' },
+      annotations: { 'kubectl.kubernetes.io/last-applied-configuration': content },
+    },
+    data: { 'agents.ts': content },
+  });
+  const kept = digestsOnly(configMap);
+  expect(JSON.stringify(kept).length).toBeLessThan(500);
+  const { uid, resourceVersion } = configMap.metadata;
+  expect(kept).toMatchObject({
+    metadata: { name: 'agents', namespace: 'default', uid, resourceVersion },
+    data: { 'agents.ts': textDigest(content) },
+  });
+  expect(kept.metadata.labels).toEqual({ [LABELS.pool]: 'main' });
+});

@@ -9,6 +9,7 @@ import {
   type AgentPoolStatus,
 } from '../../api/agent-pool.ts';
 import { formatPath } from '../../api/json-schema.ts';
+import { LABELS } from '../../api/names.ts';
 import { parsePool } from '../../api/parse-pool.ts';
 import { type PoolKey, poolKeyOf, poolRefOfKey } from '../../core/identifiers.ts';
 import type { Stored } from '../../platform/kube/kube.ts';
@@ -217,14 +218,27 @@ function newsOf({ metadata, status }: Stored<AgentPoolObject>): unknown {
   return [uid, generation, deletionTimestamp, finalizers, status];
 }
 
-/** Of a cache: content is compared, never shown, and can be large. */
+/** Of a cache of all ConfigMaps there are: content is compared, never shown, and can be large; annotations of `kubectl apply` hold it once more. */
 export function digestsOnly(configMap: Stored<ConfigMap>): Stored<ConfigMap> {
   const { data = {} } = configMap;
   const digests = Object.entries(data).map(([key, text]) => [key, textDigest(text)]);
   return {
     apiVersion: configMap.apiVersion,
     kind: configMap.kind,
-    metadata: configMap.metadata,
+    metadata: placeOf(configMap.metadata),
     data: Object.fromEntries(digests) as Record<string, string>,
+  };
+}
+
+/** And whose copy it is, where it is one of ours. */
+function placeOf(metadata: Stored<ConfigMap>['metadata']): Stored<ConfigMap>['metadata'] {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
+  const { labels, ownerReferences } = metadata;
+  const pool = labels?.[LABELS.pool];
+  return {
+    ...{ name, uid, resourceVersion, creationTimestamp },
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(pool === undefined ? {} : { labels: { [LABELS.pool]: pool } }),
+    ...(ownerReferences === undefined ? {} : { ownerReferences }),
   };
 }
