@@ -109,12 +109,18 @@ async function act(action: Action, run: PoolRun, hands: Hands, signal: AbortSign
       }
       return;
     case 'remove':
+      if (action.why === 'Unheard') await proveTaking(run, store);
       // First the store: whoever needs the dead runtime's projects can claim them at once.
       await Promise.allSettled(action.incarnations.map((one) => store.deregister(one)));
       await driver.remove({ pool: run.key, name: action.name });
       run.orders.remove(action.name, clock.nowMs());
       return;
   }
+}
+
+/** A store that answers and takes nothing, as one that is full, hears of nobody either: then it is at fault, and says so here. */
+async function proveTaking({ published }: PoolRun, store: Store): Promise<void> {
+  if (published !== undefined) await store.putPool(published);
 }
 
 async function create(

@@ -2,6 +2,7 @@
 import type { AgentPoolSpec } from '../../api/agent-pool.ts';
 import { decideHot } from './decide-hot.ts';
 import { decideShared } from './decide-shared.ts';
+import { lostAtMs, lostRuntimes } from './lost-runtimes.ts';
 import type { Observed, SeenRuntime } from './observed.ts';
 import { type Action, type PartialPlan, type Plan, type RemoveReason } from './plan.ts';
 import type { PoolLimits } from './pool-limits.ts';
@@ -28,7 +29,10 @@ export function decide(
   nowMs: number,
 ): Plan {
   const { spec } = wanted;
-  const removals = observed.runtimes.flatMap((one) => removal(one, spec, limits, nowMs));
+  const lost = lostRuntimes(observed, limits, nowMs);
+  const removals = observed.runtimes.flatMap((one) =>
+    lost.has(one.name) ? remove(one, 'Unheard') : removal(one, spec, limits, nowMs),
+  );
   const removed = new Set(removals.map((action) => ('name' in action ? action.name : '')));
   const left = {
     ...observed,
@@ -41,6 +45,10 @@ export function decide(
   return combine(removals, parts, { spec, observed: left, limits, nowMs });
 }
 
+function remove({ name, incarnations }: SeenRuntime, why: RemoveReason): Action[] {
+  return [{ do: 'remove', name, incarnations, why }];
+}
+
 /** Runtimes that are dead, or as good as: they are ended and forgotten before anything is counted. */
 function removal(
   one: SeenRuntime,
@@ -48,17 +56,14 @@ function removal(
   limits: PoolLimits,
   nowMs: number,
 ): Action[] {
-  const remove = (why: RemoveReason): Action[] => [
-    { do: 'remove', name: one.name, incarnations: one.incarnations, why },
-  ];
   switch (one.state.at) {
     case 'exited':
-      return remove('Exited');
+      return remove(one, 'Exited');
     case 'silent':
-      return remove('Silent');
+      return remove(one, 'Silent');
     case 'pending':
     case 'starting':
-      return nowMs >= startDeadlineMs(one, spec, limits) ? remove('StartTimeout') : [];
+      return nowMs >= startDeadlineMs(one, spec, limits) ? remove(one, 'StartTimeout') : [];
     case 'expected':
     case 'ready':
     case 'unready':
@@ -110,6 +115,7 @@ function combine(
     ...parts.flatMap((part) => part.wakeAtMs),
     ...asked.map((create) => retryAt(create.revision)).filter((atMs) => atMs > nowMs),
     ...observed.runtimes.map((one) => startDeadlineMs(one, spec, limits)),
+    ...observed.runtimes.map((one) => lostAtMs(one, limits)).filter((atMs) => atMs > nowMs),
     ...progressDeadlineMs(spec, observed),
     ...(observed.nextTierChangeInMs === undefined ? [] : [nowMs + observed.nextTierChangeInMs]),
   ];

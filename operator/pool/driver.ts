@@ -90,7 +90,7 @@ export interface DrivenRuntime {
   readonly role: Role;
   readonly revision: string;
   readonly resources: ResourceClass;
-  /** When it began to run, as far as this operator has seen; until then, when it was made. Monotonic ms of the operator's clock. */
+  /** When it last began to run, as far as this operator has seen; until then, when it was made. Monotonic ms of the operator's clock. */
   readonly createdMs: number;
   /** The project that `bind` was asked for, whether or not it has succeeded yet. */
   readonly binding?: { readonly project: ProjectKey; readonly sinceMs: number };

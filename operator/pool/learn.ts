@@ -1,6 +1,7 @@
 /** What a look at the runtimes adds to what is remembered: readiness, deaths, the roll-out's next state. Pure. */
 import type { AgentPoolSpec } from '../../api/agent-pool.ts';
 import { type Death, countFailures } from './failures.ts';
+import { lostRuntimes } from './lost-runtimes.ts';
 import type { Memory } from './memory.ts';
 import type { SeenRuntime } from './observed.ts';
 import type { PoolLimits } from './pool-limits.ts';
@@ -25,10 +26,14 @@ export interface Look {
 export function learn(before: Memory, look: Look, nowMs: number): Lesson {
   const { runtimes, update, limits, isBlind } = look;
   const names = new Set(runtimes.map((one) => one.name));
+  const lost = lostRuntimes({ ...before, runtimes }, limits, nowMs);
   const deaths = runtimes
     .filter((one) => !before.mourned.has(one.name))
-    .flatMap((one) => deathOf(one, before, look, nowMs));
-  const mourned = new Set([...before.mourned].filter((name) => names.has(name)));
+    .flatMap((one) =>
+      lost.has(one.name) ? lossOf(one, before, nowMs) : deathOf(one, before, look, nowMs),
+    );
+  const back = new Set(runtimes.filter(isReady).map((one) => one.name));
+  const mourned = new Set([...before.mourned].filter((name) => names.has(name) && !back.has(name)));
   for (const { runtime } of deaths) mourned.add(runtime.name);
   const counts = countFailures(before, runtimes, deaths, { limits, nowMs, isBlind });
   const readySinceMs = new Map<string, number>();
@@ -39,6 +44,9 @@ export function learn(before: Memory, look: Look, nowMs: number): Lesson {
   const memory: Memory = {
     ...before,
     readySinceMs,
+    unheardSinceMs: new Map(
+      runtimes.flatMap(({ name, unheardSinceMs: ms }) => (ms === undefined ? [] : [[name, ms]])),
+    ),
     mourned,
     failuresByProject: counts.failuresByProject,
     failuresByRevision: new Map(
@@ -57,9 +65,19 @@ const LATE = {
   starting: 'it was not ready in time',
 } as const;
 
+/** It was ready, and for how long. */
+function servedOf({ name }: SeenRuntime, before: Memory, nowMs: number): Pick<Death, 'servedMs'> {
+  const sinceMs = before.readySinceMs.get(name);
+  return sinceMs === undefined ? {} : { servedMs: nowMs - sinceMs };
+}
+
+function lossOf(one: SeenRuntime, before: Memory, nowMs: number): Death[] {
+  const message = 'it was not heard of any more';
+  return [{ runtime: one, reason: 'Silent', message, ...servedOf(one, before, nowMs) }];
+}
+
 function deathOf(one: SeenRuntime, before: Memory, look: Look, nowMs: number): Death[] {
-  const sinceMs = before.readySinceMs.get(one.name);
-  const served = sinceMs === undefined ? {} : { servedMs: nowMs - sinceMs };
+  const served = servedOf(one, before, nowMs);
   const dead = (reason: Death['reason'], message: string): Death[] => [
     { runtime: one, reason, message, ...served },
   ];

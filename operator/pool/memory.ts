@@ -6,6 +6,8 @@ import type { Failures, Refusal, Rollout } from './observed.ts';
 export interface Memory {
   /** When a runtime became ready in what it is for now (monotonic ms); a standby that is bound starts anew. */
   readonly readySinceMs: ReadonlyMap<RuntimeName, number>;
+  /** Since when those that run have had no live lease (monotonic ms). */
+  readonly unheardSinceMs: ReadonlyMap<RuntimeName, number>;
   /** Runtimes whose end has been counted already, as long as a list shows them. */
   readonly mourned: ReadonlySet<RuntimeName>;
   readonly failuresByRevision: ReadonlyMap<string, Failures>;
@@ -23,6 +25,7 @@ export type CountedFailures = Pick<Memory, 'failuresByRevision' | 'failuresByPro
 
 export const NO_MEMORY: Memory = {
   readySinceMs: new Map(),
+  unheardSinceMs: new Map(),
   mourned: new Set(),
   failuresByRevision: new Map(),
   failuresByProject: new Map(),

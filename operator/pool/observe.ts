@@ -67,6 +67,7 @@ export async function look(
       projects: records,
       orders: run.orders,
       readySinceMs: run.memory.readySinceMs,
+      unheardSinceMs: run.memory.unheardSinceMs,
       blindUntilMs: run.blindUntilMs,
       nowMs: time.nowMs,
     }),

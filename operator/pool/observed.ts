@@ -32,6 +32,8 @@ export interface SeenRuntime {
   readonly resources: ResourceClass;
   readonly createdMs: number;
   readonly state: RuntimeState;
+  /** Since when it runs without a live lease (monotonic ms); absent: it is heard of, or has ended, or was asked to. */
+  readonly unheardSinceMs?: number;
   /** Dedicated: the project it was given, and since when. */
   readonly binding?: { readonly project: ProjectKey; readonly sinceMs: number };
   /** It owns its project, or (shared) any instance. */

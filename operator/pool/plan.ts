@@ -17,7 +17,12 @@ export type DrainReason =
   | 'Suspended'
   | 'Deleted';
 
-export type RemoveReason = 'Exited' | 'Silent' | 'StartTimeout';
+export type RemoveReason =
+  | 'Exited'
+  | 'Silent'
+  /** It runs, and has no live lease. */
+  | 'Unheard'
+  | 'StartTimeout';
 
 export type CreateAction = {
   readonly do: 'create';

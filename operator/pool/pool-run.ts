@@ -36,7 +36,7 @@ export interface PoolRun {
   /** It did not answer in the last pass. */
   isBlind: boolean;
   told: Told | undefined;
-  /** When the store last did not answer (monotonic ms). */
+  /** When the store last did not answer, or did not take what was to be written (monotonic ms). */
   blindUntilMs: number | undefined;
   /** While the store does not answer: the failures that were counted before. */
   countedBefore: CountedFailures | undefined;

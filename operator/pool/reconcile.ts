@@ -90,6 +90,8 @@ export class PoolReconciler {
     wanted: WantedPool | undefined,
     signal: AbortSignal,
   ): Promise<void> {
+    // What it does not take now it may not have taken from runtimes either.
+    run.blindUntilMs = this.#options.clock.nowMs();
     if (run.isStoreAway || wanted === undefined) return;
     this.#teller.storeIsAway(run, true);
     await this.#report(run, this.#teller.judge(run, wanted), signal);

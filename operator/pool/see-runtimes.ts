@@ -31,7 +31,9 @@ export interface Facts {
   readonly orders: OwnOrders;
   /** Since when each was ready, as far as was seen before. */
   readonly readySinceMs: ReadonlyMap<RuntimeName, number>;
-  /** Until when nobody could have heard of a runtime that it is ready, if there was such a time. */
+  /** Since when each was without a live lease, as far as was seen before. */
+  readonly unheardSinceMs: ReadonlyMap<RuntimeName, number>;
+  /** Until when nobody could have heard of a runtime, if there was such a time. */
   readonly blindUntilMs?: number | undefined;
   readonly nowMs: number;
 }
@@ -66,6 +68,7 @@ function seeOne(
   const member = members.find(({ ready }) => ready) ?? members.at(-1);
   const binding = driven.binding ?? facts.orders.bindingOf(name);
   const { instances, blanks } = member ?? NOTHING_TOLD;
+  const unheardSinceMs = unheardSince(driven, member, facts);
   const owner = binding && facts.projects.get(binding.project)?.owner;
   return {
     name,
@@ -75,6 +78,7 @@ function seeOne(
     resources,
     createdMs,
     state: stateOf(driven, member, binding, facts),
+    ...(unheardSinceMs === undefined ? {} : { unheardSinceMs }),
     ...(binding === undefined ? {} : { binding }),
     isServing:
       binding === undefined ? countOf(instances) > 0 : isIncarnationOf(name, owner?.incarnation),
@@ -100,6 +104,16 @@ function stateOf(
   if (isReadyFor(member, binding)) return { at: 'ready', sinceMs: sinceMs ?? nowMs };
   if (sinceMs !== undefined) return { at: 'unready' };
   return { at: 'starting', ...(blindUntilMs === undefined ? {} : { countsFromMs: blindUntilMs }) };
+}
+
+/** Counted anew from each start in place, and from when the store last did not answer: without it nobody is heard of. */
+function unheardSince(
+  { name, phase, createdMs }: DrivenRuntime,
+  member: RuntimeRecord | undefined,
+  { orders, unheardSinceMs, blindUntilMs = -Infinity, nowMs }: Facts,
+): number | undefined {
+  if (member !== undefined || phase.at !== 'running' || orders.isDrained(name)) return undefined;
+  return Math.max(unheardSinceMs.get(name) ?? nowMs, createdMs, blindUntilMs);
 }
 
 /** Readiness as a standby says nothing about the project that it was bound to since. */

@@ -69,6 +69,8 @@ class Simulation {
       () => this.#pickRunning()?.exit('Crashed', 'was ended by SIGKILL'),
       () => this.#pickRunning()?.exit('Crashed', 'was ended by SIGKILL'),
       () => this.#pickRunning()?.freeze(),
+      () => this.#pickRunning()?.cutOff(),
+      () => this.#pickRunning()?.mend(),
       () => {
         driver.faults.createDelayMs = dice.pick([0, 0, 200, 8_000]);
       },

@@ -42,6 +42,7 @@ export class FakeRuntime {
   readonly #incarnation: string;
   #isReady = false;
   #isDraining = false;
+  #isCutOff = false;
   #claim: Claim | undefined;
 
   constructor(parts: FakeRuntimeParts) {
@@ -109,6 +110,15 @@ export class FakeRuntime {
     this.#parts.onChange();
   }
 
+  /** The store does not hear of it any more, and it does not know. */
+  cutOff(): void {
+    this.#isCutOff = true;
+  }
+
+  mend(): void {
+    this.#isCutOff = false;
+  }
+
   exit(reason: 'Ordered' | 'Crashed' | 'AgentModuleInvalid', message: string): void {
     if (this.phase.at === 'exited') return;
     this.#stopTimers();
@@ -133,6 +143,7 @@ export class FakeRuntime {
   }
 
   #heartbeat(): void {
+    if (this.#isCutOff) return;
     const { name, pool, role, template } = this.request;
     // Refused once it was taken out of the store: it is about to be ended.
     this.#parts.store

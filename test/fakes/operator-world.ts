@@ -21,12 +21,14 @@ export class OperatorWorld {
   readonly store = new MemoryStore(this.clock);
   /** Hears of each call that operator and runtimes make. */
   onCall: (method: StoreMethod, args: readonly unknown[]) => void = () => undefined;
+  /** What the store does not take, though it answers all else. */
+  readonly refused = new Set<StoreMethod>();
   /** What operator and runtimes have of it: its `reachable` is the test's. */
   readonly link = new FlakyStore(this.store, {
     clock: this.clock,
     plan: (method, args) => {
       this.onCall(method, args);
-      return undefined;
+      return this.refused.has(method) ? { fault: 'before' } : undefined;
     },
   });
   readonly driver = new FakeDriver(this.clock, this.link.store);

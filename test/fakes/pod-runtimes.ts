@@ -47,6 +47,15 @@ export class PodRuntimes {
     runtime.bind(project);
   }
 
+  /** The store does not hear of it any more, and it does not know. */
+  cutOff(pod: Pod): void {
+    this.#runtimes.get(pod.metadata?.uid ?? '')?.cutOff();
+  }
+
+  mend(pod: Pod): void {
+    this.#runtimes.get(pod.metadata?.uid ?? '')?.mend();
+  }
+
   #changed(uid: string, pod: Pod): void {
     const { phase } = pod.status ?? {};
     const known = this.#runtimes.get(uid);

@@ -37,7 +37,7 @@ const NODE_REASONS: ReadonlySet<string> = new Set([
 
 export function phaseOf(pod: Pod): RuntimePhase {
   if (pod.metadata?.deletionTimestamp !== undefined) return { at: 'ending' };
-  const container = pod.status?.containerStatuses?.find(({ name }) => name === RUNTIME_CONTAINER);
+  const container = containerOf(pod);
   const end = endOf(pod, container);
   if (end !== undefined) return end;
   if (isOnLostNode(pod)) return { at: 'silent' };
@@ -67,11 +67,17 @@ function endInPlace({ state = {}, lastState }: ContainerStatus): Exited | undefi
 
 function hasRun(container: ContainerStatus | undefined): boolean {
   const { state } = container ?? {};
-  return state?.running !== undefined || state?.terminated !== undefined || restarts(container) > 0;
+  const hasRestarted = (container?.restartCount ?? 0) > 0;
+  return state?.running !== undefined || state?.terminated !== undefined || hasRestarted;
 }
 
-function restarts(container: ContainerStatus | undefined): number {
-  return container?.restartCount ?? 0;
+/** How often it was started again in place. */
+export function restartsOf(pod: Pod): number {
+  return containerOf(pod)?.restartCount ?? 0;
+}
+
+function containerOf({ status }: Pod): ContainerStatus | undefined {
+  return status?.containerStatuses?.find(({ name }) => name === RUNTIME_CONTAINER);
 }
 
 /** The node's controller marks pods of silent nodes unready, and leaves what their kubelet said last as it was. */

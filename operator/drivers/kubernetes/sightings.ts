@@ -5,14 +5,16 @@ import type { Pod } from '../../../platform/kube/resources.ts';
 import type { CachedObjects } from './cached-objects.ts';
 import type { RuntimePhase } from '../../pool/driver.ts';
 import { bindingOfPod, poolOfPod } from './own-pod.ts';
-import { phaseOf } from './phase-of.ts';
+import { phaseOf, restartsOf } from './phase-of.ts';
 
 /** Monotonic ms. Of pods older than this operator: its start, so that time-outs count only what it has watched. */
 export interface Sighting {
   readonly seenMs: number;
   /** Given to a node, and not known to its kubelet yet. */
   readonly placedMs?: number;
+  /** The last time. */
   readonly startedMs?: number;
+  readonly restarts?: number;
   readonly boundMs?: number;
 }
 
@@ -35,13 +37,16 @@ export class Sightings {
     const { uid } = pod.metadata;
     const nowMs = this.#clock.nowMs();
     const before = this.#byUid.get(uid) ?? { seenMs: nowMs };
+    const restarts = restartsOf(pod);
     const isNew = before.startedMs === undefined && phaseOf(pod).at !== 'pending';
+    const isAgain = restarts > (before.restarts ?? restarts);
     const isBound = before.boundMs === undefined && bindingOfPod(pod) !== undefined;
     const { placedMs = nowMs, ...others } = before;
     const sighting: Sighting = {
       ...others,
       ...(isOnlyPlaced(pod) ? { placedMs } : {}),
-      ...(isNew ? { startedMs: nowMs } : {}),
+      ...(isNew || isAgain ? { startedMs: nowMs } : {}),
+      restarts,
       ...(isBound ? { boundMs: nowMs } : {}),
     };
     this.#byUid.set(uid, sighting);

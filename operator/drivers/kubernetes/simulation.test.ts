@@ -233,6 +233,8 @@ class Simulation {
       () => this.#setTier(),
       () => this.#setTier(),
       () => this.#somePod((pod) => cluster.kubelet.end(pod, 137)),
+      () => this.#somePod((pod) => this.runtimes.cutOff(pod)),
+      () => this.#somePod((pod) => this.runtimes.mend(pod)),
       () => this.#somePod((pod) => cluster.admin.delete(PODS, refOfPod(pod))),
       () => this.#turnNode(),
       () => operator().crash(),

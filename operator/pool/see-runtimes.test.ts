@@ -1,0 +1,66 @@
+/** What is made of a runtime from what driver and store say of it: as tables. */
+import { describe, expect, it } from '@jest/globals';
+import { NOW_MS } from '../../test/builders/pool-builders.ts';
+import { NONE_IN_ANY_TIER } from '../../core/tier.ts';
+import type { RuntimeRecord } from '../../platform/store/store.ts';
+import type { DrivenRuntime } from './driver.ts';
+import { newPoolRun } from './pool-run.ts';
+import { type Facts, seeRuntimes } from './see-runtimes.ts';
+
+const LONG_MS = NOW_MS - 90_000;
+const driven: DrivenRuntime = {
+  ...{ name: 'a', pool: 'default~pool', role: 'shared', revision: 'new', resources: {} },
+  createdMs: LONG_MS,
+  phase: { at: 'running' },
+};
+const member: RuntimeRecord = {
+  ...{ incarnation: 'a.1', name: 'a', pool: 'default~pool', address: '', role: 'shared' },
+  ...{ revision: 'new', protocolMin: 1, protocolMax: 1, maxConcurrentTasks: 1, agents: [] },
+  ...{ ready: true, draining: false, instances: NONE_IN_ANY_TIER, blanks: 0 },
+};
+
+function see(over: Partial<Facts>, one: Partial<DrivenRuntime> = {}) {
+  const { orders } = newPoolRun('default~pool', { namespace: 'default', name: 'pool' });
+  const [seen] = seeRuntimes({
+    driven: [{ ...driven, ...one }],
+    members: [],
+    projects: new Map(),
+    orders,
+    readySinceMs: new Map([['a', LONG_MS]]),
+    unheardSinceMs: new Map(),
+    nowMs: NOW_MS,
+    ...over,
+  });
+  return seen;
+}
+
+describe('since when a runtime is not heard of', () => {
+  const since = (ms: number) => new Map([['a', ms]]);
+  const rows: readonly [string, number | undefined, Partial<Facts>, Partial<DrivenRuntime>?][] = [
+    ['never, with a live lease', undefined, { members: [member], unheardSinceMs: since(1) }],
+    ['from now on, without', NOW_MS, {}],
+    ['as it was seen before', NOW_MS - 9_000, { unheardSinceMs: since(NOW_MS - 9_000) }],
+    [
+      'from its last start on',
+      NOW_MS - 2_000,
+      { unheardSinceMs: since(NOW_MS - 9_000) },
+      { createdMs: NOW_MS - 2_000 },
+    ],
+    [
+      'from when the store was away last',
+      NOW_MS - 3_000,
+      { unheardSinceMs: since(NOW_MS - 9_000), blindUntilMs: NOW_MS - 3_000 },
+    ],
+    [
+      'from now on while the store is away',
+      NOW_MS,
+      { unheardSinceMs: since(1), blindUntilMs: NOW_MS },
+    ],
+    ['never, when it has ended', undefined, {}, { phase: { at: 'ending' } }],
+    ['never, when it is not there yet', undefined, {}, { phase: { at: 'pending' } }],
+  ];
+  it.each(rows.map(([title, ...row]) => ({ title, row })))('$title', ({ row }) => {
+    const [expected, facts, one] = row;
+    expect(see(facts, one)?.unheardSinceMs).toBe(expected);
+  });
+});
