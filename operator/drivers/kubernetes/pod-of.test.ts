@@ -168,6 +168,23 @@ describe('the pod of a runtime', () => {
     expect(() => podOf(request({}), OWNER, 'default-image')).toThrow('spec.runtime.image');
   });
 
+  it("takes its author's security context, and stays restricted in what that leaves out", () => {
+    const spec = {
+      securityContext: { runAsUser: 1_000 },
+      containers: [{ name: 'runtime', securityContext: { readOnlyRootFilesystem: false } }],
+    };
+    const pod = podFor({ runtime: { podTemplate: { spec } } });
+    expect(pod.spec?.securityContext).toMatchObject({
+      ...{ runAsNonRoot: true, runAsUser: 1_000 },
+      seccompProfile: { type: 'RuntimeDefault' },
+    });
+    expect(containerOf(pod)?.securityContext).toEqual({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: false,
+      capabilities: { drop: ['ALL'] },
+    });
+  });
+
   it('is overlaid by the pool, then by the tier of its role', () => {
     const input: AgentPoolSpecInput = {
       runtime: {
