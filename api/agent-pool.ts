@@ -65,7 +65,7 @@ const specFields = z.strictObject({
   tenantLimits: everyTenantLimits.prefault({}),
   maxTenants: wholeNumber(
     { min: 1, max: 1_000_000 },
-    'Tenants that may have projects in the pool. Left out: no bound.',
+    'Tenants that may have projects in the pool; several gateways that let new ones in at the same moment may exceed it. Left out: no bound.',
   ).exactOptional(),
   limits: limits.prefault({}).describe('Bounds of one task.'),
   queue: queue.prefault({}).describe('Bounds of what waits.'),

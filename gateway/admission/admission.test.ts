@@ -219,4 +219,44 @@ describe('rates', () => {
     await settle();
     expect(tasks.map(reasonOf)).toEqual(['running', 'running', 'FORBIDDEN']);
   });
+
+  it('a pool takes no more tenants than maxTenants, however many new ones come at once', async () => {
+    const gateway = await testGateway({ maxTenants: 3, runtime: { maxConcurrentTasks: 100 } });
+    await gateway.memory.claim({
+      key: 'default~main~known~one',
+      incarnation: 'a',
+      claimId: 'c',
+    });
+    let reads = 0;
+    gateway.storePlan = (method) => {
+      if (method === 'listProjects') reads += 1;
+      return method === 'listProjects' ? { answerDelayMs: 5 } : undefined;
+    };
+    const tenants = Array.from({ length: 30 }, (_, at) => `tenant-${at}`);
+    const start = (tenant: string, requestId = tenant) => gateway.start({ tenant, requestId });
+    const first = tenants.map((tenant) => start(tenant));
+    await settle();
+    await gateway.clock.advance(10);
+    expect(first.map(reasonOf).filter((reason) => reason === 'running')).toHaveLength(2);
+    // Each asks for itself, and all together count once.
+    expect(reads).toBe(31);
+    const again = [start('tenant-0', 'again'), start('tenant-29', 'again')];
+    await settle();
+    await gateway.clock.advance(10);
+    expect(again.map(reasonOf)).toEqual(['running', 'FORBIDDEN']);
+    expect(reads).toBe(32);
+  });
+
+  it('a place of maxTenants is free again when nothing came of who took it', async () => {
+    const limits = { taskTimeoutSeconds: 10 };
+    const gateway = await testGateway({ maxTenants: 1, limits, queue: { waitMsMax: 1_000 } });
+    const tasks = [gateway.start({ tenant: 'a', requestId: 'a' })];
+    await settle();
+    await gateway.clock.advance(11_001);
+    tasks.push(gateway.start({ tenant: 'b', requestId: 'b' }));
+    await settle();
+    tasks.push(gateway.start({ tenant: 'a', requestId: 'a2' }));
+    await settle();
+    expect(tasks.slice(1).map(reasonOf)).toEqual(['running', 'FORBIDDEN']);
+  });
 });
