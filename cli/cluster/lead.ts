@@ -61,11 +61,14 @@ export interface Leading {
 }
 
 const STORE_RETRY_MS = 2_000;
+/** What waits to be told when the operator stops: an API server that is away must not hold it. */
+const LAST_EVENTS_MS = 2_000;
 
 /** @param onFailure it cannot lead, for a reason that another start may mend. */
 export function lead(options: LeadOptions, onFailure: (error: Error) => void): Leading {
   const stopping = new AbortController();
-  const started = start(options, stopping.signal).catch((error: unknown) => {
+  const hands = handsOf(options);
+  const started = start(options, hands, stopping.signal).catch((error: unknown) => {
     if (!stopping.signal.aborted)
       onFailure(error instanceof Error ? error : new Error(String(error)));
     return undefined;
@@ -75,16 +78,24 @@ export function lead(options: LeadOptions, onFailure: (error: Error) => void): L
       stopping.abort(new Error('the operator stops'));
       const parts = await started;
       await parts?.operator.stop();
+      await tellLastEvents(hands.recorder);
       await parts?.store.close();
     },
   };
 }
 
+async function tellLastEvents(recorder: EventRecorder): Promise<void> {
+  const told = new AbortController();
+  const limit = systemClock.sleep(LAST_EVENTS_MS, told.signal).catch(() => undefined);
+  await Promise.race([recorder.stop(), limit]);
+  told.abort();
+}
+
 async function start(
   options: LeadOptions,
+  hands: Hands,
   signal: AbortSignal,
 ): Promise<{ readonly operator: Operator; readonly store: Store }> {
-  const hands = handsOf(options);
   const store = await reachStore(options, hands, signal);
   try {
     return { operator: await startWith(store, options, hands, signal), store };

@@ -5,7 +5,7 @@ import { LABELS } from '../../api/names.ts';
 import type { PoolKey } from '../../core/identifiers.ts';
 import { AGENT_POOLS, CONFIG_MAPS } from '../../platform/kube/resources.ts';
 import { spec } from '../../test/builders/pool-builders.ts';
-import { FakeClock } from '../../test/fakes/fake-clock.ts';
+import { FakeClock, settle } from '../../test/fakes/fake-clock.ts';
 import { FakeCluster } from '../../test/fakes/fake-cluster.ts';
 import { createPool, type OperatorSide, operatorSide } from '../../test/fakes/kubernetes-world.ts';
 import { SeededRandom } from '../../test/simulation/seeded-random.ts';
@@ -72,4 +72,19 @@ it('of ConfigMaps it keeps digests and whose they are, nothing that holds their 
     data: { 'agents.ts': textDigest(content) },
   });
   expect(kept.metadata.labels).toEqual({ [LABELS.pool]: 'main' });
+});
+
+it('remembers nothing that it wrote of a pool that is gone', async () => {
+  const kube = cluster.connect('operator');
+  const [clock, random] = [new FakeClock(), new SeededRandom(1)];
+  side = operatorSide({ reads: kube, writes: kube, clock, random });
+  const key: PoolKey = 'default~short-lived';
+  await createPool(cluster, key);
+  await side.synced;
+  while (side.source.get(key) === undefined) await settle();
+  await side.source.report(key, STATUS, new AbortController().signal);
+  expect(side.writer.size).toBe(1);
+  await cluster.admin.delete(AGENT_POOLS, { namespace: 'default', name: 'short-lived' });
+  while (side.source.get(key) !== undefined) await settle();
+  expect(side.writer.size).toBe(0);
 });

@@ -63,7 +63,7 @@ export class KubernetesPools implements PoolSource {
   get(key: PoolKey): WantedPool | undefined {
     const object = this.#options.pools.get(poolRefOfKey(key));
     if (object === undefined) {
-      this.#known.delete(key);
+      this.#forget(key);
       return undefined;
     }
     const known = this.#learn(key, object);
@@ -159,6 +159,7 @@ export class KubernetesPools implements PoolSource {
     const last = this.#known.get(key);
     if (last?.uid === uid && last.resourceVersion === resourceVersion) return last;
     const before = last?.uid === uid ? last : undefined;
+    if (before === undefined) this.#forget(key);
     const parsed = parsePool(plainOf(object));
     const known: Known = {
       uid,
@@ -173,6 +174,13 @@ export class KubernetesPools implements PoolSource {
     };
     this.#known.set(key, known);
     return known;
+  }
+
+  #forget(key: PoolKey): void {
+    const known = this.#known.get(key);
+    if (known === undefined) return;
+    this.#known.delete(key);
+    this.#options.writer.forget(known.uid);
   }
 
   #deletionOf(metadata: ObjectMeta): Pick<WantedPool, 'isDeleting' | 'isOverdue'> {

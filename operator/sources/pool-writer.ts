@@ -26,7 +26,7 @@ const ECHO_MS = 10_000;
 
 export class PoolWriter {
   readonly #options: PoolWriterOptions;
-  /** By uid. Bounded by the pools; those that are gone leave with the next sweep. */
+  /** By uid. Bounded by the pools: who learns that one is gone says `forget`. */
   readonly #written = new Map<string, Written>();
 
   constructor(options: PoolWriterOptions) {
@@ -79,7 +79,12 @@ export class PoolWriter {
     }
   }
 
-  /** Forgets objects that are gone. */
+  /** How many objects it remembers. */
+  get size(): number {
+    return this.#written.size;
+  }
+
+  /** The object is gone. */
   forget(uid: string): void {
     this.#written.delete(uid);
   }

@@ -25,6 +25,7 @@ import type { FakeCluster } from './fake-cluster.ts';
 export interface OperatorSide {
   readonly driver: KubernetesDriver;
   readonly source: KubernetesPools;
+  readonly writer: PoolWriter;
   readonly synced: Promise<unknown>;
   stop(): Promise<void>;
 }
@@ -59,10 +60,11 @@ export function operatorSide(options: SideOptions): OperatorSide {
   });
   const all = [pools, pods, configMaps];
   for (const one of all) one.start();
+  const writer = new PoolWriter({ kube: writes, clock });
   const source = new KubernetesPools({
     pools,
     configMaps,
-    writer: new PoolWriter({ kube: writes, clock }),
+    writer,
     eraseBound: new EraseBound(clock),
     lastSpecs,
     defaultImage: 'agents:default',
@@ -90,6 +92,7 @@ export function operatorSide(options: SideOptions): OperatorSide {
   return {
     driver,
     source,
+    writer,
     synced: Promise.all(all.map((one) => one.synced)),
     async stop() {
       await Promise.all(all.map((one) => one.stop()));

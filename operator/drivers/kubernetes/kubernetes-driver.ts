@@ -52,6 +52,8 @@ export interface KubernetesDriverOptions {
   readonly log: Log;
 }
 
+/** Each is a TLS connection. */
+const BINDINGS_AT_ONCE_MAX = 16;
 const BIND_TIMEOUT_MS = 5_000;
 /** Long enough to be ended in order, too short to finish anything. */
 const REMOVAL_GRACE_SECONDS = 1;
@@ -156,18 +158,20 @@ export class KubernetesDriver implements Driver {
       const isUp = phaseOf(pod).at === 'running';
       return pool === undefined || binding === undefined || !isUp ? [] : { pool, pod, binding };
     });
-    await Promise.all(
-      bound.map(({ pool, pod, binding }) =>
-        this.#withControl(pool, pod, (control) =>
+    const tellNext = async (): Promise<void> => {
+      for (let next = bound.pop(); next !== undefined; next = bound.pop()) {
+        const { pool, pod, binding } = next;
+        await this.#withControl(pool, pod, (control) =>
           control.bind(binding.project, binding.id, BIND_TIMEOUT_MS),
         ).catch((error: unknown) => {
           this.#options.log.info('bound runtime could not be told its project again', {
             err: error,
             runtime: pod.metadata.name,
           });
-        }),
-      ),
-    );
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: BINDINGS_AT_ONCE_MAX }, tellNext));
   }
 
   #podsOf(pool: PoolKey): readonly Stored<Pod>[] {
