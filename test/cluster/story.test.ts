@@ -46,7 +46,9 @@ beforeAll(() => {
 });
 
 afterAll(async () => {
-  await kubectl.attempt(['delete', 'agentpool', '--all', '--all-namespaces', '--wait=false']);
+  // While there is an operator: a pool that waits for one would hold the resource, and the next test that makes it.
+  const all = ['agentpool', '--all', '--all-namespaces', '--timeout=60s'];
+  await kubectl.attempt(['delete', ...all], { withinMs: 90_000 });
   await cluster.helm(['uninstall', 'agentpool', '-n', 'agentpool', '--ignore-not-found', '--wait']);
   await kubectl.attempt(['delete', 'crd', 'agentpools.agentpool.dev', '--timeout=60s']);
   await kubectl.run(['delete', 'namespace', 'agentpool', '--ignore-not-found', '--wait=false']);
@@ -220,10 +222,14 @@ it("serves agents in a ConfigMap, tenants' secrets, and pools whose projects go 
   const [before] = await copiesOfOwn();
   const edited = JSON.stringify({ data: { 'agents.ts': tellerModule('task.input') } });
   await kubectl.run(['patch', 'configmap/own-agents', '--type=merge', '--patch', edited]);
-  await until('its pods have a copy of the new text, and the old one is gone', async () => {
-    const copies = await copiesOfOwn();
-    return copies.length === 1 && copies[0] !== before;
-  });
+  await until(
+    'its pods have a copy of the new text, and the old one is gone',
+    async () => {
+      const copies = await copiesOfOwn();
+      return copies.length === 1 && copies[0] !== before;
+    },
+    90_000,
+  );
   expect(await shell(ask)).toContain('hello');
   await kubectl.run([
     'delete',
