@@ -61,7 +61,7 @@ export const CONDITION_REASONS = {
   RuntimesStarting: {
     meaning: 'Runtimes are being started and are not ready yet.',
     whatToDo:
-      'Wait some seconds; if it stays, start the server with --log-level info: runtimes log on its standard error.',
+      'Wait some seconds. If it stays on one machine, start the server with --log-level info: runtimes log on its standard error. In a cluster see the events and logs of the pods of the pool.',
   },
   NoReadyRuntime: {
     meaning: 'No shared runtime serves, tasks of WARM and COLD projects wait or fail.',
@@ -129,7 +129,7 @@ export const CONDITION_REASONS = {
   StoreUnavailable: {
     meaning: 'The store does not answer; nothing is acknowledged until it does.',
     whatToDo:
-      'Check the data folder: free space, rights, and that the disk answers; service resumes by itself.',
+      'On one machine check the data folder: free space, rights, and that the disk answers. In a cluster check Redis, and what the logs of operator and gateways say of it. Service resumes by itself.',
   },
   StoreEmbedded: fine('State is in the data folder and survives the loss of any process.'),
   StoreInMemory: {
