@@ -75,6 +75,7 @@ describe('an AgentPool that says nothing', () => {
           resultsPerProjectMax: 1000,
           resultBytesMaxPerProject: 67108864,
           turnsMaxPerConversation: 10000,
+          conversationsPerProjectMax: 10000,
         },
       },
       deletionPolicy: 'Retain',

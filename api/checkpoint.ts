@@ -17,6 +17,10 @@ const retention = z.strictObject({
     { min: BYTES_PER_KIB, max: 1_024 * BYTES_PER_MIB },
     'Bytes of recorded results per project; over it the oldest go.',
   ).default(64 * BYTES_PER_MIB),
+  conversationsPerProjectMax: wholeNumber(
+    { min: 1, max: 100_000 },
+    'Conversations kept per project; over it those used least recently go soon after, with their state.',
+  ).default(10_000),
   turnsMaxPerConversation: wholeNumber(
     { min: 1, max: 1_000_000 },
     'Turns kept per conversation; over it the oldest go.',

@@ -65,6 +65,7 @@ async function committer(): Promise<Committer> {
       flush: () => false,
       rate: () => undefined,
       counted: () => undefined,
+      kept: () => undefined,
       onLost: () => told.push('LOST'),
       onIdle: () => told.push('idle'),
       onDoubt: (inDoubt) => told.push(inDoubt ? 'doubt' : 'known'),

@@ -44,6 +44,8 @@ export interface CommitterPorts {
   /** The rate bucket as it is now. */
   rate(): RateBucket | undefined;
   counted(outcome: 'committed' | 'refused' | 'unknown', tasks: number): void;
+  /** The project has so many conversations now. */
+  kept(conversations: number): void;
   /** The claim is no longer the project's: nothing more will be committed. Called once, after the changes were told. */
   onLost(): void;
   /** All that was added is committed or lost. */
@@ -193,6 +195,7 @@ export class Committer {
   async #send(commit: Commit): Promise<Outcome | 'unknown'> {
     try {
       const answer = await this.#ports.store.commit(commit);
+      if (answer.type === 'committed') this.#ports.kept(answer.conversations);
       return answer.type;
     } catch (error) {
       this.#ports.log.warn('commit not answered', { err: error, epoch: commit.claim.epoch });

@@ -373,6 +373,26 @@ describe('conversations', () => {
     expect(await world.truth.readConversation(PROJECT, 'c1')).toBeDefined();
   });
 
+  it('are forgotten with their state where there are too many, those used last stay', async () => {
+    const world = await new HostWorld().open({
+      checkpoint: { retention: { conversationsPerProjectMax: 3 } },
+    });
+    for (const conversationId of ['c1', 'c2', 'c3', 'c1', 'c4', 'c5']) {
+      const requestId = `${conversationId}-${world.clock.nowMs()}`;
+      await world.send(requestId, { conversationId });
+      const turns = [{ role: 'user' as const, json: '1', timeMs: 1, requestId }];
+      const writes = [{ agent: 'a', conversation: conversationId, key: 'k', json: '1' }];
+      await world.finish(requestId, success('yes', { turns, writes }));
+      await world.clock.advance(10);
+    }
+    const left = await world.truth.listConversations(PROJECT, { limit: 9 });
+    expect(left.map(({ id }) => id)).toEqual(['c1', 'c4', 'c5']);
+    const forgotten = world.workers.all.flatMap(({ received }) =>
+      received.flatMap((message) => (message.type === 'forget' ? message.conversationId : [])),
+    );
+    expect(forgotten).toEqual(['c2', 'c3']);
+  });
+
   it('are forgotten in order with their tasks', async () => {
     const world = await new HostWorld().open();
     await world.send('q1');

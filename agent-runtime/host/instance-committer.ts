@@ -2,6 +2,7 @@
 import type { RateBucket } from '../../core/rate.ts';
 import type { Claim } from '../../platform/store/store.ts';
 import { Committer } from './committer.ts';
+import { ConversationBound, type BoundInstance } from './conversation-bound.ts';
 import type { InstancePorts } from './instance-ports.ts';
 
 export interface CommitEvents {
@@ -14,9 +15,11 @@ export interface CommitEvents {
 export function createInstanceCommitter(
   ports: InstancePorts,
   claim: Claim,
+  instance: BoundInstance,
   events: CommitEvents,
 ): Committer {
   const { view, metrics } = ports;
+  const bound = new ConversationBound(ports, instance);
   return new Committer(
     {
       ...ports,
@@ -32,6 +35,9 @@ export function createInstanceCommitter(
       flush: () => view.spec.checkpoint.durability === 'Machine',
       counted: (outcome, tasks) => {
         metrics.committed(outcome, tasks);
+      },
+      kept: (conversations) => {
+        bound.check(conversations);
       },
       rate: () => events.rate(),
       onLost: () => {

@@ -275,7 +275,7 @@ export class Instance implements RunnerHost {
   }
 
   #createCommitter(activation: Activation): Committer {
-    return createInstanceCommitter({ ...this.#ports, log: this.#log }, activation.claim, {
+    return createInstanceCommitter({ ...this.#ports, log: this.#log }, activation.claim, this, {
       rate: () => {
         this.#rateDirty = false;
         return this.#rate;

@@ -16,6 +16,7 @@ import {
 import { readRow } from './ownership-ops.ts';
 import { trimResults, trimTurns } from './retention.ts';
 import {
+  conversationsOf,
   resultBytes,
   stateBytes,
   turnBytes,
@@ -54,7 +55,7 @@ export function applyCommit(kv: KeyValue, commit: Commit): CommitAnswer {
     ...(commit.rate === undefined ? {} : { rate: commit.rate }),
   };
   kv.put(projectRowKey(key), next);
-  return { type: 'committed', seq: next.seq };
+  return { type: 'committed', seq: next.seq, conversations: conversationsOf(next) };
 }
 
 interface TaskStep {
@@ -129,8 +130,13 @@ function appendTurns(kv: KeyValue, row: ProjectRow, step: TaskStep): ProjectRow 
     added: turns.length,
   });
   kv.put(key, after);
-  const nextConversation = row.nextConversation + (known === undefined ? 1 : 0);
-  return { ...row, nextConversation, storedBytes: row.storedBytes + after.bytes - before.bytes };
+  const more = known === undefined ? 1 : 0;
+  return {
+    ...row,
+    nextConversation: row.nextConversation + more,
+    conversations: conversationsOf(row) + more,
+    storedBytes: row.storedBytes + after.bytes - before.bytes,
+  };
 }
 
 function newConversation(number: number, result: StoredResult): ConversationRow {
@@ -147,10 +153,9 @@ function forget(kv: KeyValue, row: ProjectRow, id: string): ProjectRow {
   }
   const key = conversationKey(row.number, id);
   const conversation = kv.get(key) as ConversationRow | undefined;
-  if (conversation !== undefined) {
-    kv.remove(key);
-    kv.put(sweepKey(turnPrefix(row.number, conversation.number)), true);
-    storedBytes -= conversation.bytes;
-  }
-  return { ...row, storedBytes };
+  if (conversation === undefined) return { ...row, storedBytes };
+  kv.remove(key);
+  kv.put(sweepKey(turnPrefix(row.number, conversation.number)), true);
+  storedBytes -= conversation.bytes;
+  return { ...row, storedBytes, conversations: conversationsOf(row) - 1 };
 }

@@ -27,6 +27,8 @@ export interface ProjectRow {
   readonly logFirst: number;
   readonly logNext: number;
   readonly nextConversation: number;
+  /** How many there are; absent in rows of older versions. */
+  readonly conversations?: number;
 }
 
 export interface LogRow {
@@ -93,6 +95,10 @@ export function toRecord(key: ProjectKey, row: ProjectRow): ProjectRecord {
   const record = { key, epoch, seq, paused, leases, storedBytes, requests, lastUsedMs };
   return row.owner === undefined ? record : { ...record, owner: row.owner };
 }
+
+/** Older rows tell at least how many there can be. */
+export const conversationsOf = (row: ProjectRow): number =>
+  row.conversations ?? row.nextConversation;
 
 /** What a row costs beyond its texts: keys, indexes, numbers. An estimate, the same for every backend. */
 export const ROW_BYTES = 64;

@@ -178,7 +178,9 @@ export interface Commit {
 
 /** `refused`: the claim is no longer the project's, or out of sequence: the instance must be discarded. */
 export type CommitAnswer =
-  { readonly type: 'committed'; readonly seq: number } | { readonly type: 'refused' };
+  /** `conversations`: how many the project has now. */
+  | { readonly type: 'committed'; readonly seq: number; readonly conversations: number }
+  | { readonly type: 'refused' };
 
 export interface PoolRecord {
   readonly key: PoolKey;

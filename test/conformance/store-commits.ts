@@ -1,6 +1,6 @@
 /** Commits: compare-and-set on (claimId, seq), all or nothing, and what can be read of them. */
 import { describe, expect, it } from '@jest/globals';
-import type { Claim, StateEntry, StateWrite } from '../../platform/store/store.ts';
+import type { Claim, Commit, StateEntry, StateWrite } from '../../platform/store/store.ts';
 import {
   claimed,
   commitOf,
@@ -73,7 +73,7 @@ function fencingCases(subject: Subject): void {
   it('decides by claim id and sequence, never by epoch', async () => {
     const { store } = subject;
     const claim = await owned(subject);
-    expect(await store.commit(commitOf({ ...claim, epoch: 99 }))).toEqual({
+    expect(await store.commit(commitOf({ ...claim, epoch: 99 }))).toMatchObject({
       type: 'committed',
       seq: 1,
     });
@@ -83,7 +83,7 @@ function fencingCases(subject: Subject): void {
     const { store } = subject;
     const commit = commitOf(await owned(subject));
     const answers = await Promise.all([store.commit(commit), store.commit(commit)]);
-    expect(answers).toEqual([{ type: 'committed', seq: 1 }, { type: 'refused' }]);
+    expect(answers).toMatchObject([{ type: 'committed', seq: 1 }, { type: 'refused' }]);
     expect((await store.readProject(commit.claim.key))?.requests).toBe(1);
   });
 
@@ -99,7 +99,7 @@ function fencingCases(subject: Subject): void {
 
   it('commits with flush', async () => {
     const { store } = subject;
-    expect(await store.commit(commitOf(await owned(subject), { flush: true }))).toEqual({
+    expect(await store.commit(commitOf(await owned(subject), { flush: true }))).toMatchObject({
       type: 'committed',
       seq: 1,
     });
@@ -396,6 +396,24 @@ function conversationCases(subject: Subject): void {
     await committed(store, next);
     const turns = await store.readTurns(claim.key, 'c1', { limit: 9 });
     expect(turns.map((turn) => turn.index)).toEqual([0, 1]);
+  });
+
+  it('counts the conversations of the project', async () => {
+    const { store } = subject;
+    let claim = await owned(subject);
+    const conversationsAfter = async (more: Partial<Commit>): Promise<number> => {
+      const answer = await store.commit(commitOf(claim, more));
+      if (answer.type !== 'committed') throw new Error(answer.type);
+      claim = { ...claim, seq: answer.seq };
+      return answer.conversations;
+    };
+    const of = (...ids: readonly string[]): Partial<Commit> => ({
+      tasks: ids.map((conversationId) => taskCommit({ conversationId })),
+    });
+    expect(await conversationsAfter(of('a', 'b', 'a'))).toBe(2);
+    expect(await conversationsAfter(of('b', 'c'))).toBe(3);
+    expect(await conversationsAfter({ tasks: [], forget: ['a', 'unknown'] })).toBe(2);
+    expect(await conversationsAfter({ ...of('a', 'd'), forget: ['b'] })).toBe(3);
   });
 
   it('forgets before it applies the tasks of the same commit', async () => {

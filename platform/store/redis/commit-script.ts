@@ -12,7 +12,7 @@ const EXTRA_DROPS_MAX = 16;
  * number of tasks, for each: request id, log entry, bytes, result, conversation, index of its turns in KEYS, agent,
  *   number of writes, for each: field, bytes of the key, '1' and the value or '0' and '' to delete it,
  *   number of turns, for each: the turn with its cost in front
- * → the new seq, or 0: refused
+ * → {the new seq, number of conversations}, or 0: refused
  */
 export const COMMIT = writingScript(
   'commit',
@@ -129,6 +129,6 @@ call('HINCRBY', record, 'requests', tasks)
 if ARGV[5] ~= '' then call('HSET', record, 'paused', ARGV[5]) end
 if ARGV[6] ~= '' then call('HSET', record, 'leases', ARGV[6]) end
 if ARGV[7] ~= '' then call('HSET', record, 'rate', ARGV[7]) end
-return tonumber(seq)
+return {tonumber(seq), call('HLEN', conversations)}
 `,
 );

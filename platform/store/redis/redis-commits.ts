@@ -19,8 +19,10 @@ export async function commitTo(
   args.push(forget.length, ...forget.flatMap((id) => [id, turns.indexOf(id)]), tasks.length);
   for (const task of tasks) pushTask(args, task, turns);
   const turnKeys = turns.conversations.map((id) => keys.turns(key, id));
-  const seq = await connection.run(COMMIT, [...fixed, ...turnKeys], args);
-  return seq === 0 ? { type: 'refused' } : { type: 'committed', seq: Number(seq) };
+  const answer = await connection.run(COMMIT, [...fixed, ...turnKeys], args);
+  if (answer === 0) return { type: 'refused' };
+  const [seq, conversationCount] = answer as readonly [number, number];
+  return { type: 'committed', seq, conversations: conversationCount };
 }
 
 /** Each conversation's turns are one key, declared once. */
