@@ -10,7 +10,7 @@ import { AGENTS, createWorkspace, poolManifest, type Workspace } from './workspa
 
 /** Inputs and answers of this pool, in bytes. */
 export const REQUEST_BYTES_MAX = 65_536;
-const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
+const ANSWER_BYTES_MAX = 48 * 1024 * 1024;
 /** All that may run at once of one project, and with the bystanders all of the runtime: what leaks is soon missed. */
 const TASKS_MAX = 20;
 const BYSTANDING = ['hostile', 'acme', 'other'];
