@@ -138,7 +138,10 @@ async function startWith(
   signal: AbortSignal,
 ): Promise<Operator> {
   const { caches, runtimeImage, endpoint, installation, metrics, log } = options;
-  await caches.synced;
+  await orAborted(
+    caches.synced.then(() => caches.renew()),
+    signal,
+  );
   const specs = (await store.listPools()).map(({ key, spec }): [PoolKey, AgentPoolSpec] => [
     key,
     spec as AgentPoolSpec,
@@ -252,4 +255,14 @@ async function whileStoreIsAway(
   await letGoOverdue({ pools, writer, bound: eraseBound, onLetGo }, signal);
   const onTell = telling(STORE_UNAVAILABLE);
   await tellStoreAway({ pools, writer, clock: systemClock, onTell }, signal);
+}
+
+/** Without an API server nothing comes of it, and whoever is told to stop must not wait for that. */
+async function orAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  const aborted = new Promise<never>((_, reject) => {
+    const end = (): void => reject(signal.reason as Error);
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });
+  await Promise.race([work, aborted]);
 }

@@ -31,6 +31,8 @@ export interface OperatorCaches {
   readonly belongings: readonly CacheGroup<KubeObject>[];
   readonly synced: Promise<unknown>;
   readonly isSynced: boolean;
+  /** For one who begins to lead: what another one has done last must not be missed for a watch that fell silent. */
+  renew(): Promise<unknown>;
   start(): void;
   stop(): Promise<void>;
 }
@@ -83,6 +85,7 @@ export function openCaches(
     get isSynced() {
       return all.every((one) => one.isSynced);
     },
+    renew: () => Promise.all(all.map((one) => one.renew())),
     start() {
       for (const one of all) one.start();
     },

@@ -4,7 +4,11 @@ import { textOf } from '../../operator/drivers/kubernetes/pool-objects.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Secret } from '../../platform/kube/resources.ts';
 import type { Log } from '../../platform/log.ts';
-import { filesInPlace, placeFilesOf, STORE_FILES } from '../../platform/store/redis/redis-secret.ts';
+import {
+  filesInPlace,
+  placeFilesOf,
+  STORE_FILES,
+} from '../../platform/store/redis/redis-secret.ts';
 import { runtimeIdentity } from '../../platform/tls/identities.ts';
 import {
   isRenewalDue,

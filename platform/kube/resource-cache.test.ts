@@ -221,4 +221,59 @@ describe('the cache of a kind', () => {
       );
     },
   );
+
+  describe('renewed', () => {
+    const renew = (): { isDone: boolean } => {
+      const renewal = { isDone: false };
+      void cache.renew().then(() => (renewal.isDone = true));
+      return renewal;
+    };
+
+    it('shows what its watch, which fell silent, has not told', async () => {
+      open();
+      await advance(10);
+      kube.stallWatches();
+      await cluster.admin.create(CONFIG_MAPS, map('a'));
+      await advance(1_000);
+      expect(names()).toEqual([]);
+      const renewal = renew();
+      await advance(1_000);
+      expect(renewal.isDone).toBe(true);
+      expect(names()).toEqual(['a']);
+      await cluster.admin.create(CONFIG_MAPS, map('b'));
+      await advance(1_000);
+      expect(names()).toEqual(['a', 'b']);
+    });
+
+    it('waits for a list that began after it was asked for, and succeeded', async () => {
+      open();
+      await advance(10);
+      kube.isConnected = false;
+      const renewal = renew();
+      await advance(10_000);
+      expect(renewal.isDone).toBe(false);
+      kube.isConnected = true;
+      await advance(60_000);
+      expect(renewal.isDone).toBe(true);
+    });
+
+    it('costs one list, whoever else asks meanwhile', async () => {
+      open();
+      await advance(10);
+      const before = kube.calls.get('list configmaps') ?? 0;
+      const renewals = [renew(), renew()];
+      await advance(1_000);
+      expect(renewals).toEqual([{ isDone: true }, { isDone: true }]);
+      expect(kube.calls.get('list configmaps')).toBe(before + 1);
+    });
+
+    it('keeps nobody waiting when it is stopped', async () => {
+      kube.isConnected = false;
+      open();
+      const renewal = renew();
+      await cache.stop();
+      await advance(0);
+      expect(renewal.isDone).toBe(true);
+    });
+  });
 });

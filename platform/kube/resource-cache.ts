@@ -81,6 +81,10 @@ export class ResourceCache<T extends KubeObject> {
   #resolveSynced: () => void = () => undefined;
   #isSynced = false;
   #running: Promise<void> | undefined;
+  /** Of the watch that is open. */
+  #watching: AbortController | undefined;
+  /** Those who wait for a list that begins from now on. */
+  #awaiting: (() => void)[] = [];
   /** Where a watch goes on; undefined: a list comes first. */
   #resumeFrom: string | undefined;
   #listedAtMs = 0;
@@ -103,6 +107,15 @@ export class ResourceCache<T extends KubeObject> {
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('the cache stops'));
     await this.#running;
+    for (const tell of this.#awaiting.splice(0)) tell();
+  }
+
+  /** Resolves when it shows what a list says that was asked for from now on: a watch may have fallen silent unnoticed. */
+  renew(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#awaiting.push(resolve);
+      this.#watching?.abort(new Error('a list is wanted'));
+    });
   }
 
   get isSynced(): boolean {
@@ -150,7 +163,7 @@ export class ResourceCache<T extends KubeObject> {
       const isFruitful =
         livedMs >= SHORT_WATCH_MS && (error === undefined || this.#contactMs > startedMs);
       failures = isFruitful ? 0 : failures + 1;
-      if (isFruitful && error === undefined) continue;
+      if (error === undefined && (isFruitful || this.#awaiting.length > 0)) continue;
       const waitMs = backoffMs(this.#limits, Math.max(1, failures), random, error);
       await clock.sleep(waitMs, signal).catch(() => undefined);
     }
@@ -164,8 +177,10 @@ export class ResourceCache<T extends KubeObject> {
   async #once(): Promise<void> {
     const isOld = this.#options.clock.nowMs() - this.#listedAtMs >= this.#limits.relistMs;
     this.#resumeFrom =
-      this.#resumeFrom === undefined || isOld ? await this.#list() : this.#resumeFrom;
-    await this.#watch(this.#resumeFrom);
+      this.#resumeFrom === undefined || isOld || this.#awaiting.length > 0
+        ? await this.#list()
+        : this.#resumeFrom;
+    if (this.#awaiting.length === 0) await this.#watch(this.#resumeFrom);
   }
 
   async #list(): Promise<string> {
@@ -173,6 +188,7 @@ export class ResourceCache<T extends KubeObject> {
     const { signal } = this.#stopping;
     const limit = this.#isPaged ? { limit: this.#limits.pageObjects } : {};
     metrics?.listed(resource.plural);
+    const awaiting = [...this.#awaiting];
     let page = await kube.list(resource, selection, { ...limit, signal });
     const items = page.items.map((item) => this.#kept(item));
     while (page.continueFrom !== undefined) {
@@ -189,6 +205,8 @@ export class ResourceCache<T extends KubeObject> {
     this.#replace(items);
     this.#isSynced = true;
     this.#resolveSynced();
+    this.#awaiting = this.#awaiting.filter((tell) => !awaiting.includes(tell));
+    for (const tell of awaiting) tell();
     return page.resourceVersion;
   }
 
@@ -198,10 +216,16 @@ export class ResourceCache<T extends KubeObject> {
     const open = (signal: AbortSignal): AsyncIterable<WatchEvent<T>> =>
       kube.watch(resource, selection, { resourceVersion, timeoutSeconds, signal });
     const { stallMs } = this.#limits;
-    const events = watchWithStallLimit(open, { clock, stallMs, signal: this.#stopping.signal });
-    for await (const event of events) {
-      this.#contactMs = clock.nowMs();
-      this.#take(event);
+    const watching = new AbortController();
+    this.#watching = watching;
+    const signal = AbortSignal.any([this.#stopping.signal, watching.signal]);
+    try {
+      for await (const event of watchWithStallLimit(open, { clock, stallMs, signal })) {
+        this.#contactMs = clock.nowMs();
+        this.#take(event);
+      }
+    } catch (error) {
+      if (!watching.signal.aborted) throw error;
     }
   }
 

@@ -27,6 +27,8 @@ export interface OperatorSide {
   readonly source: KubernetesPools;
   readonly writer: PoolWriter;
   readonly synced: Promise<unknown>;
+  /** What one who begins to lead does first. */
+  renew(): Promise<unknown>;
   stop(): Promise<void>;
 }
 
@@ -94,6 +96,7 @@ export function operatorSide(options: SideOptions): OperatorSide {
     source,
     writer,
     synced: Promise.all(all.map((one) => one.synced)),
+    renew: () => Promise.all(all.map((one) => one.renew())),
     async stop() {
       await Promise.all(all.map((one) => one.stop()));
     },

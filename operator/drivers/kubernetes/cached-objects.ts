@@ -11,7 +11,7 @@ export interface CachedObjects<T extends KubeObject> {
 }
 
 type Cache<T extends KubeObject> = CachedObjects<T> &
-  Pick<ResourceCache<T>, 'start' | 'stop' | 'synced' | 'isSynced'>;
+  Pick<ResourceCache<T>, 'start' | 'stop' | 'synced' | 'isSynced' | 'renew'>;
 
 /** Several caches of one kind as one. */
 export class CacheGroup<T extends KubeObject> implements CachedObjects<T> {
@@ -30,6 +30,11 @@ export class CacheGroup<T extends KubeObject> implements CachedObjects<T> {
 
   async stop(): Promise<void> {
     await Promise.all(this.#caches.map((cache) => cache.stop()));
+  }
+
+  /** Resolves when each shows what a list says that was asked for from now on. */
+  async renew(): Promise<void> {
+    await Promise.all(this.#caches.map((cache) => cache.renew()));
   }
 
   get isSynced(): boolean {

@@ -37,7 +37,7 @@ import {
 import { PodRuntimes } from '../../../test/fakes/pod-runtimes.ts';
 import { SeededRandom } from '../../../test/simulation/seeded-random.ts';
 import { type Operator, startOperator } from '../../main.ts';
-import { POOL_LIMITS } from '../../pool/pool-limits.ts';
+import { CLUSTER_POOL_LIMITS, type PoolLimits, POOL_LIMITS } from '../../pool/pool-limits.ts';
 import { hotPlaces } from '../../pool/runtimes.ts';
 import { phaseOf } from './phase-of.ts';
 import { ordinalNames } from './runtime-names.ts';
@@ -54,7 +54,8 @@ const SEEDS =
 const STRATEGIES: readonly NonNullable<AgentPoolSpecInput['updateStrategy']>[] = [
   { maxSurge: 1, maxUnavailable: 0 },
   { maxSurge: 0, maxUnavailable: 1 },
-  { maxSurge: 2, maxUnavailable: 1, progressDeadlineSeconds: 20 },
+  // Longer than a watch may be silent: what nobody sees is no progress.
+  { maxSurge: 2, maxUnavailable: 1, progressDeadlineSeconds: 240 },
 ];
 /** A silent watch is given up after 100 s; then comes a list, which may fail some times. */
 const STALE_MS_MAX = 200_000;
@@ -102,8 +103,10 @@ class OperatorProcess {
     });
     const start = (): Promise<Operator> =>
       this.#side.synced.then(async () => {
+        await this.#side.renew();
         const operator = await startOperator({
           ...{ store, clock, random, log: silentLog, nameRuntime: ordinalNames },
+          limits: world.limits,
           driver: this.#side.driver,
           source: this.#side.source,
         });
@@ -141,6 +144,7 @@ class Simulation {
   readonly store = new MemoryStore(this.clock);
   readonly runtimes: PodRuntimes;
   readonly isHot = new Set<string>();
+  readonly limits: PoolLimits;
   faults = NO_FAULTS;
   readonly #lostNodes = new Set<string>();
   #operators: OperatorProcess[] = [];
@@ -156,6 +160,8 @@ class Simulation {
 
   constructor(seed: number) {
     this.dice = new SeededRandom(seed);
+    const { startsInFlightMax } = this.dice.pick([POOL_LIMITS, CLUSTER_POOL_LIMITS]);
+    this.limits = { ...POOL_LIMITS, startsInFlightMax };
     this.cluster = new FakeCluster({ clock: this.clock, seed: seed + 1, nodeNames: NODES });
     this.cluster.kubelet.fateOf = (pod) => {
       const fate = this.#fates.get(pod.spec?.containers[0]?.image ?? '') ?? 'ready';
@@ -237,6 +243,7 @@ class Simulation {
       () => this.#somePod((pod) => this.runtimes.mend(pod)),
       () => this.#somePod((pod) => cluster.admin.delete(PODS, refOfPod(pod))),
       () => this.#turnNode(),
+      () => this.#loseNodeBeforeStart(),
       () => operator().crash(),
       () => {
         operator().diesAfterWrites = dice.between(0, 6);
@@ -309,6 +316,20 @@ class Simulation {
     }
   }
 
+  /** A node is given pods, and falls silent before its kubelet has begun with them. */
+  async #loseNodeBeforeStart(): Promise<void> {
+    await this.#somePod((pod) => this.cluster.kubelet.end(pod, 137));
+    for (let tries = 0; tries < 10; tries++) {
+      await this.clock.advance(50);
+      const placed = this.#live.find(isOnlyPlaced);
+      const node = placed?.spec?.nodeName;
+      if (node === undefined || this.#lostNodes.size >= NODES.length - 1) continue;
+      this.#lostNodes.add(node);
+      this.cluster.kubelet.loseNode(node);
+      return;
+    }
+  }
+
   get #pods(): readonly Pod[] {
     return this.cluster.server.store.list(PODS);
   }
@@ -333,7 +354,7 @@ class Simulation {
     );
     if (counted > most) this.#violations.push(`${counted} ${role} pods, at most ${most}`);
     const starting = this.#live.filter((pod) => phaseOf(pod).at === 'pending').length;
-    const startsMax = POOL_LIMITS.startsInFlightMax;
+    const startsMax = this.limits.startsInFlightMax;
     if (starting > startsMax + this.#stuck) this.#violations.push(`${starting} starts in flight`);
   }
 
@@ -385,6 +406,10 @@ class Simulation {
 function limitsOf(spec: AgentPoolSpec): { readonly shared: number; readonly dedicated: number } {
   const { maxSurge } = spec.updateStrategy;
   return { shared: spec.replicas + maxSurge, dedicated: hotPlaces(spec) + maxSurge };
+}
+
+function isOnlyPlaced({ spec, status }: Pod): boolean {
+  return spec?.nodeName !== undefined && status?.startTime === undefined;
 }
 
 function roleOf({ metadata }: Pod): string {
