@@ -2,7 +2,7 @@
 import { type OnChange, StoreError, type Store, type Topic } from '../../platform/store/store.ts';
 import type { Clock } from '../../platform/clock.ts';
 
-export type StoreMethod = Exclude<keyof Store, 'kind' | 'subscribe' | 'close'>;
+export type StoreMethod = Exclude<keyof Store, 'kind' | 'durability' | 'subscribe' | 'close'>;
 
 export interface CallPlan {
   /** Before the inner store is asked. */
@@ -88,7 +88,7 @@ export class FlakyStore {
     };
     return new Proxy(this.#inner, {
       get: (_, name) => {
-        if (name === 'kind') return this.#inner.kind;
+        if (name === 'kind' || name === 'durability') return this.#inner[name];
         if (name === 'subscribe' || name === 'close') return own[name];
         // A promise resolved with this store must not take it for a promise.
         if (typeof name === 'symbol' || !(name in this.#inner)) return undefined;
