@@ -47,13 +47,7 @@ export function authorize(principal: Principal, method: Method, scope?: Scope): 
   if (scope === undefined) return;
   const { tenant, project } = scope;
   if (!hasTenant(principal, tenant))
-    throw new AppError(
-      'FORBIDDEN',
-      `this token is not for the tenant ${tenant}: use one that names it`,
-    );
+    throw new AppError('FORBIDDEN', 'this token is not for this tenant: use one that names it');
   if (project !== undefined && !hasProject(principal, tenant, project))
-    throw new AppError(
-      'FORBIDDEN',
-      `this token is not for the project ${project}: use one that names it`,
-    );
+    throw new AppError('FORBIDDEN', 'this token is not for this project: use one that names it');
 }
