@@ -7,7 +7,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { ProjectRecord, Store } from '../../platform/store/store.ts';
 import type { NewEvent } from './events.ts';
-import type { PoolRun } from './pool-run.ts';
+import type { IdleSweep, PoolRun } from './pool-run.ts';
 
 const PROJECTS_PER_PASS_MAX = 200;
 /** While there are more. */
@@ -15,13 +15,6 @@ const NEXT_PASS_MS = 1_000;
 /** From one look at all projects to the next: a tenth of the idle time, within these. */
 const ROUND_MS_MIN = 10_000;
 const ROUND_MS_MAX = 600_000;
-
-export interface IdleSweep {
-  /** Project to go on behind; undefined: a new round begins. */
-  readonly after: string | undefined;
-  /** Monotonic ms. */
-  readonly dueMs: number;
-}
 
 export interface SweepHands {
   readonly store: Store;

@@ -7,7 +7,6 @@ import { Expectations } from '../engine/expectations.ts';
 import type { Broken } from './broken.ts';
 import type { RuntimeName, RuntimeTemplate } from './driver.ts';
 import type { Told } from './hear-store.ts';
-import type { IdleSweep } from './idle-projects.ts';
 import { type CountedFailures, type Memory, NO_MEMORY } from './memory.ts';
 import type { Observed } from './observed.ts';
 import type { CreateAction } from './plan.ts';
@@ -15,6 +14,14 @@ import type { Binding, OwnOrders } from './see-runtimes.ts';
 
 /** A create or delete that no list shows after this time is taken for lost. */
 const EXPECTATION_TIMEOUT_MS = 30_000;
+
+/** How far the look for projects that nobody uses any more has come. */
+export interface IdleSweep {
+  /** Project to go on behind; undefined: a new round begins. */
+  readonly after: string | undefined;
+  /** Monotonic ms. */
+  readonly dueMs: number;
+}
 
 export interface PoolRun {
   readonly key: PoolKey;

@@ -9,7 +9,7 @@ import { FakeClock, settle } from '../../test/fakes/fake-clock.ts';
 import { FakeCluster } from '../../test/fakes/fake-cluster.ts';
 import { createPool, type OperatorSide, operatorSide } from '../../test/fakes/kubernetes-world.ts';
 import { SeededRandom } from '../../test/simulation/seeded-random.ts';
-import { textDigest } from '../drivers/kubernetes/text-digest.ts';
+import { textDigest } from '../../platform/text-digest.ts';
 import { digestsOnly } from './kubernetes-pools.ts';
 import { ERASE_FINALISER } from './pool-writer.ts';
 

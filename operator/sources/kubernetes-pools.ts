@@ -15,7 +15,7 @@ import { type PoolKey, poolKeyOf, poolRefOfKey } from '../../core/identifiers.ts
 import type { Stored } from '../../platform/kube/kube.ts';
 import type { AgentPoolObject, ConfigMap, ObjectMeta } from '../../platform/kube/resources.ts';
 import type { CachedObjects } from '../drivers/kubernetes/cached-objects.ts';
-import { textDigest } from '../drivers/kubernetes/text-digest.ts';
+import { textDigest } from '../../platform/text-digest.ts';
 import type { PoolOwner } from '../drivers/kubernetes/pod-of.ts';
 import type { ModuleState, PoolSource, WantedPool } from '../pool/wanted-pool.ts';
 import { clusterModule } from './cluster-module.ts';

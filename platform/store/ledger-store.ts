@@ -17,7 +17,6 @@ import {
 } from './ownership-ops.ts';
 import * as reads from './reads.ts';
 import { StoreError } from './store.ts';
-import type { SeenProject } from './rows.ts';
 import type * as port from './store.ts';
 import { setOverride } from './override-ops.ts';
 import { isSweepDue, sweepStep } from './sweep.ts';
@@ -114,7 +113,7 @@ export class LedgerStore implements port.Store {
     return this.#read((kv) => reads.listProjects(kv, pool, page));
   }
 
-  async eraseProject(key: ProjectKey, unchanged?: SeenProject): Promise<boolean> {
+  async eraseProject(key: ProjectKey, unchanged?: port.SeenProject): Promise<boolean> {
     const { found, prefix } = await this.#write((kv) => eraseProject(kv, key, unchanged));
     if (found) this.#topics.notify('tiers', poolKeyOfProject(key));
     while (prefix !== undefined && this.#read((kv) => kv.get(sweepKey(prefix)) !== undefined))

@@ -20,7 +20,6 @@ import {
   type Counters,
   type LogRow,
   type ProjectRow,
-  type SeenProject,
 } from './rows.ts';
 import {
   TAKEOVER_INTERVAL_MS,
@@ -31,6 +30,7 @@ import {
   type Owner,
   type RuntimeRecord,
   type StateEntry,
+  type SeenProject,
 } from './store.ts';
 
 export interface ClaimContext {

@@ -38,9 +38,6 @@ export interface LogRow {
   readonly finishedAtMs: number;
 }
 
-/** A project as it was at one moment: each claim moves the epoch on, each commit the seq. */
-export type SeenProject = Pick<ProjectRow, 'epoch' | 'seq'>;
-
 export interface ResultRow {
   readonly order: number;
   readonly result: StoredResult;

@@ -5,7 +5,6 @@ import { ChangeTopics } from './change-topics.ts';
 import { StoreChannel, type ChannelOptions } from './store-channel.ts';
 import { StoreError } from './store-error.ts';
 import { TOPICS } from './store-methods.ts';
-import type { SeenProject } from './rows.ts';
 import type * as port from './store.ts';
 
 const CONNECT_MS_MAX = 10_000;
@@ -110,7 +109,7 @@ export class StoreClient implements port.Store {
     ])) as readonly port.ProjectRecord[];
   }
 
-  async eraseProject(key: ProjectKey, unchanged?: SeenProject): Promise<boolean> {
+  async eraseProject(key: ProjectKey, unchanged?: port.SeenProject): Promise<boolean> {
     const args = unchanged === undefined ? [key] : [key, unchanged];
     return (await this.#channel.call('eraseProject', args)) as boolean;
   }

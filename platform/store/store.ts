@@ -8,7 +8,6 @@ import type { RateBucket } from '../../core/rate.ts';
 import type { TierOverride } from '../../core/tier.ts';
 import type { Retention } from './commit-limit.ts';
 import type { RuntimeRecord } from './runtime-record.ts';
-import type { SeenProject } from './rows.ts';
 
 export type { Retention } from './commit-limit.ts';
 export { StoreError } from './store-error.ts';
@@ -24,6 +23,9 @@ export interface Ownership {
   readonly incarnation: string;
   readonly claimId: string;
 }
+
+/** A project as it was at one moment: each claim moves the epoch on, each commit the seq. */
+export type SeenProject = Pick<ProjectRecord, 'epoch' | 'seq'>;
 
 /** The record of a project; absent owner: free or released. */
 export interface ProjectRecord {

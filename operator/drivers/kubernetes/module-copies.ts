@@ -12,7 +12,7 @@ import type { CachedObjects } from './cached-objects.ts';
 import { BY_POOL, controllerOf } from './own-pod.ts';
 import { MODULE_VOLUME, ownerReference, type PoolOwner } from './pod-of.ts';
 import { copyName } from './copy-name.ts';
-import { textDigest } from './text-digest.ts';
+import { textDigest } from '../../../platform/text-digest.ts';
 
 export interface ModuleCopiesOptions {
   /** Writes only while this process leads. */

@@ -1,8 +1,7 @@
 /** Who owns a project: asks the project's script, and the pool's keys only where the record alone cannot tell. */
 import { poolKeyOfProject, type ProjectKey } from '../../../core/identifiers.ts';
 import { StoreError } from '../store-error.ts';
-import type { Activation, Claim, ClaimAnswer, ClaimRequest, Owner } from '../store.ts';
-import type { SeenProject } from '../rows.ts';
+import type { Activation, Claim, ClaimAnswer, ClaimRequest, Owner, SeenProject } from '../store.ts';
 import { CLAIM, ERASE_STEP, MARK_ERASED, PAUSE, RELEASE } from './ownership-scripts.ts';
 import { ENTER, LEAVE } from './pool-scripts.ts';
 import {

@@ -4,7 +4,6 @@ import type { TierOverride } from '../../../core/tier.ts';
 import { ChangeTopics } from '../change-topics.ts';
 import type { TurnWindow } from '../reads.ts';
 import { StoreError } from '../store-error.ts';
-import type { SeenProject } from '../rows.ts';
 import type * as port from '../store.ts';
 import { LeaseWatch } from './lease-watch.ts';
 import { commitTo } from './redis-commits.ts';
@@ -119,7 +118,7 @@ export class RedisStore implements port.Store {
     return reads.listProjects(this.#context, pool, page);
   }
 
-  eraseProject(key: ProjectKey, unchanged?: SeenProject): Promise<boolean> {
+  eraseProject(key: ProjectKey, unchanged?: port.SeenProject): Promise<boolean> {
     return this.#ownership.eraseProject(key, unchanged);
   }
 

@@ -4,10 +4,9 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { JsonObject } from './schema-components.ts';
+import type { NotFound } from './swagger-page.ts';
 
 const PATH = '/docs';
-
-export type NotFound = (request: FastifyRequest, reply: FastifyReply) => FastifyReply;
 
 export function registerDocsPage(
   app: FastifyInstance,

@@ -1,10 +1,11 @@
 /** Swagger UI as a server of its own that listens nowhere: requests are handed to it. */
 import fastifySwagger from '@fastify/swagger';
 import fastifySwaggerUi from '@fastify/swagger-ui';
-import { fastify, type FastifyInstance } from 'fastify';
-import type { NotFound } from './docs-page.ts';
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { CONTENT_SECURITY_POLICY } from './documentation.ts';
 import type { JsonObject } from './schema-components.ts';
+
+export type NotFound = (request: FastifyRequest, reply: FastifyReply) => FastifyReply;
 
 export interface DocsPageOptions {
   readonly prefix: string;
