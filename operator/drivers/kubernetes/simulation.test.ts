@@ -62,6 +62,8 @@ const STALE_MS_MAX = 200_000;
 /** A write whose answer is lost may land when nobody expects it any more: no operator can be to blame for that one. */
 const FAULTS = { ...MANY_FAULTS, unknownLate: 0 };
 
+const LATE_EVENTS_MS = 1_000;
+
 const NEVER = new Promise<never>(() => undefined);
 
 /** One operator process: dead for good once it crashed. */
@@ -104,6 +106,8 @@ class OperatorProcess {
     const start = (): Promise<Operator> =>
       this.#side.synced.then(async () => {
         await this.#side.renew();
+        // Lists of this cluster may be old, other than those of a real one: what came since is told by their watches.
+        await clock.sleep(LATE_EVENTS_MS);
         const operator = await startOperator({
           ...{ store, clock, random, log: silentLog, nameRuntime: ordinalNames },
           limits: world.limits,
