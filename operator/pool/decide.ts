@@ -31,7 +31,9 @@ export function decide(
   const { spec } = wanted;
   const lost = lostRuntimes(observed, limits, nowMs);
   const removals = observed.runtimes.flatMap((one) =>
-    lost.has(one.name) ? remove(one, 'Unheard') : removal(one, spec, limits, nowMs),
+    lost.has(one.name)
+      ? remove(one, one.isUnseen === true ? 'Silent' : 'Unheard')
+      : removal(one, spec, limits, nowMs),
   );
   const removed = new Set(removals.map((action) => ('name' in action ? action.name : '')));
   const left = {

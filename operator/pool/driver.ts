@@ -71,6 +71,8 @@ export type RuntimePhase =
   /** Asked for; nothing of it runs yet. `takenUpByMs`: it has a machine, which must have begun with it by then (monotonic ms of the operator's clock). */
   | { readonly at: 'pending'; readonly problem?: StartProblem; readonly takenUpByMs?: number }
   | { readonly at: 'running' }
+  /** It ran when it was last heard of; its machine does not answer those who manage it, but it may run and serve all the same. */
+  | { readonly at: 'unseen' }
   /** It runs, but its event loop has not answered for `silentMs` of the driver's limits. */
   | { readonly at: 'silent' }
   /** Asked to end, not gone yet. */
@@ -82,6 +84,11 @@ export type RuntimePhase =
       readonly message: string;
       readonly stack?: string;
     };
+
+/** It runs, as far as anybody knows. */
+export function isUp(at: RuntimePhase['at']): boolean {
+  return at === 'running' || at === 'unseen';
+}
 
 /** One runtime as the driver sees it now; exited ones stay until they are removed. */
 export interface DrivenRuntime {

@@ -1,35 +1,12 @@
 /** What the store tells of one pool, as plain data; what of it still holds while the store does not answer. Decides nothing. */
 import type { AgentPoolSpec } from '../../api/agent-pool.ts';
 import type { ProjectKey } from '../../core/identifiers.ts';
-import {
-  type ProjectRecord,
-  type RuntimeRecord,
-  StoreError,
-  type Store,
-} from '../../platform/store/store.ts';
-import type { DrivenRuntime } from './driver.ts';
-import type { TierFacts, UsedProject } from './hot-projects.ts';
+import { type ProjectRecord, StoreError, type Store } from '../../platform/store/store.ts';
+import { type DrivenRuntime, isUp } from './driver.ts';
+import type { TierFacts } from './hot-projects.ts';
 import type { PoolLimits } from './pool-limits.ts';
 import type { PoolRun } from './pool-run.ts';
-
-export interface Told {
-  /** Wall-clock ms. */
-  readonly atWallMs: number;
-  /** Runtimes of the pool with a live lease. */
-  readonly members: readonly RuntimeRecord[];
-  readonly overrides: TierFacts['overrides'];
-  /** Of projects that runtimes are bound to, and (for idleness) of those that API or manifest made HOT. */
-  readonly records: ReadonlyMap<ProjectKey, ProjectRecord>;
-  readonly used: readonly UsedProject[];
-}
-
-export const NOTHING_TOLD: Told = {
-  atWallMs: 0,
-  members: [],
-  overrides: [],
-  records: new Map(),
-  used: [],
-};
+import type { Told } from './told.ts';
 
 const KEYS_PER_READ_MAX = 1_000;
 const PROJECTS_PER_PAGE = 500;
@@ -82,7 +59,7 @@ export function stillTrue(told: Told, driven: readonly DrivenRuntime[]): Told {
 }
 
 function hasNotEnded(at: DrivenRuntime['phase']['at']): boolean {
-  return at === 'running' || at === 'ending';
+  return isUp(at) || at === 'ending';
 }
 
 function keysOf(

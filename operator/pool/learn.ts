@@ -72,7 +72,10 @@ function servedOf({ name }: SeenRuntime, before: Memory, nowMs: number): Pick<De
 }
 
 function lossOf(one: SeenRuntime, before: Memory, nowMs: number): Death[] {
-  const message = 'it was not heard of any more';
+  const message =
+    one.isUnseen === true
+      ? 'neither it nor its machine was heard of any more'
+      : 'it was not heard of any more';
   return [{ runtime: one, reason: 'Silent', message, ...servedOf(one, before, nowMs) }];
 }
 

@@ -10,6 +10,7 @@ import { POOL_LIMITS } from './pool-limits.ts';
 
 const unheard = (name: string, forMs = 30_000, at: 'unready' | 'starting' = 'unready') =>
   shared(name, at, 'new', { incarnations: [], unheardSinceMs: NOW_MS - forMs });
+const unseen = (name: string, forMs = 5_000) => ({ ...unheard(name, forMs), isUnseen: true });
 const ready = shared('r', 'ready');
 const refusal: Refusal = {
   revision: 'new',
@@ -47,6 +48,17 @@ const rows: readonly (readonly [string, Partial<Observed>, readonly string[]])[]
   [
     'none while successors end',
     { runtimes: [unheard('b')], failuresByRevision: new Map([['new', failures(1, 0)]]) },
+    [],
+  ],
+  [
+    'one whose machine does not answer either, after 5 s',
+    { runtimes: [unseen('a'), unseen('b', 4_999), ready] },
+    ['a'],
+  ],
+  ['all of them, though none is ready', { runtimes: [unseen('a'), unseen('b')] }, ['a', 'b']],
+  [
+    'not one that is heard of, whatever its machine does',
+    { runtimes: [{ ...shared('a', 'ready'), isUnseen: true }] },
     [],
   ],
   ['none while a successor is refused', { runtimes: [unheard('b')], refusal }, []],

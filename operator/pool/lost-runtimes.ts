@@ -5,9 +5,13 @@ import type { PoolLimits } from './pool-limits.ts';
 import { isReady } from './runtimes.ts';
 
 /** When it counts as lost unless it is heard of before (monotonic ms); Infinity: it is heard of, or the time of its start counts. */
-export function lostAtMs({ state, unheardSinceMs }: SeenRuntime, limits: PoolLimits): number {
-  if (unheardSinceMs === undefined || state.at !== 'unready') return Infinity;
-  return unheardSinceMs + limits.unheardMs;
+export function lostAtMs(
+  { state, unheardSinceMs, isUnseen }: SeenRuntime,
+  limits: PoolLimits,
+): number {
+  if (unheardSinceMs === undefined) return Infinity;
+  if (isUnseen === true) return unheardSinceMs + limits.unseenMs;
+  return state.at === 'unready' ? unheardSinceMs + limits.unheardMs : Infinity;
 }
 
 type Seen = Pick<Observed, 'runtimes' | 'refusal' | 'failuresByRevision'>;
@@ -22,8 +26,10 @@ export function lostRuntimes(
   nowMs: number,
 ): ReadonlySet<RuntimeName> {
   const lost = observed.runtimes.filter((one) => lostAtMs(one, limits) <= nowMs);
+  const unheard = lost.filter(({ isUnseen }) => isUnseen !== true);
   const most = observed.runtimes.some(isReady) ? Infinity : isOneTried(observed) ? 0 : 1;
-  return new Set(lost.slice(0, most).map(({ name }) => name));
+  const spared = new Set(unheard.slice(most));
+  return new Set(lost.filter((one) => !spared.has(one)).map(({ name }) => name));
 }
 
 /** A successor is on its way, or cannot be had. */

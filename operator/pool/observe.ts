@@ -4,7 +4,8 @@ import type { AgentPoolSpec } from '../../api/agent-pool.ts';
 import { revisionInput } from '../../api/names.ts';
 import type { Store } from '../../platform/store/store.ts';
 import type { Driver, RuntimeTemplate } from './driver.ts';
-import { hearStore, NOTHING_TOLD, stillTrue } from './hear-store.ts';
+import { hearStore, stillTrue } from './hear-store.ts';
+import { NOTHING_TOLD } from './told.ts';
 import {
   hotProjects,
   nextTierChangeInMs,

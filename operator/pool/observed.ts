@@ -34,6 +34,8 @@ export interface SeenRuntime {
   readonly state: RuntimeState;
   /** Since when it runs without a live lease (monotonic ms); absent: it is heard of, or has ended, or was asked to. */
   readonly unheardSinceMs?: number;
+  /** Its machine does not answer those who manage it. */
+  readonly isUnseen?: boolean;
   /** Dedicated: the project it was given, and since when. */
   readonly binding?: { readonly project: ProjectKey; readonly sinceMs: number };
   /** It owns its project, or (shared) any instance. */

@@ -8,6 +8,8 @@ export interface PoolLimits {
   readonly drainGraceMs: number;
   /** A runtime that was ready, and has had no live lease for so long, is lost: whatever keeps it alive ends it sooner, where that can. */
   readonly unheardMs: number;
+  /** The same of one whose machine does not answer either. */
+  readonly unseenMs: number;
   /** A runtime that ends sooner after it was ready counts as a failed start. */
   readonly stableMs: number;
   /** Second failure in a row waits this long, each further one twice as long. The first is made good at once. */
@@ -42,6 +44,7 @@ export const POOL_LIMITS: PoolLimits = Object.freeze({
   startGraceMs: 10_000,
   drainGraceMs: 15_000,
   unheardMs: 30_000,
+  unseenMs: 5_000,
   stableMs: 5_000,
   restartBackoffMinMs: 250,
   restartBackoffMaxMs: 30_000,

@@ -6,11 +6,11 @@ import type { PoolRecord } from '../../platform/store/store.ts';
 import { Expectations } from '../engine/expectations.ts';
 import type { Broken } from './broken.ts';
 import type { RuntimeName, RuntimeTemplate } from './driver.ts';
-import type { Told } from './hear-store.ts';
 import { type CountedFailures, type Memory, NO_MEMORY } from './memory.ts';
 import type { Observed } from './observed.ts';
 import type { CreateAction } from './plan.ts';
 import type { Binding, OwnOrders } from './see-runtimes.ts';
+import type { Told } from './told.ts';
 
 /** A create or delete that no list shows after this time is taken for lost. */
 const EXPECTATION_TIMEOUT_MS = 30_000;

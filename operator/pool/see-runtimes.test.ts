@@ -64,3 +64,23 @@ describe('since when a runtime is not heard of', () => {
     expect(see(facts, one)?.unheardSinceMs).toBe(expected);
   });
 });
+
+describe('a runtime whose machine does not answer', () => {
+  const phase = { at: 'unseen' } as const;
+
+  it('is what the store says of it, while that hears of it', () => {
+    expect(see({ members: [member] }, { phase })).toMatchObject({
+      state: { at: 'ready', sinceMs: LONG_MS },
+      isUnseen: true,
+    });
+  });
+
+  it('is not heard of from when its lease ended', () => {
+    const unheardSinceMs = new Map([['a', NOW_MS - 9_000]]);
+    expect(see({ unheardSinceMs }, { phase })).toMatchObject({
+      state: { at: 'unready' },
+      unheardSinceMs: NOW_MS - 9_000,
+      isUnseen: true,
+    });
+  });
+});

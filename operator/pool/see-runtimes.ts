@@ -2,7 +2,7 @@
 import type { ProjectKey } from '../../core/identifiers.ts';
 import { countOf, NONE_IN_ANY_TIER } from '../../core/tier.ts';
 import type { ProjectRecord, RuntimeRecord } from '../../platform/store/store.ts';
-import type { DrivenRuntime, RuntimeName, RuntimeRequest } from './driver.ts';
+import { type DrivenRuntime, isUp, type RuntimeName, type RuntimeRequest } from './driver.ts';
 import type { RuntimeState, SeenRuntime } from './observed.ts';
 
 export interface Binding {
@@ -68,7 +68,6 @@ function seeOne(
   const member = members.find(({ ready }) => ready) ?? members.at(-1);
   const binding = driven.binding ?? facts.orders.bindingOf(name);
   const { instances, blanks } = member ?? NOTHING_TOLD;
-  const unheardSinceMs = unheardSince(driven, member, facts);
   const owner = binding && facts.projects.get(binding.project)?.owner;
   return {
     name,
@@ -78,7 +77,7 @@ function seeOne(
     resources,
     createdMs,
     state: stateOf(driven, member, binding, facts),
-    ...(unheardSinceMs === undefined ? {} : { unheardSinceMs }),
+    ...newsOf(driven, member, facts),
     ...(binding === undefined ? {} : { binding }),
     isServing:
       binding === undefined ? countOf(instances) > 0 : isIncarnationOf(name, owner?.incarnation),
@@ -98,12 +97,24 @@ function stateOf(
   binding: Binding | undefined,
   { orders, readySinceMs, blindUntilMs, nowMs }: Facts,
 ): RuntimeState {
-  if (phase.at !== 'running') return phase;
+  if (phase.at !== 'running' && phase.at !== 'unseen') return phase;
   if (orders.isDrained(name) || member?.draining === true) return { at: 'ending' };
   const sinceMs = sinceBinding(readySinceMs.get(name), binding);
   if (isReadyFor(member, binding)) return { at: 'ready', sinceMs: sinceMs ?? nowMs };
   if (sinceMs !== undefined) return { at: 'unready' };
   return { at: 'starting', ...(blindUntilMs === undefined ? {} : { countsFromMs: blindUntilMs }) };
+}
+
+function newsOf(
+  driven: DrivenRuntime,
+  member: RuntimeRecord | undefined,
+  facts: Facts,
+): Pick<SeenRuntime, 'unheardSinceMs' | 'isUnseen'> {
+  const unheardSinceMs = unheardSince(driven, member, facts);
+  return {
+    ...(unheardSinceMs === undefined ? {} : { unheardSinceMs }),
+    ...(driven.phase.at === 'unseen' ? { isUnseen: true } : {}),
+  };
 }
 
 /** Counted anew from each start in place, and from when the store last did not answer: without it nobody is heard of. */
@@ -112,7 +123,7 @@ function unheardSince(
   member: RuntimeRecord | undefined,
   { orders, unheardSinceMs, blindUntilMs = -Infinity, nowMs }: Facts,
 ): number | undefined {
-  if (member !== undefined || phase.at !== 'running' || orders.isDrained(name)) return undefined;
+  if (member !== undefined || !isUp(phase.at) || orders.isDrained(name)) return undefined;
   return Math.max(unheardSinceMs.get(name) ?? nowMs, createdMs, blindUntilMs);
 }
 

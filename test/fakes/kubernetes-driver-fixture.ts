@@ -54,6 +54,7 @@ export async function kubernetesFixture(): Promise<DriverFixture> {
       cluster.kubelet.loseNode(lost ?? '');
       await clock.advance(SEEN_MS);
     },
+    frozenAs: 'unseen',
     listening: () => clock.advance(START_MS),
     isAlive: (name) => cluster.server.store.list(PODS).some((pod) => pod.metadata.name === name),
     async until(holds) {

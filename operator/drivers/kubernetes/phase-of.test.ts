@@ -147,12 +147,12 @@ const rows: readonly [title: string, status: Status | undefined, phase: object][
   [
     'its node fell silent: marked unready by the control plane only',
     { ...container({ running: {} }), conditions: [ready('False'), contained] },
-    { at: 'silent' },
+    { at: 'unseen' },
   ],
   [
     'its node is lost, as older control planes say it',
     { ...container({ running: {} }), conditions: [ready('False', 'NodeLost')] },
-    { at: 'silent' },
+    { at: 'unseen' },
   ],
   [
     'it is not ready, says its kubelet',

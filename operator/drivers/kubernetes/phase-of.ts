@@ -40,7 +40,7 @@ export function phaseOf(pod: Pod): RuntimePhase {
   const container = containerOf(pod);
   const end = endOf(pod, container);
   if (end !== undefined) return end;
-  if (isOnLostNode(pod)) return { at: 'silent' };
+  if (isOnLostNode(pod)) return { at: 'unseen' };
   if (hasRun(container)) return { at: 'running' };
   return pendingFor(pod, container?.state?.waiting);
 }

@@ -46,6 +46,8 @@ const POOL = 'default~pool';
 const REF = { namespace: 'default', name: 'pool' };
 const PROJECTS = ['a', 'b', 'c', 'd'].map((name) => `${POOL}~acme~${name}`);
 const NODES = ['node-1', 'node-2', 'node-3'];
+/** What runs on the others serves on when the control plane loses them. */
+const LOST_WHOLLY = 'node-3';
 const STEPS = 40;
 const SEEDS =
   process.env['SEED'] === undefined
@@ -313,11 +315,22 @@ class Simulation {
 
   #turnNode(): void {
     const node = this.dice.pick(NODES);
-    if (this.#lostNodes.delete(node)) this.cluster.kubelet.findNode(node);
+    if (this.#lostNodes.has(node)) this.#findNode(node);
     else if (this.#lostNodes.size < NODES.length - 1) {
       this.#lostNodes.add(node);
       this.cluster.kubelet.loseNode(node);
+      if (node === LOST_WHOLLY) for (const pod of this.#podsOn(node)) this.runtimes.cutOff(pod);
     }
+  }
+
+  #findNode(node: string): void {
+    this.#lostNodes.delete(node);
+    this.cluster.kubelet.findNode(node);
+    for (const pod of this.#podsOn(node)) this.runtimes.mend(pod);
+  }
+
+  #podsOn(node: string): readonly Pod[] {
+    return this.#pods.filter(({ spec }) => spec?.nodeName === node);
   }
 
   /** A node is given pods, and falls silent before its kubelet has begun with them. */
@@ -371,10 +384,10 @@ class Simulation {
   }
 
   async #settle(): Promise<void> {
-    const { server, kubelet, admin } = this.cluster;
+    const { server, admin } = this.cluster;
     this.#setFaults(NO_FAULTS);
     server.quotas.clear();
-    for (const node of this.#lostNodes) kubelet.findNode(node);
+    for (const node of this.#lostNodes) this.#findNode(node);
     this.#thaw();
     this.#startOperator();
     this.#image++;

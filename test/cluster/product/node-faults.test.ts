@@ -1,4 +1,5 @@
 /** What happens to machines: nodes drained, lost and back, kubelets frozen, Redis killed. Callers who send again always succeed. */
+import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { until } from '../../e2e/until.ts';
 import type { KubeObject } from '../control/kubectl.ts';
@@ -78,13 +79,15 @@ async function underLoad(during: (calls: TaskCalls) => Promise<void>): Promise<O
   return outcome;
 }
 
-it('a frozen kubelet changes nothing for callers', async () => {
+it('a kubelet that is frozen until its node counts as lost changes nothing for callers', async () => {
   const before = await settled();
   const { kubelet } = cluster.node(OTHER_NODE);
   const { failures } = await underLoad(async (calls) => {
     kubelet.signal('SIGSTOP');
     try {
-      await calls.untilAnswers(50);
+      await cluster.untilNode(OTHER_NODE, 'Unknown');
+      await calls.untilAnswers(100);
+      expect(names(await pool.livePods())).toEqual(names(before));
     } finally {
       kubelet.signal('SIGCONT');
     }
@@ -92,7 +95,32 @@ it('a frozen kubelet changes nothing for callers', async () => {
   expect(failures).toEqual([]);
   await cluster.untilNode(OTHER_NODE, 'True');
   expect(names(await pool.untilPods(2))).toEqual(names(before));
-}, 120_000);
+}, 180_000);
+
+/** Longer than a probe takes to find it out; what it did before is no news when it goes on. */
+const FROZEN_MS = 60_000;
+
+it('a runtime that stands still for a minute: callers go on, and another one is there before it moves again', async () => {
+  const [frozen] = await settled();
+  const target = [pool.namespace, frozen?.metadata.name ?? ''] as const;
+  await underLoad(async (calls) => {
+    const pids = await containerProcesses(kubectl, target);
+    await signalContainer(kubectl, target, 'SIGSTOP');
+    const untilMs = performance.now() + FROZEN_MS;
+    await calls.untilAnswers(20);
+    await until(
+      'the frozen processes are gone, and two runtimes are ready',
+      async () => {
+        const isGone = !pids.some((pid) => existsSync(`/proc/${pid}`));
+        const pods = await pool.pods();
+        return isGone && pods.length === 2 && pods.every(isReady);
+      },
+      untilMs - performance.now(),
+    );
+    await pool.untilReady(2);
+    await calls.untilAnswers(10);
+  });
+}, 180_000);
 
 it('a drained node is left one pod after the other', async () => {
   await settled();
