@@ -4,7 +4,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Store } from '../../platform/store/store.ts';
-import { CreateRefused } from './create-refused.ts';
+import { CreateRefused, NameTaken } from './create-refused.ts';
 import type { Driver } from './driver.ts';
 import type { Memory } from './memory.ts';
 import type { NameRuntime } from './name-runtime.ts';
@@ -132,7 +132,8 @@ async function create(
   const template = run.templates.get(action.revision);
   if (template === undefined) return;
   const { role, resources, revision } = action;
-  const name = nameRuntime({ pool: run.ref, role, revision, taken: run.orders.names });
+  const taken = new Set([...run.orders.names, ...(driver.namesInUse?.(run.key) ?? [])]);
+  const name = nameRuntime({ pool: run.ref, role, revision, taken });
   log.info('runtime is created', { runtime: name, detail: { role, revision } });
   run.orders.create(name, action, clock.nowMs());
   try {
@@ -140,6 +141,7 @@ async function create(
     run.memory = withoutRefusal(run.memory);
   } catch (error) {
     run.orders.refuseCreate(name);
+    if (error instanceof NameTaken) run.orders.avoid(name, clock.nowMs());
     if (error instanceof CreateRefused)
       run.memory = { ...run.memory, refusal: oneMore(run.memory.refusal, revision, error, clock) };
     throw error;

@@ -6,6 +6,11 @@ export type RefusalReason =
   /** There is no room for one more now; there can be later. */
   | 'QuotaExceeded';
 
+/** The name is somebody else's, or not free yet: another one may be had at once. */
+export class NameTaken extends Error {
+  override readonly name = 'NameTaken';
+}
+
 export class CreateRefused extends Error {
   override readonly name = 'CreateRefused';
   readonly reason: RefusalReason;

@@ -140,6 +140,8 @@ export interface Driver {
     modules: readonly ModuleArtifact[],
     signal: AbortSignal,
   ): Promise<void>;
+  /** Names that cannot be had in the pool's place, as far as is known, whoever has them. Left out: those that `list` shows. */
+  namesInUse?(pool: PoolKey): readonly RuntimeName[];
   list(pool: PoolKey): Promise<readonly DrivenRuntime[]>;
   /** Pools that have runtimes. */
   listPools(): Promise<readonly PoolKey[]>;

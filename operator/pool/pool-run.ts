@@ -23,6 +23,9 @@ export interface IdleSweep {
   readonly dueMs: number;
 }
 
+/** For so long a name that somebody else has is not tried again: there are enough of them. */
+const AVOIDED_MS = 5 * 60_000;
+
 export interface PoolRun {
   readonly key: PoolKey;
   readonly ref: PoolRef;
@@ -96,6 +99,8 @@ export class Orders implements OwnOrders {
   /** Until when an order to end is believed, whatever a list shows (monotonic ms). */
   readonly #drained = new Map<RuntimeName, number>();
   readonly #bindings = new Map<RuntimeName, Binding>();
+  /** Until when a name that somebody else has is not tried again (monotonic ms). Bounded by the creates of that time. */
+  readonly #avoided = new Map<RuntimeName, number>();
 
   get created(): readonly Created[] {
     return this.#expectations.missing.flatMap((name) => this.#created.get(name) ?? []);
@@ -114,6 +119,10 @@ export class Orders implements OwnOrders {
   refuseCreate(name: RuntimeName): void {
     this.#expectations.dropCreated(name);
     this.#created.delete(name);
+  }
+
+  avoid(name: RuntimeName, nowMs: number): void {
+    this.#avoided.set(name, nowMs + AVOIDED_MS);
   }
 
   remove(name: RuntimeName, nowMs: number): void {
@@ -141,11 +150,12 @@ export class Orders implements OwnOrders {
       for (const name of map.keys()) if (!isKnown(name)) map.delete(name);
     for (const [name, untilMs] of this.#drained)
       if (!isKnown(name) || nowMs >= untilMs) this.#drained.delete(name);
+    for (const [name, untilMs] of this.#avoided) if (nowMs >= untilMs) this.#avoided.delete(name);
   }
 
-  /** Of runtimes that were listed last, or that a list may still have to show or to forget. */
+  /** Of runtimes that were listed last, or that a list may still have to show or to forget; and those that somebody else has. */
   get names(): ReadonlySet<RuntimeName> {
-    return this.#expectations.names;
+    return new Set([...this.#expectations.names, ...this.#avoided.keys()]);
   }
 
   get nextTimeoutMs(): number | undefined {

@@ -128,6 +128,11 @@ export class KubernetesDriver implements Driver {
     return this.#podsOf(pool).map((pod) => this.#view(pool, pod));
   }
 
+  /** Those of pods, too, that an earlier pool of this name has left, as long as they drain. */
+  namesInUse(pool: PoolKey): readonly string[] {
+    return this.#options.pods.find(BY_POOL, pool).map((pod) => pod.metadata.name);
+  }
+
   async listPools(): Promise<readonly PoolKey[]> {
     return [...new Set(this.#options.pods.list().flatMap((pod) => poolOfPod(pod) ?? []))];
   }

@@ -3,6 +3,7 @@ import { LABELS } from '../../../api/names.ts';
 import { type Pod, PODS } from '../../../platform/kube/resources.ts';
 import { FakeClock } from '../../../test/fakes/fake-clock.ts';
 import { FakeCluster } from '../../../test/fakes/fake-cluster.ts';
+import { NameTaken } from '../../pool/create-refused.ts';
 import { makePod, reclaimPod } from './make-pod.ts';
 import { ownerReference } from './pod-of.ts';
 
@@ -38,7 +39,7 @@ describe('a pod whose name is taken', () => {
 
   it("is left alone when it is another one's", async () => {
     await cluster.admin.create(PODS, pod({}, 'another'));
-    await expect(make()).rejects.toThrow("is taken by a pod that is not this pool's");
+    await expect(make()).rejects.toThrow(NameTaken);
     expect(await labels()).toEqual({});
   });
 });

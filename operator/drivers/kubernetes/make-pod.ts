@@ -2,7 +2,7 @@
 import { isKubeError } from '../../../platform/kube/kube-error.ts';
 import { type Kube, refOf, type Stored } from '../../../platform/kube/kube.ts';
 import { type Pod, PODS } from '../../../platform/kube/resources.ts';
-import { CreateRefused } from '../../pool/create-refused.ts';
+import { CreateRefused, NameTaken } from '../../pool/create-refused.ts';
 import type { RuntimeRequest } from '../../pool/driver.ts';
 import { controllerOf, poolOfPod } from './own-pod.ts';
 import { podOf, type PoolOwner } from './pod-of.ts';
@@ -41,9 +41,9 @@ async function checkPresent(
   const name = metadata?.name ?? '';
   const pod = await kube.get(PODS, { namespace, name }, { signal });
   if (controllerOf(pod.metadata)?.uid !== uid)
-    throw new Error(`the name ${name} is taken by a pod that is not this pool's`);
+    throw new NameTaken(`the name ${name} is taken by a pod that is not this pool's`);
   if (pod.metadata.deletionTimestamp !== undefined)
-    throw new Error(`the pod ${name} is being deleted: its name is not free yet`);
+    throw new NameTaken(`the pod ${name} is being deleted: its name is not free yet`);
   if (poolOfPod(pod) === undefined) await putBack(kube, pod, metadata?.labels ?? {}, signal);
 }
 
