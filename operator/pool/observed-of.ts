@@ -13,18 +13,36 @@ export const NO_SIGHT: Sight = {
   nextTierChangeInMs: undefined,
 };
 
-export function observedOf(sight: Sight, memory: Memory, update: string | undefined): Observed {
+/** @param templates revisions that runtimes can be made of. */
+export function observedOf(
+  sight: Sight,
+  memory: Memory,
+  update: string | undefined,
+  templates: ReadonlyMap<string, unknown>,
+): Observed {
   const { nextTierChangeInMs: dueMs, ...seen } = sight;
   return {
     ...seen,
     ...(update === undefined ? {} : { update }),
     ...(memory.served === undefined ? {} : { served: memory.served }),
     ...(dueMs === undefined ? {} : { nextTierChangeInMs: dueMs }),
-    rollout: memory.rollout ?? { at: 'rolling', to: '', progressMs: Infinity, readyCount: 0 },
+    rollout: rolloutOf(memory, templates),
     failuresByRevision: memory.failuresByRevision,
     failuresByProject: memory.failuresByProject,
     ...(memory.refusal === undefined ? {} : { refusal: memory.refusal }),
   };
+}
+
+/** An operator that took over never saw what the revision before was made of: there is nothing to fall back to then, and the new one is tried on. */
+function rolloutOf(
+  { rollout }: Memory,
+  templates: ReadonlyMap<string, unknown>,
+): Observed['rollout'] {
+  if (rollout === undefined) return { at: 'rolling', to: '', progressMs: Infinity, readyCount: 0 };
+  if (rollout.at !== 'stalled' || rollout.from === undefined || templates.has(rollout.from))
+    return rollout;
+  const { from: _, ...stalled } = rollout;
+  return stalled;
 }
 
 /** Shared ones as the spec says; dedicated ones as many as are HOT, or stand by. */

@@ -190,6 +190,25 @@ describe('the operator', () => {
     expect(world.status.currentRevision).toBe(revisionOf('three'));
   });
 
+  it('goes on trying a revision that does not load where nobody knows what the one before was made of', async () => {
+    world.put({ replicas: 1 });
+    await world.start();
+    await world.pass(10_000);
+    const left = world.status;
+    await world.stop();
+    world = new OperatorWorld();
+    world.source.leftStatus = left;
+    world.driver.fates.set(revisionOf('two'), 'AgentModuleInvalid');
+    world.put({ replicas: 1 }, loaded('two'));
+    await world.start();
+    await world.pass(30_000);
+    expect(world.condition('Progressing')).toBe('False RolloutStalled');
+    expect(world.driver.creates).toBeLessThan(6);
+    world.driver.fates.delete(revisionOf('two'));
+    await world.pass(40_000);
+    expect(world.condition('Ready')).toBe('True AllReady');
+  });
+
   it('pauses a roll-out that makes no progress in time', async () => {
     const fields = { replicas: 1, updateStrategy: { progressDeadlineSeconds: 30 } };
     world.put(fields);

@@ -122,7 +122,7 @@ export class PoolReconciler {
     run.memory = lesson.memory;
     forgetTemplates(run, update, runtimes);
     this.#keepModules();
-    const observed = observedOf(sight, run.memory, update);
+    const observed = observedOf(sight, run.memory, update, run.templates);
     const isDeleted = wanted === undefined || wanted.isDeleting === true;
     const plan = decide({ spec, isDeleted }, observed, limits, nowMs);
     this.#teller.mourn(run, lesson.deaths);

@@ -13,6 +13,8 @@ export class FakePoolSource implements PoolSource {
   kept: ReadonlySet<string> = new Set();
   /** Of namespaces that it does not look into. */
   readonly uncovered = new Set<PoolKey>();
+  /** As an earlier operator left it; for pools that are put from now on. */
+  leftStatus: WantedPool['status'];
   readonly #pools = new Map<PoolKey, WantedPool>();
   readonly #watchers = new Set<(key: PoolKey) => void>();
 
@@ -23,7 +25,8 @@ export class FakePoolSource implements PoolSource {
     const before = this.#pools.get(key);
     const isSame = isDeepStrictEqual(before?.spec, spec);
     const generation = (before?.generation ?? 0) + (isSame ? 0 : 1);
-    this.#pools.set(key, { ref, generation, spec, module });
+    const status = this.leftStatus === undefined ? {} : { status: this.leftStatus };
+    this.#pools.set(key, { ref, generation, spec, module, ...status });
     this.#tell(key);
     return key;
   }
