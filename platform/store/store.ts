@@ -1,5 +1,5 @@
 /**
- * The store port: what gateway, runtimes and operator ask of whatever remembers (memory, embedded, later Redis), in the
+ * The store port: what gateway, runtimes and operator ask of whatever remembers (memory, embedded, Redis), in the
  * architecture's words. Every adapter passes test/conformance/store.ts. No method is ever retried by an adapter.
  */
 import type { RedisReason } from '../../api/reasons.ts';
@@ -7,9 +7,11 @@ import type { PoolKey, ProjectKey } from '../../core/identifiers.ts';
 import type { RateBucket } from '../../core/rate.ts';
 import type { TierOverride } from '../../core/tier.ts';
 import type { Retention } from './commit-limit.ts';
+import type { ClientLease, ProjectRecord, SeenProject } from './project-record.ts';
 import type { RuntimeRecord } from './runtime-record.ts';
 
 export type { Retention } from './commit-limit.ts';
+export type { ClientLease, Ownership, ProjectRecord, SeenProject } from './project-record.ts';
 export { StoreError } from './store-error.ts';
 export type { AgentInfo, RuntimeRecord } from './runtime-record.ts';
 export {
@@ -18,36 +20,6 @@ export {
   LEASE_TTL_MS,
   TAKEOVER_INTERVAL_MS,
 } from './lease-times.ts';
-
-export interface Ownership {
-  readonly incarnation: string;
-  readonly claimId: string;
-}
-
-/** A project as it was at one moment: each claim moves the epoch on, each commit the seq. */
-export type SeenProject = Pick<ProjectRecord, 'epoch' | 'seq'>;
-
-/** The record of a project; absent owner: free or released. */
-export interface ProjectRecord {
-  readonly key: ProjectKey;
-  readonly owner?: Ownership;
-  /** Only orders claims; never decides who may commit. */
-  readonly epoch: number;
-  readonly seq: number;
-  readonly paused: boolean;
-  readonly leases: readonly ClientLease[];
-  readonly storedBytes: number;
-  readonly requests: number;
-  /** Wall-clock ms of the last commit; 0: none yet. */
-  readonly lastUsedMs: number;
-}
-
-/** A caller's lease on a live instance (Acquire); its id is `<instance id>~<random>`. */
-export interface ClientLease {
-  readonly id: string;
-  /** Wall-clock ms. */
-  readonly expiresAtMs: number;
-}
 
 export interface ClaimRequest {
   readonly key: ProjectKey;
