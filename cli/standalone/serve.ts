@@ -125,7 +125,7 @@ async function start(
 /** Loaded only now: meanwhile the bundler, which is a process of its own, is at work. */
 async function startEdges(options: Omit<EdgesOptions, 'name'>): Promise<Edges> {
   const edges = await import('./start-edges.ts');
-  return edges.startEdges({ ...options, name: 'standalone' });
+  return edges.startEdges({ ...options, name: 'standalone', readiness: 'stocked' });
 }
 
 function followNews(

@@ -56,6 +56,8 @@ export interface PoolHealth {
 export type Readiness =
   /** A runtime of some pool can be used, if any pool runs: alone on its machine, it can serve. */
   | 'served'
+  /** The same, and there is a pool: it shares its process with the operator, which has yet to write them. */
+  | 'stocked'
   /** It reaches what the others reach: one of many is no worse than they are while no runtime is ready anywhere. */
   | 'reachable';
 
@@ -135,7 +137,8 @@ export class Pools {
     const running = context.membership.pools.filter(({ isSuspended }) => !isSuspended);
     const runtimes = running.flatMap(({ key }) => context.runtimes.of(key));
     if (runtimes.some(({ isOpen }) => isOpen)) return true;
-    if (readiness === 'served') return running.length === 0;
+    if (readiness === 'stocked' && context.membership.pools.length === 0) return false;
+    if (readiness !== 'reachable') return running.length === 0;
     return runtimes.every(({ record }) => !record.ready);
   }
 

@@ -417,6 +417,14 @@ describe('pools', () => {
     expect(gateway.service.pools.isReady).toBe(expected);
   });
 
+  it('is not ready without a pool where it is to have some', async () => {
+    const gateway = await testGateway({}, ['a'], 'stocked');
+    expect(gateway.service.pools.isReady).toBe(true);
+    await gateway.memory.deletePool('default~main');
+    await settle();
+    expect(gateway.service.pools.isReady).toBe(false);
+  });
+
   it.each([
     ['no runtime is ready anywhere', [], true],
     ['it reaches none of those that are', ['a'], false],

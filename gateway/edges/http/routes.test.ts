@@ -363,7 +363,7 @@ describe('probes', () => {
     service.poolHealth = [];
     expect((await ask('GET', '/readyz')).json()).toEqual({
       status: 'unavailable',
-      missing: ['store: not read yet'],
+      missing: ['store: no pool was read yet'],
     });
     service.poolHealth = [{ name: 'pool', isSuspended: false, readyRuntimes: 0 }];
     const missing = await ask('GET', '/readyz');

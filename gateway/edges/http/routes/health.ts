@@ -6,11 +6,11 @@ export type PoolsHealth = Pick<Pools, 'health' | 'isReady' | 'isLeaving'>;
 
 export function healthOf(pools: PoolsHealth): PoolHealthMessage {
   const found = pools.health();
-  // Without pools the gateway is ready as soon as it has read the store.
+  // Without pools a gateway is ready as soon as it has read the store, unless it is to have some.
   const isStoreKnown = found.length > 0 || pools.isReady || pools.isLeaving;
   const unserved = found.filter((pool) => statusOf(pool) === 'unavailable').length;
   const checks = [
-    { name: 'store', ok: isStoreKnown, message: isStoreKnown ? 'read' : 'not read yet' },
+    { name: 'store', ok: isStoreKnown, message: isStoreKnown ? 'read' : 'no pool was read yet' },
     {
       name: 'pools',
       ok: unserved === 0,
