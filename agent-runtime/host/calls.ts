@@ -178,7 +178,10 @@ export class Calls {
           instance.session?.forget(conversationId);
           await this.#commit(instance, { forget: conversationId }).then(resolve, reject);
         },
-        dropped: reject,
+        dropped: (error) => {
+          patience.cancel();
+          reject(error);
+        },
       };
       // Whoever asked waits no longer than this: nothing is erased that was said to have failed.
       const patience = clock.after(view.spec.limits.drainSeconds * 1000, () => {
