@@ -9,7 +9,7 @@ import { type Kube, type ObjectRef, refOf, type Stored } from '../../../platform
 import { CONFIG_MAPS, type ConfigMap, type Pod, PODS } from '../../../platform/kube/resources.ts';
 import type { ModuleArtifact, MountedModule } from '../../pool/wanted-pool.ts';
 import type { CachedObjects } from './cached-objects.ts';
-import { BY_POOL, controllerOf } from './own-pod.ts';
+import { BY_POOL, checkOwner, controllerOf, MANAGED } from './own-pod.ts';
 import { MODULE_VOLUME, ownerReference, type PoolOwner } from './pod-of.ts';
 import { copyName } from './copy-name.ts';
 import { textDigest } from '../../../platform/text-digest.ts';
@@ -21,8 +21,6 @@ export interface ModuleCopiesOptions {
   readonly configMaps: CachedObjects<ConfigMap>;
   readonly pods: CachedObjects<Pod>;
 }
-
-const MANAGED = { 'app.kubernetes.io/managed-by': 'agentpool-operator' } as const;
 
 export class ModuleCopies {
   readonly #options: ModuleCopiesOptions;
@@ -39,7 +37,7 @@ export class ModuleCopies {
     const ref = { namespace: owner.namespace, name: copyName(owner.name, mounted) };
     const known = this.#options.configMaps.get(ref);
     if (known !== undefined) {
-      checkOwner(owner, known);
+      checkOwner(CONFIG_MAPS.kind, owner.uid, known);
       return;
     }
     const key = `${ref.namespace}/${ref.name}`;
@@ -125,16 +123,13 @@ export class ModuleCopies {
       await kube.create(CONFIG_MAPS, copy, { signal });
     } catch (error) {
       if (!isKubeError(error, 'AlreadyExists')) throw error;
-      checkOwner(owner, await kube.get(CONFIG_MAPS, { namespace, name }, { signal }));
+      checkOwner(
+        CONFIG_MAPS.kind,
+        owner.uid,
+        await kube.get(CONFIG_MAPS, { namespace, name }, { signal }),
+      );
     }
   }
-}
-
-function checkOwner({ uid }: PoolOwner, { metadata }: Stored<ConfigMap>): void {
-  if (controllerOf(metadata)?.uid === uid) return;
-  throw new Error(
-    `the ConfigMap ${metadata.namespace ?? ''}/${metadata.name} is not this pool's: delete it or rename the pool`,
-  );
 }
 
 function addMounted(names: Set<string>, { spec }: Pod): void {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { API_GROUP, KIND } from '../../../api/agent-pool.ts';
 import { LABELS, type Role, ROLES } from '../../../api/names.ts';
 import { type PoolKey, poolKeyOf, type ProjectKey } from '../../../core/identifiers.ts';
+import type { Stored } from '../../../platform/kube/kube.ts';
 import type { KubeObject, ObjectMeta, Pod } from '../../../platform/kube/resources.ts';
 import type { ResourceClass } from '../../pool/driver.ts';
 import { classOfAnnotations } from './pod-resources.ts';
@@ -61,4 +62,15 @@ export function bindingMetadata({ project, id }: PodBinding) {
     labels: { [LABELS.project]: hash },
     annotations: { [BINDING_ANNOTATIONS.project]: project, [BINDING_ANNOTATIONS.id]: id },
   };
+}
+
+/** Of all that the operator makes. */
+export const MANAGED = { 'app.kubernetes.io/managed-by': 'agentpool-operator' } as const;
+
+/** Throws where an object that has the name of one of ours is somebody else's. @param uid of the pool. */
+export function checkOwner(kind: string, uid: string, { metadata }: Stored<KubeObject>): void {
+  if (controllerOf(metadata)?.uid === uid) return;
+  throw new Error(
+    `the ${kind} ${metadata.namespace ?? ''}/${metadata.name} is not this pool's: delete it or rename the pool`,
+  );
 }

@@ -11,6 +11,7 @@ import { copyName } from './copy-name.ts';
 import { type JsonObject, overlay } from './overlay.ts';
 import { classAnnotations, resourcesOf } from './pod-resources.ts';
 import { MODULE_FOLDER } from '../../pool/module-path.ts';
+import { MANAGED } from './own-pod.ts';
 
 /** The pool as an object of the API: the controller of its pods. */
 export interface PoolOwner extends PoolRef {
@@ -110,7 +111,7 @@ export function labelsOf(
     'app.kubernetes.io/name': 'agentpool-runtime',
     'app.kubernetes.io/instance': name,
     'app.kubernetes.io/component': 'runtime',
-    'app.kubernetes.io/managed-by': 'agentpool-operator',
+    ...MANAGED,
   };
 }
 

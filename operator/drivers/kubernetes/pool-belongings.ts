@@ -19,7 +19,7 @@ import {
 } from '../../../platform/kube/resources.ts';
 import type { PoolNeeds } from '../../pool/driver.ts';
 import { isContained } from './is-contained.ts';
-import { controllerOf } from './own-pod.ts';
+import { checkOwner, controllerOf } from './own-pod.ts';
 import type { PoolOwner } from './pod-of.ts';
 import {
   disruptionBudget,
@@ -176,7 +176,7 @@ export class PoolBelongings {
   ): Promise<void> {
     const { signal, make = async () => named } = how;
     const before = await this.#read(resource, named, signal);
-    if (before !== undefined) checkOwner(resource, owner, before);
+    if (before !== undefined) checkOwner(resource.kind, owner.uid, before);
     const wanted = await make(before);
     if (before !== undefined && isContained(wanted, before) && !hasMoreData(before, wanted)) return;
     await this.#options.kube.apply(resource, wanted, { signal });
@@ -232,17 +232,6 @@ function hasMoreData(before: object, wanted: object): boolean {
 function dataKeysOf(object: object): readonly string[] {
   if (!('data' in object) || typeof object.data !== 'object' || object.data === null) return [];
   return Object.keys(object.data);
-}
-
-function checkOwner(
-  { kind }: Resource<KubeObject>,
-  owner: PoolOwner,
-  { metadata }: Stored<KubeObject>,
-): void {
-  if (controllerOf(metadata)?.uid === owner.uid) return;
-  throw new Error(
-    `the ${kind} ${metadata.namespace ?? ''}/${metadata.name} is not this pool's: delete it or rename the pool`,
-  );
 }
 
 function digestOf({ spec, shared, dedicated }: PoolNeeds): string {

@@ -12,8 +12,7 @@ import {
   PORTS,
   TENANTS_SECRET_SUFFIX,
 } from './pod-of.ts';
-
-const MANAGED = { 'app.kubernetes.io/managed-by': 'agentpool-operator' } as const;
+import { MANAGED } from './own-pod.ts';
 
 function metadataOf(owner: PoolOwner, suffix: string) {
   return {
