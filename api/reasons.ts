@@ -111,6 +111,28 @@ export const CONDITION_REASONS = {
     meaning: 'A ResourceQuota or LimitRange of the namespace has no room for one more runtime.',
     whatToDo: 'Raise the quota, or ask for less; the pool tries again by itself.',
   },
+  OperatorForbidden: {
+    meaning:
+      'For some seconds the API server has let the operator not do what this pool needs; what serves goes on.',
+    whatToDo:
+      'Give the operator what the message names: `helm upgrade` with the chart of its version, or `kubectl apply -k manifests`. It tries again by itself.',
+  },
+  ObjectNotOwned: {
+    meaning:
+      'A Secret, budget, network policy or ConfigMap that this pool needs has the name of one that the operator has not made; it is left alone.',
+    whatToDo: 'Delete or rename the object that the message names, or give the pool another name.',
+  },
+  ApiServerUnavailable: {
+    meaning:
+      'For some seconds the API server has not answered, or said that it cannot, where the operator had to change something for this pool.',
+    whatToDo:
+      'See whether the API server and its etcd are well; the operator tries again by itself. Tasks need neither.',
+  },
+  ReconcileFailed: {
+    meaning: 'For some seconds the operator has not been able to do all that this pool needs.',
+    whatToDo:
+      'Correct what the message names; the log of the operator has the error with its cause. It tries again by itself.',
+  },
   SpecInvalid: {
     meaning:
       'The stored AgentPool is not valid for this operator; the last valid one goes on being served.',
@@ -177,6 +199,10 @@ export const EVENT_REASONS = {
   ContainerConfigInvalid: sameAs('ContainerConfigInvalid'),
   PodRejected: sameAs('PodRejected'),
   QuotaExceeded: sameAs('QuotaExceeded'),
+  OperatorForbidden: sameAs('OperatorForbidden'),
+  ObjectNotOwned: sameAs('ObjectNotOwned'),
+  ApiServerUnavailable: sameAs('ApiServerUnavailable'),
+  ReconcileFailed: sameAs('ReconcileFailed'),
   HotCapacityReached: sameAs('HotCapacityReached'),
   Suspended: normal('The pool was suspended by its spec.'),
   Resumed: normal('The pool runs again after it was suspended.'),

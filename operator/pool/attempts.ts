@@ -1,23 +1,32 @@
 /** Steps that are all tried, whatever became of those before: what is wrong with one must not hold up the others. */
+import type { Step, StepOutcomes } from './hindrance.ts';
+
 export class Attempts {
-  readonly #failures: unknown[] = [];
+  readonly #outcomes = new Map<Step, Error | undefined>();
+
+  /** Of all steps that were tried. */
+  get outcomes(): StepOutcomes {
+    return this.#outcomes;
+  }
 
   get haveFailed(): boolean {
-    return this.#failures.length > 0;
+    return [...this.#outcomes.values()].some((error) => error !== undefined);
   }
 
   /** True: it succeeded. */
-  async try(step: () => Promise<unknown>): Promise<boolean> {
+  async try(step: Step, run: () => Promise<unknown>): Promise<boolean> {
     try {
-      await step();
+      await run();
+      this.#outcomes.set(step, undefined);
       return true;
     } catch (error) {
-      this.#failures.push(error);
+      this.#outcomes.set(step, error instanceof Error ? error : new Error(String(error)));
       return false;
     }
   }
 
   throwFirst(): void {
-    if (this.haveFailed) throw this.#failures[0];
+    const first = [...this.#outcomes.values()].find((error) => error !== undefined);
+    if (first !== undefined) throw first;
   }
 }

@@ -2,6 +2,7 @@
 import type { AgentPoolSpec, Condition } from '../../api/agent-pool.ts';
 import type { ConditionReason, ConditionType } from '../../api/reasons.ts';
 import type { Store, StoreDurability } from '../../platform/store/store.ts';
+import type { Hindrance } from './hindrance.ts';
 import type { Failures, Observed, Rollout } from './observed.ts';
 import type { PoolLimits } from './pool-limits.ts';
 import { hotPlaces, problemOf } from './runtimes.ts';
@@ -84,13 +85,15 @@ function progressing(situation: Situation): Verdict {
     case 'stalled':
       return say('False', 'RolloutStalled', `revision ${rollout.to}: ${rollout.message}`);
     case 'rolling':
+      if (observed.hindrance !== undefined) return hindered('False', observed.hindrance);
       return isReplacing(rollout)
         ? say('True', 'RollingOut', `revision ${rollout.to}: ${counts(tally)}`)
         : say('True', 'RuntimesStarting', counts(tally));
     case 'settled':
-      return tally.sharedReady === tally.sharedWanted
-        ? say('True', 'RolloutComplete', `revision ${rollout.revision}`)
-        : say('True', 'Scaling', counts(tally));
+      if (tally.sharedReady === tally.sharedWanted)
+        return say('True', 'RolloutComplete', `revision ${rollout.revision}`);
+      if (observed.hindrance !== undefined) return hindered('False', observed.hindrance);
+      return say('True', 'Scaling', counts(tally));
   }
 }
 
@@ -139,6 +142,7 @@ function failureOf({
 }: Situation): { readonly reason: ConditionReason; readonly message: string } | undefined {
   const { rollout, update } = observed;
   if (module.at === 'broken') return { reason: 'AgentModuleInvalid', message: module.message };
+  if (observed.hindrance !== undefined) return observed.hindrance;
   if (rollout.at === 'stalled') {
     const reason = rollout.why === 'ProgressDeadline' ? 'RolloutStalled' : rollout.why;
     return { reason, message: rollout.message };
@@ -163,6 +167,10 @@ function failureOf({
 
 function isReplacing(rollout: Rollout): rollout is Extract<Rollout, { at: 'rolling' }> {
   return rollout.at === 'rolling' && rollout.from !== undefined;
+}
+
+function hindered(status: Condition['status'], { reason, message }: Hindrance): Verdict {
+  return say(status, reason, message);
 }
 
 function suspended(status: Condition['status']): Verdict {

@@ -1,6 +1,7 @@
 /** What a look at the runtimes adds to what is remembered: readiness, deaths, the roll-out's next state. Pure. */
 import type { AgentPoolSpec } from '../../api/agent-pool.ts';
 import { type Death, countFailures } from './failures.ts';
+import { lastingHindrance } from './hindrance.ts';
 import { lostRuntimes } from './lost-runtimes.ts';
 import type { Memory } from './memory.ts';
 import type { SeenRuntime } from './observed.ts';
@@ -121,7 +122,6 @@ function moveOn(memory: Memory, look: Look, update: string, nowMs: number): Memo
   const failures =
     memory.failuresByRevision.get(update) ??
     (refusal?.reason === 'PodRejected' && refusal.revision === update ? refusal : undefined);
-  const problem = live.map(problemOf).find((one) => one !== undefined);
   const rollout = moveRollout(
     memory.rollout,
     {
@@ -129,7 +129,7 @@ function moveOn(memory: Memory, look: Look, update: string, nowMs: number): Memo
       readyCount: live.filter((one) => isReady(one) && one.revision === update).length,
       isComplete: isComplete(look.spec, live, update),
       failures,
-      ...(problem === undefined ? {} : { problem: problem.message }),
+      ...problemFor(live, memory),
       isCrashLooping: (failures?.count ?? 0) >= look.limits.crashLoopFailures,
       progressDeadlineMs: look.spec.updateStrategy.progressDeadlineSeconds * 1_000,
     },
@@ -141,6 +141,13 @@ function moveOn(memory: Memory, look: Look, update: string, nowMs: number): Memo
     served: revisionToFallBackTo(rollout) ?? servedRevision(memory.served, live, update, look.spec),
     ...(rollout.at === 'settled' ? { complete: rollout.revision } : {}),
   };
+}
+
+/** What keeps runtimes from being started, or made. */
+function problemFor(live: readonly SeenRuntime[], memory: Memory): { readonly problem?: string } {
+  const problem = live.map(problemOf).find((one) => one !== undefined);
+  const hindrance = problem ?? lastingHindrance(memory.stepFailures);
+  return hindrance === undefined ? {} : { problem: hindrance.message };
 }
 
 function isComplete(spec: AgentPoolSpec, live: readonly SeenRuntime[], update: string): boolean {

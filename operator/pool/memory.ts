@@ -1,6 +1,7 @@
 /** What the operator remembers of a pool between two looks at it: plain data, lost with the process and made anew. */
 import type { ProjectKey } from '../../core/identifiers.ts';
 import type { RuntimeName } from './driver.ts';
+import type { StepFailures } from './hindrance.ts';
 import type { Failures, Refusal, Rollout } from './observed.ts';
 
 export interface Memory {
@@ -14,6 +15,7 @@ export interface Memory {
   readonly failuresByProject: ReadonlyMap<ProjectKey, Failures>;
   /** The last create was refused; absent: it was not, or nothing is wanted any more. */
   readonly refusal?: Refusal;
+  readonly stepFailures: StepFailures;
   readonly rollout?: Rollout;
   /** Revision whose runtimes get new projects. */
   readonly served?: string;
@@ -29,4 +31,5 @@ export const NO_MEMORY: Memory = {
   mourned: new Set(),
   failuresByRevision: new Map(),
   failuresByProject: new Map(),
+  stepFailures: new Map(),
 };

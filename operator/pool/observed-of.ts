@@ -1,6 +1,7 @@
 /** One look at a pool joined with what is remembered of it, and what follows for the things around its runtimes. Pure. */
 import type { AgentPoolSpec, AgentPoolStatus } from '../../api/agent-pool.ts';
 import type { PoolNeeds } from './driver.ts';
+import { lastingHindrance } from './hindrance.ts';
 import type { Memory } from './memory.ts';
 import type { Sight } from './observe.ts';
 import type { Observed } from './observed.ts';
@@ -21,6 +22,7 @@ export function observedOf(
   templates: ReadonlyMap<string, unknown>,
 ): Observed {
   const { nextTierChangeInMs: dueMs, ...seen } = sight;
+  const hindrance = lastingHindrance(memory.stepFailures);
   return {
     ...seen,
     ...(update === undefined ? {} : { update }),
@@ -30,6 +32,7 @@ export function observedOf(
     failuresByRevision: memory.failuresByRevision,
     failuresByProject: memory.failuresByProject,
     ...(memory.refusal === undefined ? {} : { refusal: memory.refusal }),
+    ...(hindrance === undefined ? {} : { hindrance }),
   };
 }
 

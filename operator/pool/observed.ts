@@ -3,6 +3,7 @@ import type { Role } from '../../api/names.ts';
 import type { ProjectKey } from '../../core/identifiers.ts';
 import type { TierCounts } from '../../core/tier.ts';
 import type { RefusalReason } from './create-refused.ts';
+import type { Hindrance } from './hindrance.ts';
 import type { ExitReason, ResourceClass, RuntimeName, RuntimePhase } from './driver.ts';
 
 export type RuntimeState =
@@ -118,6 +119,8 @@ export interface Observed {
   readonly failuresByProject: ReadonlyMap<ProjectKey, Failures>;
   /** The last create was refused, and another one is still wanted. */
   readonly refusal?: Refusal;
+  /** What has kept passes from doing all that they should, for some time. */
+  readonly hindrance?: Hindrance;
   /** Time until a tier override ends, if one does. */
   readonly nextTierChangeInMs?: number;
 }

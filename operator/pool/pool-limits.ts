@@ -23,6 +23,8 @@ export interface PoolLimits {
   readonly moduleRetryMinMs: number;
   /** Failures in a row from which on a pool is said to be crash-looping. */
   readonly crashLoopFailures: number;
+  /** A step of passes that has failed for so long, and fails again, is told. */
+  readonly hindranceMs: number;
   /** How often to look whether a demoted project has been released. */
   readonly demotionPollMs: number;
   /** While one promotion follows another, all that nobody waits for (status, new standbys) waits at most so long. */
@@ -52,6 +54,7 @@ export const POOL_LIMITS: PoolLimits = Object.freeze({
   refusedBackoffMinMs: 1_000,
   moduleRetryMinMs: 10_000,
   crashLoopFailures: 3,
+  hindranceMs: 5_000,
   demotionPollMs: 250,
   hurryMsMax: 500,
   refillWaitMsMax: 1_000,

@@ -1,5 +1,6 @@
 /** The operator's loop over a driver that fails or lies. */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Hindered } from './hindered.ts';
 import { OperatorWorld } from '../../test/fakes/operator-world.ts';
 
 describe('over a driver that fails or lies the operator', () => {
@@ -40,6 +41,51 @@ describe('over a driver that fails or lies the operator', () => {
     await world.pass(35_000);
     expect(world.condition('Ready')).toBe('True AllReady');
     expect(world.running()).not.toContain(name);
+  });
+
+  it('says what has kept it from making runtimes for some seconds, and that it is over', async () => {
+    world.driver.faults.failPrepare = new Hindered('OperatorForbidden', 'cannot get secrets');
+    world.put({ replicas: 1 });
+    await world.start();
+    await world.pass(4_000);
+    expect(world.condition('Degraded')).toBe('False AsExpected');
+    await world.pass(16_000);
+    for (const [type, status] of Object.entries({ Ready: 'False', Degraded: 'True' }))
+      expect(world.condition(type)).toBe(`${status} OperatorForbidden`);
+    expect(world.condition('Progressing')).toBe('False OperatorForbidden');
+    expect(world.events().filter((one) => one === 'OperatorForbidden')).toHaveLength(1);
+    expect(world.driver.creates).toBe(0);
+    world.driver.faults.failPrepare = undefined;
+    await world.pass(12_000);
+    expect(world.condition('Ready')).toBe('True AllReady');
+    expect(world.condition('Degraded')).toBe('False AsExpected');
+    expect(world.events()).toContain('Recovered');
+  });
+
+  it('says the same of a pool that serves, and that it is over without anything else to do', async () => {
+    world.put({ replicas: 1 });
+    await world.start();
+    await world.pass(10_000);
+    world.driver.faults.failPrepare = new Hindered('ObjectNotOwned', 'not ours');
+    await world.pass(60_000);
+    expect(world.condition('Ready')).toBe('True AllReady');
+    expect(world.condition('Degraded')).toBe('True ObjectNotOwned');
+    world.driver.faults.failPrepare = undefined;
+    await world.pass(12_000);
+    expect(world.condition('Degraded')).toBe('False AsExpected');
+  });
+
+  it('tells of a deleted pool whose runtimes it cannot remove', async () => {
+    const key = world.put({ replicas: 1 });
+    await world.start();
+    await world.pass(10_000);
+    world.driver.faults.failRemove = new Hindered('OperatorForbidden', 'cannot delete pods');
+    world.source.take(key);
+    await world.pass(30_000);
+    expect(world.told).toContain('OperatorForbidden');
+    world.driver.faults.failRemove = undefined;
+    await world.pass(30_000);
+    expect(world.operator.pools()).toEqual([]);
   });
 
   it('over lists that lag drains no more than it should', async () => {

@@ -11,6 +11,7 @@ import { dropEndedOverrides } from './ended-overrides.ts';
 import { endPool } from './end-pool.ts';
 import { forgetPool } from './erase-pool.ts';
 import { ERASE_GIVEN_UP } from './events.ts';
+import { lastingHindrance, noteSteps } from './hindrance.ts';
 import { leavesRest } from './hurry.ts';
 import { eraseIdleProjects } from './idle-projects.ts';
 import { learn } from './learn.ts';
@@ -160,7 +161,7 @@ export class PoolReconciler {
   ): Promise<number | undefined> {
     const { clock, limits } = this.#options;
     const attempts = new Attempts();
-    await attempts.try(() => applyBinds(plan, run, this.#options, signal));
+    await attempts.try('bind', () => applyBinds(plan, run, this.#options, signal));
     const nowMs = clock.nowMs();
     const isWell = !attempts.haveFailed && !run.isStoreAway;
     if (isWell && leavesRest(run, plan, hasNews(), { ...limits, nowMs })) return 0;
@@ -168,18 +169,28 @@ export class PoolReconciler {
     const content = { spec: wanted.spec, status, revision: run.memory.served ?? '' };
     let againMs: number | undefined;
     if (!run.isBlind)
-      await attempts.try(async () => {
+      await attempts.try('publish', async () => {
         againMs = await publish(run, content, this.#options, clock.nowMs());
       });
-    await attempts.try(() => this.#report(run, status, signal));
-    await attempts.try(() => this.#keepModulesOf(run, signal));
-    const isPrepared = await attempts.try(() => this.#prepare(run, wanted.spec, signal));
-    await attempts.try(() =>
+    await attempts.try('report', () => this.#report(run, status, signal));
+    await attempts.try('keepModules', () => this.#keepModulesOf(run, signal));
+    const isPrepared = await attempts.try('prepare', () => this.#prepare(run, wanted.spec, signal));
+    await attempts.try('apply', () =>
       apply(isPrepared ? plan : withoutCreates(plan), run, this.#options, signal),
     );
-    await attempts.try(() => this.#tidy(run, wanted.spec, signal));
+    await attempts.try('tidy', () => this.#tidy(run, wanted.spec, signal));
+    const isOver = this.#noteSteps(run, attempts);
     attempts.throwFirst();
-    return againMs;
+    return isOver ? 0 : againMs;
+  }
+
+  /** @returns whether something is over that was told: that is to be told, too, and soon. */
+  #noteSteps(run: PoolRun, { outcomes }: Attempts): boolean {
+    const { clock, limits } = this.#options;
+    const time = { nowMs: clock.nowMs(), hindranceMs: limits.hindranceMs };
+    const stepFailures = noteSteps(run.memory.stepFailures, outcomes, time);
+    run.memory = { ...run.memory, stepFailures };
+    return run.observed?.hindrance !== undefined && lastingHindrance(stepFailures) === undefined;
   }
 
   /** Nobody waits for it. */
@@ -207,7 +218,11 @@ export class PoolReconciler {
 
   async #passOfDeleted(run: PoolRun, plan: Plan, signal: AbortSignal): Promise<Outcome> {
     const { limits } = this.#options;
-    if (!(await endPool(run, plan, this.#options, signal)))
+    const attempts = new Attempts();
+    const end = endPool(run, plan, this.#options, signal);
+    await attempts.try('end', () => end);
+    this.#noteSteps(run, attempts);
+    if (!(await end))
       return { type: 'again', afterMs: run.isBlind ? limits.blindPollMs : limits.resyncMs };
     this.#runs.delete(run.key);
     this.#keepModules();

@@ -53,6 +53,9 @@ const STARTING = {
   Progressing: 'True RuntimesStarting',
 };
 const FIRST = { rollout: { at: 'rolling', to: 'new', progressMs: NOW_MS, readyCount: 0 } } as const;
+const HINDERED = {
+  hindrance: { reason: 'OperatorForbidden', message: 'cannot get secrets' },
+} as const;
 const broken = { at: 'broken', message: 'agents.ts:1: unexpected "}"' } as const;
 const failures = (count: number, reason: 'Crashed' | 'AgentModuleInvalid' = 'Crashed') => ({
   count,
@@ -180,6 +183,51 @@ const ROWS: readonly Row[] = [
     { runtimes: [shared('a', 'ready')] },
     { module: { ...broken, last: { digest: 'd', path: 'p' } } },
     { Progressing: 'False AgentModuleInvalid', Degraded: 'True AgentModuleInvalid' },
+  ],
+  [
+    'the operator is kept from its work while all runtimes serve',
+    {},
+    { ...HINDERED, runtimes: [shared('a', 'ready')] },
+    {},
+    { Degraded: 'True OperatorForbidden' },
+  ],
+  [
+    'the operator is kept from its work while runtimes are missing',
+    { replicas: 2 },
+    { ...HINDERED, runtimes: [shared('a', 'ready')] },
+    {},
+    {
+      Ready: 'False OperatorForbidden',
+      Progressing: 'False OperatorForbidden',
+      Degraded: 'True OperatorForbidden',
+    },
+  ],
+  [
+    'the operator is kept from its work in a roll-out',
+    {},
+    { ...ROLLING, ...HINDERED, runtimes: [shared('o', 'ready', 'old')] },
+    {},
+    {
+      Ready: 'False OperatorForbidden',
+      Progressing: 'False OperatorForbidden',
+      Degraded: 'True OperatorForbidden',
+    },
+  ],
+  [
+    'a roll-out stalled as the operator is kept from its work',
+    {},
+    {
+      ...STALLED,
+      ...HINDERED,
+      rollout: { ...STALLED.rollout, why: 'ProgressDeadline' },
+      runtimes: [shared('o', 'ready', 'old')],
+    },
+    {},
+    {
+      Ready: 'False OperatorForbidden',
+      Progressing: 'False RolloutStalled',
+      Degraded: 'True OperatorForbidden',
+    },
   ],
   [
     'one runtime ended',

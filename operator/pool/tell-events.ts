@@ -106,17 +106,20 @@ function failureEvents({ before, after, limits }: Pass): NewEvent[] {
   return [];
 }
 
-/** Told once when it begins: what keeps runtimes from being made or started. */
+/** Told once when it begins: what keeps runtimes from being made or started, or a pass from its work; of the latter also the end. */
 function hindranceEvents({ observedBefore, observed }: Pass): NewEvent[] {
   const before = new Set(hindrances(observedBefore).map(({ reason }) => reason));
-  return hindrances(observed).filter(({ reason }) => !before.has(reason));
+  const begun = hindrances(observed).filter(({ reason }) => !before.has(reason));
+  const over = observedBefore?.hindrance;
+  if (over === undefined || observed.hindrance !== undefined) return begun;
+  return [...begun, { reason: 'Recovered', message: `${over.reason} is over` }];
 }
 
 function hindrances(observed: Observed | undefined): NewEvent[] {
   if (observed === undefined) return [];
-  const { refusal, runtimes } = observed;
+  const { refusal, hindrance, runtimes } = observed;
   const problems = runtimes.flatMap((one) => problemOf(one) ?? []);
-  const all = refusal === undefined ? problems : [refusal, ...problems];
+  const all = [refusal, hindrance, ...problems].filter((one) => one !== undefined);
   return [...new Map(all.map(({ reason, message }) => [reason, { reason, message }])).values()];
 }
 

@@ -16,6 +16,7 @@ import type { Stored } from '../../platform/kube/kube.ts';
 import type { AgentPoolObject, ConfigMap, ObjectMeta } from '../../platform/kube/resources.ts';
 import type { CachedObjects } from '../drivers/kubernetes/cached-objects.ts';
 import { textDigest } from '../../platform/text-digest.ts';
+import { explained } from '../drivers/kubernetes/hindered-by.ts';
 import type { PoolOwner } from '../drivers/kubernetes/pod-of.ts';
 import type { ModuleState, PoolSource, WantedPool } from '../pool/wanted-pool.ts';
 import { clusterModule } from './cluster-module.ts';
@@ -134,14 +135,14 @@ export class KubernetesPools implements PoolSource {
     if (object === undefined) return;
     // Of what never parsed nobody knows what is to become of its projects: the finaliser stays as it is.
     if (policy !== undefined)
-      await this.#options.writer.keepFinaliser(object, policy === 'Delete', signal);
-    await this.#options.writer.writeStatus(object, status, signal);
+      await explained(this.#options.writer.keepFinaliser(object, policy === 'Delete', signal));
+    await explained(this.#options.writer.writeStatus(object, status, signal));
   }
 
   async release(key: PoolKey, signal: AbortSignal): Promise<void> {
     const object = this.#options.pools.get(poolRefOfKey(key));
     if (object?.metadata.deletionTimestamp !== undefined)
-      await this.#options.writer.keepFinaliser(object, false, signal);
+      await explained(this.#options.writer.keepFinaliser(object, false, signal));
   }
 
   async close(): Promise<void> {

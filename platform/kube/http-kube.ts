@@ -211,7 +211,8 @@ export class HttpKube implements Kube {
   async #call<R>(call: HttpCall): Promise<R> {
     const answer = await this.#transport.send(call);
     if (answer.status >= 200 && answer.status < 300) return JSON.parse(answer.body) as R;
-    throw refusalError({ ...answer, isWrite: call.method !== 'GET' });
+    const { method, path } = call;
+    throw refusalError({ ...answer, isWrite: method !== 'GET', call: `${method} ${path}` });
   }
 }
 

@@ -19,6 +19,8 @@ export interface Refusal {
   readonly body: string;
   readonly retryAfter?: string | undefined;
   readonly isWrite: boolean;
+  /** `PATCH /api/v1/…`: what failed, where the answer itself does not say. */
+  readonly call?: string;
 }
 
 const REASONS: Readonly<Record<number, KubeErrorReason>> = {
@@ -40,7 +42,9 @@ export function refusalError(refusal: Refusal): KubeError {
   const reason = reasonOf(refusal, body);
   const retryAfterSeconds =
     body?.details?.retryAfterSeconds ?? Number(refusal.retryAfter ?? Number.NaN);
-  return new KubeError(reason, body?.message ?? textOf(refusal), {
+  const text = body?.message ?? textOf(refusal);
+  const isNamed = refusal.status < 500 || refusal.call === undefined;
+  return new KubeError(reason, isNamed ? text : `${refusal.call}: ${text}`, {
     fields: fieldsOf(body),
     ...(Number.isFinite(retryAfterSeconds) && { retryAfterMs: retryAfterSeconds * 1_000 }),
   });

@@ -21,6 +21,10 @@ export interface Faults {
   refuseCreates: number;
   /** The next so many binds are carried out, and then reported as failed. */
   failBinds: number;
+  /** Each preparation ends in this error; undefined: none does. */
+  failPrepare: Error | undefined;
+  /** The same of removals. */
+  failRemove: Error | undefined;
 }
 
 interface Snapshot {
@@ -39,6 +43,8 @@ export class FakeDriver implements Driver {
     losesEvents: false,
     refuseCreates: 0,
     failBinds: 0,
+    failPrepare: undefined,
+    failRemove: undefined,
   };
   readonly times: FakeTimes = { startMs: 500, initializeMs: 200, drainMs: 300 };
   /** By revision; others serve. */
@@ -116,7 +122,12 @@ export class FakeDriver implements Driver {
     if (runtime !== undefined) this.#changed(runtime.request.pool);
   }
 
+  async prepare(): Promise<void> {
+    if (this.faults.failPrepare !== undefined) throw this.faults.failPrepare;
+  }
+
   async remove({ name }: RuntimeRef): Promise<void> {
+    if (this.faults.failRemove !== undefined) throw this.faults.failRemove;
     const runtime = this.#runtimes.get(name);
     runtime?.exit('Ordered', 'was ended by SIGKILL');
     this.#runtimes.delete(name);

@@ -29,6 +29,7 @@ import {
   resourcesOfPod,
   roleOfPod,
 } from './own-pod.ts';
+import { explained } from './hindered-by.ts';
 import { makePod, podFor, reclaimPod } from './make-pod.ts';
 import { phaseOf } from './phase-of.ts';
 import { type PoolOwner, PORTS } from './pod-of.ts';
@@ -75,8 +76,8 @@ export class KubernetesDriver implements Driver {
     const owner = this.#options.ownerOf(request.pool);
     if (owner === undefined) throw new Error(`the pool ${request.pool} is gone`);
     const made = podFor(request, owner, defaultImage);
-    await this.#options.copies.ensure(owner, request.template.module, signal);
-    await makePod(kube, made, owner, signal);
+    await explained(this.#options.copies.ensure(owner, request.template.module, signal));
+    await explained(makePod(kube, made, owner, signal));
   }
 
   async bind(
@@ -90,17 +91,18 @@ export class KubernetesDriver implements Driver {
     // It is told only what is written; the connection is made meanwhile.
     await this.#withControl(runtime.pool, pod, async (control) => {
       control.open();
-      await markBound(kube, pod, binding, signal);
+      await explained(markBound(kube, pod, binding, signal));
       await control.bind(binding.project, binding.id, BIND_TIMEOUT_MS);
     });
   }
 
   async drain(runtime: RuntimeRef, withinMs: number): Promise<void> {
-    await this.#delete(runtime, Math.max(1, Math.ceil(withinMs / MS_PER_SECOND)));
+    const graceSeconds = Math.max(1, Math.ceil(withinMs / MS_PER_SECOND));
+    await explained(this.#delete(runtime, graceSeconds));
   }
 
   async remove(runtime: RuntimeRef): Promise<void> {
-    await this.#delete(runtime, REMOVAL_GRACE_SECONDS);
+    await explained(this.#delete(runtime, REMOVAL_GRACE_SECONDS));
   }
 
   async prepare(pool: PoolKey, needs: PoolNeeds, signal: AbortSignal): Promise<void> {
@@ -110,7 +112,7 @@ export class KubernetesDriver implements Driver {
     const isStarting =
       pods.length < needs.shared + needs.dedicated ||
       pods.some((pod) => phaseOf(pod).at === 'pending');
-    await this.#options.belongings.ensure(pool, owner, { ...needs, isStarting }, signal);
+    await explained(this.#options.belongings.ensure(pool, owner, { ...needs, isStarting }, signal));
   }
 
   async keepModules(
@@ -120,8 +122,9 @@ export class KubernetesDriver implements Driver {
   ): Promise<void> {
     const owner = this.#options.ownerOf(pool);
     if (owner === undefined) return;
-    if (this.#podsOf(pool).length > 0) await this.#options.copies.restore(owner, modules, signal);
-    await this.#options.copies.tidy(pool, owner, modules, signal);
+    const { copies } = this.#options;
+    if (this.#podsOf(pool).length > 0) await explained(copies.restore(owner, modules, signal));
+    await explained(copies.tidy(pool, owner, modules, signal));
   }
 
   async list(pool: PoolKey): Promise<readonly DrivenRuntime[]> {

@@ -6,6 +6,7 @@ import { type PoolKey, poolKeyOf, type ProjectKey } from '../../../core/identifi
 import type { Stored } from '../../../platform/kube/kube.ts';
 import type { KubeObject, ObjectMeta, Pod } from '../../../platform/kube/resources.ts';
 import type { ResourceClass } from '../../pool/driver.ts';
+import { Hindered } from '../../pool/hindered.ts';
 import { classOfAnnotations } from './pod-resources.ts';
 
 export const BINDING_ANNOTATIONS = {
@@ -70,7 +71,8 @@ export const MANAGED = { 'app.kubernetes.io/managed-by': 'agentpool-operator' } 
 /** Throws where an object that has the name of one of ours is somebody else's. @param uid of the pool. */
 export function checkOwner(kind: string, uid: string, { metadata }: Stored<KubeObject>): void {
   if (controllerOf(metadata)?.uid === uid) return;
-  throw new Error(
+  throw new Hindered(
+    'ObjectNotOwned',
     `the ${kind} ${metadata.namespace ?? ''}/${metadata.name} is not this pool's: delete it or rename the pool`,
   );
 }

@@ -1,0 +1,30 @@
+/** What keeps the operator from its work, in words of the pool's reasons: the one place where errors of the API server are turned into them. */
+import { isKubeError } from '../../../platform/kube/kube-error.ts';
+import { Hindered } from '../../pool/hindered.ts';
+
+const FORBIDDEN_ADVICE =
+  "give the operator's role this verb: `helm upgrade`, or `kubectl apply -k manifests`";
+
+/** As `task` settles; of what the API server refused or did not answer, a `Hindered` that says so. */
+export async function explained<T>(task: Promise<T>): Promise<T> {
+  try {
+    return await task;
+  } catch (error) {
+    throw hinderedBy(error);
+  }
+}
+
+export function hinderedBy(error: unknown): unknown {
+  if (isForbiddenByRole(error))
+    return new Hindered('OperatorForbidden', `${error.message}: ${FORBIDDEN_ADVICE}`, error);
+  if (isKubeError(error, 'Unauthorized'))
+    return new Hindered('OperatorForbidden', error.message, error);
+  if (isKubeError(error, 'Unavailable', 'OutcomeUnknown', 'TooManyRequests'))
+    return new Hindered('ApiServerUnavailable', error.message, error);
+  return error;
+}
+
+/** Not by a policy or a quota, which refuse one object; whoever authorises, the API server puts it in these words. */
+export function isForbiddenByRole(error: unknown): error is Error {
+  return isKubeError(error, 'Forbidden') && /User ".*" cannot /.test(error.message);
+}
