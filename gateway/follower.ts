@@ -1,25 +1,34 @@
-/** Keeps one view of the store up to date: reads again after each change, never twice at once, and goes on with the old view while the store is away. */
+/**
+ * Keeps one view of the store up to date: after a change of a pool it reads that of the pool again, never twice at once, and goes on with the
+ * old view while the store is away.
+ */
 import { AppError } from '../core/errors.ts';
+import type { PoolKey } from '../core/identifiers.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Store, Topic } from '../platform/store/store.ts';
 
 const RETRY_MS = 500;
 
+/** What is to be read again. */
+export type Scope = 'all' | ReadonlySet<PoolKey>;
+
 export interface FollowerOptions {
   readonly store: Pick<Store, 'subscribe'>;
   readonly clock: Clock;
   readonly log: Log;
-  readonly topic: Topic;
+  readonly topics: readonly [Topic, ...Topic[]];
   /** Reads and replaces the view; a rejection leaves the old one. */
-  readonly read: () => Promise<void>;
+  readonly read: (scope: Scope) => Promise<void>;
 }
 
 export class Follower {
   readonly #options: FollowerOptions;
-  #end: (() => void) | undefined;
+  #ends: readonly (() => void)[] = [];
   #reading: Promise<void> | undefined;
-  #isDirty = false;
+  #dirty: 'all' | Set<PoolKey> = new Set();
+  /** Something could not be read: then all is, next time. */
+  #isBehind = false;
   #isStopped = false;
   #retry: Timer | undefined;
 
@@ -29,44 +38,53 @@ export class Follower {
 
   /** Resolves after the first attempt to read, whatever came of it. */
   start(): Promise<void> {
-    const { store, topic } = this.#options;
-    this.#end = store.subscribe(topic, () => {
-      void this.refresh();
-    });
+    const { store, topics } = this.#options;
+    this.#ends = topics.map((topic) => store.subscribe(topic, (pool) => void this.refresh(pool)));
     return this.refresh();
   }
 
-  /** Resolves when a read that began after this call has ended. Never rejects. */
-  refresh(): Promise<void> {
-    this.#isDirty = true;
+  /**
+   * Resolves when a read that began after this call has ended. Never rejects.
+   * @param pool left out: all of them.
+   */
+  refresh(pool?: PoolKey): Promise<void> {
+    if (pool === undefined || this.#isBehind) this.#dirty = 'all';
+    else if (this.#dirty !== 'all') this.#dirty.add(pool);
     this.#reading ??= this.#readUntilClean();
     return this.#reading;
   }
 
   stop(): void {
     this.#isStopped = true;
-    this.#end?.();
+    for (const end of this.#ends) end();
     this.#retry?.cancel();
   }
 
   async #readUntilClean(): Promise<void> {
     this.#retry?.cancel();
-    while (this.#isDirty && !this.#isStopped) {
-      this.#isDirty = false;
+    while (this.#isDirty() && !this.#isStopped) {
+      const scope = this.#dirty;
+      this.#dirty = new Set();
+      this.#isBehind = false;
       try {
-        await this.#options.read();
+        await this.#options.read(scope);
       } catch (error) {
+        this.#isBehind = true;
         this.#tryLater(error);
       }
     }
     this.#reading = undefined;
   }
 
+  #isDirty(): boolean {
+    return this.#dirty === 'all' || this.#dirty.size > 0;
+  }
+
   #tryLater(error: unknown): void {
-    const { clock, log, topic } = this.#options;
+    const { clock, log, topics } = this.#options;
     log.warn('store cannot be read, the last known set stays', {
       err: AppError.from(error),
-      detail: { topic },
+      detail: { topic: topics[0] },
     });
     this.#retry?.cancel();
     this.#retry = clock.after(RETRY_MS, () => {

@@ -60,7 +60,7 @@ export function createGatewayCore(options: GatewayCoreOptions): GatewayCore {
     routesMax: options.routesMax ?? ROUTES_MAX,
     store,
     runtimes,
-    refreshRuntimes: () => membership.refreshRuntimes(),
+    refreshRuntimes: (pool) => membership.refreshRuntimes(pool),
     onRouteChange: (project) => admission.routeChanged(project),
   });
   const admission: Admission = new Admission({
@@ -71,8 +71,9 @@ export function createGatewayCore(options: GatewayCoreOptions): GatewayCore {
     poolOf: (key) => membership.pool(key),
   });
   const metrics = new GatewayMetrics(options.metrics);
-  membership.onChange(() => {
-    runtimes.reconcile(membership.runtimes, (key) => membership.pool(key));
+  membership.onChange((pools) => {
+    for (const pool of pools)
+      runtimes.reconcile(pool, membership.pool(pool), membership.runtimesOf(pool));
     metrics.keepOnly(membership.pools);
     tellChange();
   });

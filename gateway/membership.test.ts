@@ -94,8 +94,42 @@ describe('what is read of the store', () => {
     const gateway = await testGateway();
     await gateway.memory.setTierOverride('default~main~acme~site', { tier: 'COLD', sinceMs: 1 }, 0);
     await settle();
-    expect(gateway.core.context.membership.override('default~main~acme~site')).toMatchObject({
-      tier: 'COLD',
-    });
+    const { membership } = gateway.core.context;
+    const pool = membership.poolNamed('main')!;
+    expect(membership.override(pool, 'default~main~acme~site')).toMatchObject({ tier: 'COLD' });
+  });
+
+  it('is that of the pool that changed, and of no other', async () => {
+    const gateway = await testGateway();
+    await gateway.putPool({}, 'other');
+    const asked: unknown[] = [];
+    gateway.storePlan = (method, args) => {
+      asked.push([method, ...args]);
+      return undefined;
+    };
+    await gateway.putPool({ operatingMode: 'Suspended' }, 'other');
+    await gateway.putRuntime('b', { pool: 'default~other' });
+    await gateway.memory.setTierOverride('default~other~acme~p', { tier: 'HOT', sinceMs: 1 }, 0);
+    await settle();
+    expect(asked).toEqual([
+      ['listPools', 'default~other'],
+      ['listRuntimes', 'default~other'],
+      ['listTierOverrides', 'default~other'],
+    ]);
+  });
+
+  it('is all of it after a failure', async () => {
+    const gateway = await testGateway();
+    let failures = 1;
+    gateway.storePlan = (method) =>
+      method === 'listRuntimes' && failures-- > 0 ? { fault: 'before' } : undefined;
+    await gateway.memory.heartbeat(
+      { ...gateway.core.context.runtimes.get('a')!.record, incarnation: 'b' },
+      60_000,
+    );
+    await settle();
+    expect([...gateway.links.keys()]).toEqual(['a']);
+    await gateway.clock.advance(1_000);
+    expect([...gateway.links.keys()]).toEqual(['a', 'b']);
   });
 });

@@ -4,7 +4,7 @@ import type { TierOverride } from '../core/tier.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { RuntimeRecord, Store } from '../platform/store/store.ts';
-import { Follower } from './follower.ts';
+import { Follower, type Scope } from './follower.ts';
 import { PoolView } from './pool-view.ts';
 
 export interface MembershipOptions {
@@ -15,23 +15,41 @@ export interface MembershipOptions {
   readonly defaultNamespace: string;
 }
 
+/** All that is known of one pool; without a view: the pool itself is not known, or gone. */
+interface Known {
+  readonly view: PoolView | undefined;
+  readonly runtimes: readonly RuntimeRecord[];
+  readonly overrides: ReadonlyMap<ProjectKey, TierOverride>;
+}
+
+const NOTHING: Known = { view: undefined, runtimes: [], overrides: new Map() };
+
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #followers: Record<'pools' | 'runtimes' | 'tiers', Follower>;
-  readonly #listeners = new Set<() => void>();
-  #pools: ReadonlyMap<PoolKey, PoolView> = new Map();
-  #runtimes: readonly RuntimeRecord[] = [];
-  #overrides: ReadonlyMap<ProjectKey, TierOverride> = new Map();
+  readonly #listeners = new Set<(pools: ReadonlySet<PoolKey>) => void>();
+  /** Of pools that the store has, and of those that have runtimes though it does not have them (yet, or any more). */
+  readonly #known = new Map<PoolKey, Known>();
   #isKnown = false;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
-    const follow = (topic: 'pools' | 'runtimes' | 'tiers', read: () => Promise<void>): Follower =>
-      new Follower({ ...options, topic, read });
     this.#followers = {
-      pools: follow('pools', () => this.#readPools()),
-      runtimes: follow('runtimes', () => this.#readRuntimes()),
-      tiers: follow('tiers', () => this.#readOverrides()),
+      pools: new Follower({
+        ...options,
+        topics: ['pools', 'reports'],
+        read: (scope) => this.#readPools(scope),
+      }),
+      runtimes: new Follower({
+        ...options,
+        topics: ['runtimes'],
+        read: (scope) => this.#readRuntimes(scope),
+      }),
+      tiers: new Follower({
+        ...options,
+        topics: ['tiers'],
+        read: (scope) => this.#readOverrides(scope),
+      }),
     };
   }
 
@@ -46,14 +64,14 @@ export class Membership {
     for (const follower of Object.values(this.#followers)) follower.stop();
   }
 
-  /** Called after pools or runtimes changed. */
-  onChange(listener: () => void): void {
+  /** Called after these pools or their runtimes changed. */
+  onChange(listener: (pools: ReadonlySet<PoolKey>) => void): void {
     this.#listeners.add(listener);
   }
 
-  /** Reads the set of runtimes again: somebody named one that is not known here. */
-  refreshRuntimes(): Promise<void> {
-    return this.#followers.runtimes.refresh();
+  /** Reads the pool's set of runtimes again: somebody named one that is not known here. */
+  refreshRuntimes(pool: PoolKey): Promise<void> {
+    return this.#followers.runtimes.refresh(pool);
   }
 
   /** False until the store was read once. */
@@ -62,22 +80,25 @@ export class Membership {
   }
 
   get pools(): readonly PoolView[] {
-    return [...this.#pools.values()];
+    return [...this.#known.values()].flatMap(({ view }) => view ?? []);
   }
 
-  get runtimes(): readonly RuntimeRecord[] {
-    return this.#runtimes;
+  runtimesOf(pool: PoolKey): readonly RuntimeRecord[] {
+    return this.#of(pool).runtimes;
   }
 
   pool(key: PoolKey): PoolView | undefined {
-    return this.#pools.get(key);
+    return this.#of(key).view;
   }
 
   /** By the name that a caller gives; empty where there is one pool only. */
   poolNamed(name: string): PoolView | undefined {
-    if (name === '') return this.#pools.size === 1 ? this.pools[0] : undefined;
+    if (name === '') {
+      const { pools } = this;
+      return pools.length === 1 ? pools[0] : undefined;
+    }
     const ref = parsePoolName(name, this.#options.defaultNamespace);
-    return ref === undefined ? undefined : this.#pools.get(poolKeyOf(ref));
+    return ref === undefined ? undefined : this.pool(poolKeyOf(ref));
   }
 
   /** How the pool is called by name here: with its namespace where that is not the default one. */
@@ -87,34 +108,71 @@ export class Membership {
       : `${ref.namespace}/${ref.name}`;
   }
 
-  override(project: ProjectKey): TierOverride | undefined {
-    return this.#overrides.get(project);
+  override({ key }: PoolView, project: ProjectKey): TierOverride | undefined {
+    return this.#of(key).overrides.get(project);
   }
 
-  async #readPools(): Promise<void> {
-    const records = await this.#options.store.listPools();
-    const before = this.#pools;
-    this.#pools = new Map(records.map((record) => [record.key, new PoolView(record)]));
-    this.#isKnown = true;
-    this.#changed();
-    if ([...this.#pools.keys()].some((key) => !before.has(key)))
-      void this.#followers.tiers.refresh();
-  }
-
-  async #readRuntimes(): Promise<void> {
-    this.#runtimes = await this.#options.store.listRuntimes();
-    this.#changed();
-  }
-
-  async #readOverrides(): Promise<void> {
+  async #readPools(scope: Scope): Promise<void> {
     const { store } = this.#options;
-    const lists = await Promise.all(
-      [...this.#pools.keys()].map((key) => store.listTierOverrides(key)),
-    );
-    this.#overrides = new Map(lists.flat().map(({ key, override }) => [key, override]));
+    const records = await readScope(scope, (pool) => store.listPools(pool));
+    const byKey = new Map(records.map((record) => [record.key, record]));
+    this.#isKnown = true;
+    const keys = this.#keysOf(scope, byKey.keys());
+    for (const key of keys) {
+      const record = byKey.get(key);
+      const isNew = record !== undefined && this.pool(key) === undefined;
+      this.#learn(key, { view: record === undefined ? undefined : new PoolView(record) });
+      if (isNew) void this.#followers.tiers.refresh(key);
+    }
+    this.#tell(keys);
   }
 
-  #changed(): void {
-    for (const listener of this.#listeners) listener();
+  async #readRuntimes(scope: Scope): Promise<void> {
+    const { store } = this.#options;
+    const byPool = Map.groupBy(
+      await readScope(scope, (pool) => store.listRuntimes(pool)),
+      ({ pool }) => pool,
+    );
+    const keys = this.#keysOf(scope, byPool.keys());
+    for (const key of keys) this.#learn(key, { runtimes: byPool.get(key) ?? [] });
+    this.#tell(keys);
   }
+
+  async #readOverrides(scope: Scope): Promise<void> {
+    const keys = scope === 'all' ? this.pools.map(({ key }) => key) : [...scope];
+    const lists = await Promise.all(keys.map((key) => this.#options.store.listTierOverrides(key)));
+    for (const [index, key] of keys.entries()) {
+      const list = lists[index] ?? [];
+      this.#learn(key, {
+        overrides: new Map(list.map((entry) => [entry.key, entry.override])),
+      });
+    }
+  }
+
+  #of(pool: PoolKey): Known {
+    return this.#known.get(pool) ?? NOTHING;
+  }
+
+  /** What a read of the scope says something about: where it was of all, also of those that it did not find. */
+  #keysOf(scope: Scope, found: Iterable<PoolKey>): ReadonlySet<PoolKey> {
+    return scope === 'all' ? new Set([...this.#known.keys(), ...found]) : scope;
+  }
+
+  #learn(key: PoolKey, part: Partial<Known>): void {
+    const known = { ...this.#of(key), ...part };
+    if (known.view === undefined && known.runtimes.length === 0) this.#known.delete(key);
+    else this.#known.set(key, known);
+  }
+
+  #tell(pools: ReadonlySet<PoolKey>): void {
+    for (const listener of this.#listeners) listener(pools);
+  }
+}
+
+async function readScope<T>(
+  scope: Scope,
+  read: (pool?: PoolKey) => Promise<readonly T[]>,
+): Promise<readonly T[]> {
+  if (scope === 'all') return read();
+  return (await Promise.all([...scope].map((pool) => read(pool)))).flat();
 }

@@ -54,6 +54,7 @@ export class Binding {
       });
     }
     this.#state = { type: 'bound', project, bindingId, ready: false };
+    this.#ports.view.followProject(project);
     void this.#prepare(project, bindingId);
   }
 

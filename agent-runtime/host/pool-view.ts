@@ -10,18 +10,24 @@ import { chooseTier, type Tier, type TierOverride } from '../../core/tier.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { TenantSecrets } from './tenant-secrets.ts';
-import type { RuntimeRecord, Store, Topic } from '../../platform/store/store.ts';
+import type { PoolRecord, RuntimeRecord, Store, Topic } from '../../platform/store/store.ts';
 
-/** A dedicated runtime asks for nothing that other runtimes say: with many of them each would read what all the others have changed. */
+/**
+ * A dedicated runtime asks for nothing that other runtimes or other projects are about: with many of them each would read what all the others
+ * have changed.
+ */
 const TOPICS: Readonly<Record<'shared' | 'dedicated', readonly Topic[]>> = {
   shared: ['pools', 'tiers', 'runtimes'],
-  dedicated: ['pools', 'tiers'],
+  dedicated: ['pools'],
 };
 const RETRY_MS = 500;
 
 export interface PoolViewPorts {
   readonly clock: Clock;
-  readonly store: Pick<Store, 'listPools' | 'listTierOverrides' | 'listRuntimes' | 'subscribe'>;
+  readonly store: Pick<
+    Store,
+    'listPools' | 'listTierOverrides' | 'readTierOverride' | 'listRuntimes' | 'subscribe'
+  >;
   readonly log: Log;
   readonly tenantSecrets?: TenantSecrets;
   /** Something of the view may have changed. */
@@ -36,8 +42,10 @@ export class PoolView {
   #projects = new Map<string, ProjectEntry>();
   #overrides = new Map<ProjectKey, TierOverride>();
   #runtimes: readonly RuntimeRecord[] = [];
-  readonly #topics: readonly Topic[];
+  readonly #topics: Set<Topic>;
   readonly #stale: Set<Topic>;
+  /** Whose override alone is of interest. */
+  #own: { readonly project: ProjectKey; readonly isTierRead: boolean } | undefined;
   #reading: Promise<void> | undefined;
   #subscriptions: (() => void)[] = [];
   #stopped = false;
@@ -45,23 +53,26 @@ export class PoolView {
   constructor(ports: PoolViewPorts, pool: PoolKey, role: 'shared' | 'dedicated') {
     this.#ports = ports;
     this.#pool = pool;
-    this.#topics = TOPICS[role];
+    this.#topics = new Set(TOPICS[role]);
     this.#stale = new Set(this.#topics);
   }
 
   /** Resolves when the pool is known: a runtime can be up before its pool is published. */
   async start(): Promise<void> {
-    this.#subscriptions = this.#topics.map((topic) =>
-      this.#ports.store.subscribe(topic, (pool) => {
-        if (pool !== undefined && pool !== this.#pool) return;
-        this.#stale.add(topic);
-        void this.refresh();
-      }),
-    );
+    for (const topic of this.#topics) this.#follow(topic);
     while (!this.#stopped && (this.#spec === undefined || this.#stale.size > 0)) {
       await this.refresh();
       if (this.#spec === undefined) await this.#ports.clock.sleep(RETRY_MS);
     }
+  }
+
+  /** The one project of a dedicated runtime: its tier is followed from now on. */
+  followProject(key: ProjectKey): void {
+    this.#own = { project: key, isTierRead: false };
+    this.#topics.add('tiers');
+    this.#follow('tiers');
+    this.#stale.add('tiers');
+    void this.refresh();
   }
 
   stop(): void {
@@ -97,6 +108,8 @@ export class PoolView {
   }
 
   tierOf(key: ProjectKey): Tier {
+    // It was bound because it is: nobody is moved for what has not been read.
+    if (this.#own?.project === key && !this.#own.isTierRead) return 'HOT';
     const rules = { defaultTier: this.spec.tiers.default, projectTier: this.#entryOf(key)?.tier };
     return chooseTier(rules, this.#overrides.get(key), this.#ports.clock.wallMs()).tier;
   }
@@ -179,16 +192,33 @@ export class PoolView {
 
   async #read(topic: Topic): Promise<void> {
     const { store } = this.#ports;
-    if (topic === 'pools') this.#takePool(await store.listPools());
+    if (topic === 'pools') this.#takePool(await store.listPools(this.#pool));
     if (topic === 'runtimes') this.#runtimes = await store.listRuntimes(this.#pool);
-    if (topic === 'tiers') {
-      const overrides = await store.listTierOverrides(this.#pool);
-      this.#overrides = new Map(overrides.map(({ key, override }) => [key, override]));
-    }
+    if (topic === 'tiers') this.#overrides = await this.#readOverrides();
   }
 
-  #takePool(pools: Awaited<ReturnType<Store['listPools']>>): void {
-    const record = pools.find(({ key }) => key === this.#pool);
+  async #readOverrides(): Promise<Map<ProjectKey, TierOverride>> {
+    const { store } = this.#ports;
+    const project = this.#own?.project;
+    if (project !== undefined) {
+      const override = await store.readTierOverride(project);
+      this.#own = { project, isTierRead: true };
+      return new Map(override === undefined ? [] : [[project, override]]);
+    }
+    const overrides = await store.listTierOverrides(this.#pool);
+    return new Map(overrides.map((one) => [one.key, one.override]));
+  }
+
+  #follow(topic: Topic): void {
+    const end = this.#ports.store.subscribe(topic, (pool) => {
+      if (pool !== undefined && pool !== this.#pool) return;
+      this.#stale.add(topic);
+      void this.refresh();
+    });
+    this.#subscriptions.push(end);
+  }
+
+  #takePool([record]: readonly PoolRecord[]): void {
     // A pool that was deleted: this runtime is about to be stopped and serves until then by what it knew.
     if (record === undefined) return;
     // The operator wrote it with all defaults applied; the store does not look into it.

@@ -4,7 +4,7 @@
  */
 import type { LRUCache } from 'lru-cache';
 import { pickRendezvous } from '../../core/rendezvous.ts';
-import type { ProjectKey } from '../../core/identifiers.ts';
+import { type PoolKey, poolKeyOfProject, type ProjectKey } from '../../core/identifiers.ts';
 import type { Tier } from '../../core/tier.ts';
 import type { TaskHeader } from '../../platform/link/frames.ts';
 import { growingLru } from '../../platform/growing-lru.ts';
@@ -36,8 +36,8 @@ export interface RouterOptions {
   readonly routesMax: number;
   readonly store: Pick<Store, 'readOwner'>;
   readonly runtimes: Pick<RuntimeSet, 'get' | 'of'>;
-  /** Reads the set of runtimes again. */
-  readonly refreshRuntimes: () => Promise<void>;
+  /** Reads the pool's set of runtimes again. */
+  readonly refreshRuntimes: (pool: PoolKey) => Promise<void>;
   /** News of a project that came by itself, not by an answer to its task. */
   readonly onRouteChange: (project: ProjectKey) => void;
 }
@@ -154,7 +154,10 @@ export class Router {
   async #confirmOwner(project: ProjectKey): Promise<void> {
     const { store, refreshRuntimes, onRouteChange } = this.#options;
     try {
-      const [owner] = await Promise.all([store.readOwner(project), refreshRuntimes()]);
+      const [owner] = await Promise.all([
+        store.readOwner(project),
+        refreshRuntimes(poolKeyOfProject(project)),
+      ]);
       this.#routes.set(
         project,
         owner === undefined

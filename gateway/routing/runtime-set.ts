@@ -75,25 +75,24 @@ export class RuntimeSet {
     this.#events = events;
   }
 
-  /** Makes the set what the store says: opens, updates, closes. */
-  reconcile(
-    records: readonly RuntimeRecord[],
-    poolOf: (key: PoolKey) => PoolView | undefined,
-  ): void {
+  /**
+   * Makes the pool's part of the set what the store says: opens, updates, closes.
+   * @param view undefined: the pool is not served.
+   */
+  reconcile(pool: PoolKey, view: PoolView | undefined, records: readonly RuntimeRecord[]): void {
     const live = new Set<string>();
-    this.#agents.clear();
-    for (const record of records) {
-      const pool = poolOf(record.pool);
-      if (pool === undefined) continue;
-      live.add(record.incarnation);
-      this.#see(record, pool);
-    }
-    for (const runtime of this.#runtimes.values()) {
+    this.#agents.delete(pool);
+    if (view !== undefined)
+      for (const record of records) {
+        live.add(record.incarnation);
+        this.#see(record, view);
+      }
+    for (const runtime of this.of(pool)) {
       if (live.has(runtime.incarnation)) continue;
       runtime.isGone = true;
       this.closeIfIdle(runtime);
     }
-    for (const pool of new Set([...this.#byPool.keys()])) this.#events.changed(pool);
+    this.#events.changed(pool);
   }
 
   get(incarnation: string): Runtime | undefined {

@@ -240,7 +240,7 @@ export class Instances {
 
   #tierOf({ key, pool, tenant, project }: ProjectTarget): Tier {
     const { clock, membership } = this.#context;
-    return pool.tierOf(tenant, project, membership.override(key), clock.wallMs()).tier;
+    return pool.tierOf(tenant, project, membership.override(pool, key), clock.wallMs()).tier;
   }
 
   #absent(

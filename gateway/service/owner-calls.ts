@@ -119,11 +119,11 @@ export class OwnerCalls {
     return this.#context.router.reachableOwner(key);
   }
 
-  async #owner({ key }: ProjectTarget): Promise<Runtime | undefined> {
+  async #owner({ key, pool }: ProjectTarget): Promise<Runtime | undefined> {
     const { membership, runtimes, store } = this.#context;
     const owner = await store.readOwner(key);
     if (owner === undefined) return undefined;
-    if (runtimes.get(owner.incarnation) === undefined) await membership.refreshRuntimes();
+    if (runtimes.get(owner.incarnation) === undefined) await membership.refreshRuntimes(pool.key);
     const runtime = runtimes.get(owner.incarnation);
     if (runtime?.isReachable === true) return runtime;
     throw new AppError(
@@ -138,7 +138,7 @@ export class OwnerCalls {
   async #place({ key, pool, tenant, project }: ProjectTarget): Promise<Runtime | undefined> {
     const { clock, membership, router } = this.#context;
     if (pool.isSuspended) throw suspended();
-    const { tier } = pool.tierOf(tenant, project, membership.override(key), clock.wallMs());
+    const { tier } = pool.tierOf(tenant, project, membership.override(pool, key), clock.wallMs());
     const untilMs = clock.nowMs() + pool.spec.queue.waitMsMax;
     for (;;) {
       const placement = router.place(key, pool, tier);

@@ -158,7 +158,7 @@ export class Projects {
       pool: membership.nameOf(pool),
       tenant,
       project,
-      tier: describeTier(target, membership.override(record.key), {
+      tier: describeTier(target, membership.override(pool, record.key), {
         wallMs: clock.wallMs(),
         current: undefined,
       }),

@@ -25,7 +25,7 @@ export function locate(context: StageContext): Stage {
     call.tier = pool.tierOf(
       tenant,
       project,
-      membership.override(call.project),
+      membership.override(pool, call.project),
       clock.wallMs(),
     ).tier;
     checkSize(call, pool);

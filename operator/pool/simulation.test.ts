@@ -173,11 +173,13 @@ class Simulation {
     expect(dedicated).toHaveLength(served + standbys);
     expect(driver.runtimes.filter((one) => !one.counts)).toEqual([]);
     let writes = 0;
-    const end = store.subscribe('pools', () => writes++);
+    const ends = (['pools', 'reports'] as const).map((topic) =>
+      store.subscribe(topic, () => writes++),
+    );
     const created = driver.creates;
     await this.#world.pass(60_000);
     expect([writes, driver.creates - created]).toEqual([0, 0]);
-    end();
+    for (const end of ends) end();
   }
 }
 

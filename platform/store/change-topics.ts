@@ -1,6 +1,7 @@
 /** Who wants to hear that something of a topic changed; tells them once per pool and turn of the event loop, never what changed. */
+import { isDeepStrictEqual } from 'node:util';
 import type { PoolKey } from '../../core/identifiers.ts';
-import type { OnChange, Topic } from './store.ts';
+import type { OnChange, PoolRecord, Topic } from './store.ts';
 
 export class ChangeTopics {
   readonly #listeners = new Map<Topic, Set<{ readonly onChange: OnChange }>>();
@@ -39,4 +40,23 @@ export class ChangeTopics {
   close(): void {
     this.#listeners.clear();
   }
+}
+
+/** What is announced of a pool whose record has become another. */
+export function changedTopics(
+  before: PoolRecord | undefined,
+  now: PoolRecord,
+): readonly ('pools' | 'reports')[] {
+  const [old, fresh] = [split(before), split(now)];
+  return (['pools', 'reports'] as const).filter(
+    (topic) => before === undefined || !isDeepStrictEqual(old[topic], fresh[topic]),
+  );
+}
+
+function split(record: PoolRecord | undefined): {
+  readonly pools: object;
+  readonly reports: object;
+} {
+  const { status, report, ...pools } = record ?? {};
+  return { pools, reports: { status, report } };
 }

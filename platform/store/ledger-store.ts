@@ -2,7 +2,7 @@
 import { type PoolKey, poolKeyOfProject, type ProjectKey } from '../../core/identifiers.ts';
 import type { TierOverride } from '../../core/tier.ts';
 import type { Clock } from '../clock.ts';
-import { ChangeTopics } from './change-topics.ts';
+import { ChangeTopics, changedTopics } from './change-topics.ts';
 import { applyCommit } from './commit-ops.ts';
 import type { Backend, KeyValue, KeyValueReader } from './key-value.ts';
 import { overrideKey, poolKey, sweepKey } from './keys.ts';
@@ -174,10 +174,12 @@ export class LedgerStore implements port.Store {
   }
 
   async putPool(record: port.PoolRecord): Promise<void> {
-    await this.#write((kv) => {
+    const before = await this.#write((kv) => {
+      const stored = kv.get(poolKey(record.key)) as port.PoolRecord | undefined;
       kv.put(poolKey(record.key), record);
+      return stored;
     });
-    this.#topics.notify('pools', record.key);
+    for (const topic of changedTopics(before, record)) this.#topics.notify(topic, record.key);
   }
 
   async deletePool(key: PoolKey): Promise<void> {
@@ -187,8 +189,8 @@ export class LedgerStore implements port.Store {
     this.#topics.notify('pools', key);
   }
 
-  async listPools(): Promise<readonly port.PoolRecord[]> {
-    return this.#read(reads.listPools);
+  async listPools(pool?: PoolKey): Promise<readonly port.PoolRecord[]> {
+    return this.#read((kv) => reads.listPools(kv, pool));
   }
 
   subscribe(topic: port.Topic, onChange: port.OnChange): () => void {

@@ -142,6 +142,10 @@ export function listTierOverrides(
     .map(({ key, value }) => ({ key: key.slice('o '.length), override: value as TierOverride }));
 }
 
-export function listPools(kv: KeyValueReader): readonly PoolRecord[] {
+export function listPools(kv: KeyValueReader, pool?: PoolKey): readonly PoolRecord[] {
+  if (pool !== undefined) {
+    const record = kv.get(poolKey(pool)) as PoolRecord | undefined;
+    return record === undefined ? [] : [record];
+  }
   return kv.range(under(poolKey(''))).map((entry) => entry.value as PoolRecord);
 }

@@ -181,8 +181,9 @@ export class StoreClient implements port.Store {
     await this.#channel.call('deletePool', [key]);
   }
 
-  async listPools(): Promise<readonly port.PoolRecord[]> {
-    return (await this.#channel.call('listPools', [])) as readonly port.PoolRecord[];
+  async listPools(pool?: PoolKey): Promise<readonly port.PoolRecord[]> {
+    const args = pool === undefined ? [] : [pool];
+    return (await this.#channel.call('listPools', args)) as readonly port.PoolRecord[];
   }
 
   subscribe(topic: port.Topic, onChange: port.OnChange): () => void {

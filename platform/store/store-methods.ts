@@ -7,7 +7,7 @@ export type StoreMethod = Exclude<keyof Store, 'kind' | 'durability' | 'subscrib
 /** What a connection may touch: the keys of this pool; `*`: everything. */
 export type StoreScope = PoolKey;
 
-export const TOPICS: readonly Topic[] = ['pools', 'runtimes', 'tiers'];
+export const TOPICS: readonly Topic[] = ['pools', 'reports', 'runtimes', 'tiers'];
 
 interface MethodRow {
   readonly writes: boolean;

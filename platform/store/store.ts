@@ -180,8 +180,11 @@ export interface Page {
   readonly after?: string;
 }
 
-/** What a subscription can be about. */
-export type Topic = 'pools' | 'runtimes' | 'tiers';
+/**
+ * What a subscription can be about. `reports`: what is told of a pool (`status`, `report`), which changes often and concerns no runtime;
+ * `pools`: all else of its record.
+ */
+export type Topic = 'pools' | 'reports' | 'runtimes' | 'tiers';
 
 /** @param pool undefined: any. */
 export type OnChange = (pool?: PoolKey) => void;
@@ -260,9 +263,11 @@ export interface Store {
     pool: PoolKey,
   ): Promise<readonly { readonly key: ProjectKey; readonly override: TierOverride }[]>;
 
+  /** Announces `pools` and `reports` only where that part has changed. */
   putPool(record: PoolRecord): Promise<void>;
   deletePool(key: PoolKey): Promise<void>;
-  listPools(): Promise<readonly PoolRecord[]>;
+  /** @param pool of one only: it, or nothing. */
+  listPools(pool?: PoolKey): Promise<readonly PoolRecord[]>;
 
   /**
    * Calls back after anything of the topic changed, with the pool whose it is: read again. Without a pool: anybody's may have changed. May be

@@ -290,6 +290,8 @@ function poolCases(subject: Subject): void {
     expect(await store.listPools()).toEqual([record, { ...record, key: `${POOL}-2` }]);
     await store.putPool({ ...record, generation: 2 });
     expect(await store.listPools()).toContainEqual({ ...record, generation: 2 });
+    expect(await store.listPools(POOL)).toEqual([{ ...record, generation: 2 }]);
+    expect(await store.listPools('default~unknown')).toEqual([]);
     await store.deletePool(POOL);
     expect((await store.listPools()).map(({ key }) => key)).toEqual([`${POOL}-2`]);
     await store.deletePool('default~unknown');
@@ -299,19 +301,24 @@ function poolCases(subject: Subject): void {
 function subscriptionCases(subject: Subject): void {
   const record = { key: POOL, generation: 1, spec: {}, status: {}, revision: 'r1' };
   const elsewhere = `${POOL}-elsewhere`;
+  let changes = 0;
+  const put = (pool: string, part: object): Promise<void> =>
+    subject.store.putPool({ ...record, key: pool, ...part });
   const changeOf: Record<Topic, (pool: string) => Promise<unknown>> = {
-    pools: (pool) => subject.store.putPool({ ...record, key: pool }),
+    pools: (pool) => put(pool, { generation: (changes += 1), status: {} }),
+    reports: (pool) => put(pool, { status: { changes: (changes += 1) } }),
     runtimes: (pool) => join(subject.store, { pool }),
     tiers: (pool) =>
       subject.store.setTierOverride(`${pool}~a~${unique('p')}`, { tier: 'HOT', sinceMs: 1 }, 0),
   };
   const change: Record<Topic, () => Promise<unknown>> = {
-    pools: () => subject.store.putPool(record),
+    pools: () => changeOf.pools(POOL),
+    reports: () => changeOf.reports(POOL),
     runtimes: () => join(subject.store),
     tiers: () => subject.store.setTierOverride(newKey(), { tier: 'HOT', sinceMs: 1 }, 0),
   };
 
-  it.each(['pools', 'runtimes', 'tiers'] as const)(
+  it.each(['pools', 'reports', 'runtimes', 'tiers'] as const)(
     'calls back after a change of %s, until told to stop',
     async (topic) => {
       const heard = jest.fn();
@@ -330,7 +337,7 @@ function subscriptionCases(subject: Subject): void {
     },
   );
 
-  it.each(['pools', 'runtimes', 'tiers'] as const)(
+  it.each(['pools', 'reports', 'runtimes', 'tiers'] as const)(
     'says whose %s changed, so that nobody need read those of all pools',
     async (topic) => {
       const heard = jest.fn<OnChange>();
@@ -343,6 +350,22 @@ function subscriptionCases(subject: Subject): void {
       expect(new Set(heard.mock.calls.flat())).toEqual(new Set([elsewhere]));
     },
   );
+
+  it.each([
+    ['reports', 'pools'],
+    ['pools', 'reports'],
+  ] as const)('wakes nobody with a change of %s who follows %s', async (changed, followed) => {
+    const heard = jest.fn<OnChange>();
+    await changeOf[changed](elsewhere);
+    subject.store.subscribe(followed, heard);
+    await quiet(heard);
+    heard.mockClear();
+    await changeOf[changed](elsewhere);
+    await quiet(heard);
+    expect(heard).not.toHaveBeenCalled();
+    await changeOf[followed](elsewhere);
+    while (heard.mock.calls.length === 0) await settle();
+  });
 
   it('says whose lease has ended', async () => {
     const { store, fixture } = subject;

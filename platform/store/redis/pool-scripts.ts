@@ -26,7 +26,7 @@ if ARGV[3] ~= '' then
 else
   redis.call('SREM', KEYS[2], ARGV[2])
 end
-if ARGV[3] ~= '' or overridden == 1 then redis.call('PUBLISH', ARGV[4], 'tiers') end
+if ARGV[3] ~= '' or overridden == 1 then redis.call('PUBLISH', ARGV[4], '') end
 return overridden
 `,
 );
@@ -44,17 +44,22 @@ if ARGV[4] ~= '' then
 elseif stored then
   redis.call('HDEL', KEYS[1], ARGV[2])
 end
-redis.call('PUBLISH', ARGV[5], 'tiers')
+redis.call('PUBLISH', ARGV[5], '')
 return 1
 `,
 );
 
-/** KEYS record · ARGV time, record, channel */
+/** Who follows one of the two is not woken by the other. KEYS record · ARGV time, what is wanted and served, its channel, what is told, its channel */
 export const PUT_POOL = writingScript(
   'putPool',
   `
-redis.call('SET', KEYS[1], ARGV[2])
-redis.call('PUBLISH', ARGV[3], 'pools')
+for at, field in ipairs({'pool', 'told'}) do
+  local value, channel = ARGV[2 * at], ARGV[2 * at + 1]
+  local isSame = redis.call('HGET', KEYS[1], field) == value
+  -- Also the same: who writes may want to know whether anything is taken.
+  redis.call('HSET', KEYS[1], field, value)
+  if not isSame then redis.call('PUBLISH', channel, '') end
+end
 return 1
 `,
 );
@@ -67,7 +72,7 @@ export const DELETE_POOL = writingScript(
   'deletePool',
   `
 redis.call('DEL', KEYS[1])
-redis.call('PUBLISH', ARGV[2], 'pools')
+redis.call('PUBLISH', ARGV[2], '')
 for _, incarnation in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', whole(now()))) do
   redis.call('ZREM', KEYS[2], incarnation)
   redis.call('HDEL', KEYS[3], incarnation)

@@ -3,6 +3,7 @@
  * belongs to one pool another: a script touches one slot only, and a user of Redis can be limited to one pool by two patterns.
  */
 import { poolKeyOfProject, type PoolKey, type ProjectKey } from '../../../core/identifiers.ts';
+import { TOPICS } from '../store-methods.ts';
 import type { Topic } from '../store.ts';
 
 export const KEY_PREFIX = 'agentpool';
@@ -78,18 +79,22 @@ export class RedisKeys {
     return this.pool(poolKeyOfProject(key));
   }
 
-  /** On which changes of one pool are announced; the message is the topic. `*`: the pattern of all pools. */
-  channel(pool: PoolKey): string {
-    return `${this.#prefix}:changed:${pool}`;
+  /** On which changes of one pool are announced, so that who follows one topic is not woken by another; the message is empty. */
+  channel(pool: PoolKey, topic: Topic): string {
+    return `${this.channels.slice(0, -1)}${pool}:${topic}`;
   }
 
-  channelOf(key: ProjectKey): string {
-    return this.channel(poolKeyOfProject(key));
+  /** The pattern of all channels. */
+  get channels(): string {
+    return `${this.#prefix}:changed:*`;
   }
 
-  /** The pool of a channel. */
-  poolOfChannel(channel: string): PoolKey {
-    return channel.slice(this.channel('').length);
+  /** Undefined: none of ours. */
+  ofChannel(channel: string): { readonly pool: PoolKey; readonly topic: Topic } | undefined {
+    const start = this.channels.length - 1;
+    const end = channel.lastIndexOf(':');
+    const topic = channel.slice(end + 1);
+    return isTopic(topic) ? { pool: channel.slice(start, end), topic } : undefined;
   }
 
   #tagged(tag: string): string {
@@ -97,6 +102,6 @@ export class RedisKeys {
   }
 }
 
-export function isTopic(text: string): text is Topic {
-  return text === 'pools' || text === 'runtimes' || text === 'tiers';
+function isTopic(text: string): text is Topic {
+  return (TOPICS as readonly string[]).includes(text);
 }

@@ -37,7 +37,13 @@ export class RedisLeases {
     const answer = (await connection.run(
       HEARTBEAT,
       [leases, runtimes, gone],
-      [time(), record.incarnation, ttlMs, JSON.stringify(record), keys.channel(record.pool)],
+      [
+        time(),
+        record.incarnation,
+        ttlMs,
+        JSON.stringify(record),
+        keys.channel(record.pool, 'runtimes'),
+      ],
     )) as readonly [number, Buffer];
     this.#sawTime(answer[1]);
     if (answer[0] === 0) {
@@ -58,7 +64,7 @@ export class RedisLeases {
     await Promise.all(
       pools.map((pool) => {
         const { leases, runtimes, gone } = keys.pool(pool);
-        const args = [time(), incarnation, keys.channel(pool)];
+        const args = [time(), incarnation, keys.channel(pool, 'runtimes')];
         return connection.run(DEREGISTER, [leases, runtimes, gone], args);
       }),
     );
@@ -98,7 +104,7 @@ export class RedisLeases {
     const answer = (await connection.run(
       EXPIRE,
       [leases, runtimes],
-      [time(), keys.channel(pool)],
+      [time(), keys.channel(pool, 'runtimes')],
     )) as readonly [Buffer, Buffer];
     this.#sawTime(answer[0]);
     const next = textOrEmpty(answer[1]);

@@ -133,7 +133,7 @@ export class RedisOwnership {
     const overridden = await connection.run(
       LEAVE,
       [projects, erasing, counters, overrides],
-      [time(), key, epoch, keys.channelOf(key)],
+      [time(), key, epoch, keys.channel(poolKeyOfProject(key), 'tiers')],
     );
     if (epoch !== '') await this.#sweep(key);
     return found || overridden === 1;

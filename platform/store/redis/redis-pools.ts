@@ -1,7 +1,7 @@
 /** Pools and tier overrides: small records under their pool's keys. */
 import { poolKeyOfProject, type PoolKey, type ProjectKey } from '../../../core/identifiers.ts';
 import type { TierOverride } from '../../../core/tier.ts';
-import type { PoolRecord } from '../store.ts';
+import type { PoolRecord, Topic } from '../store.ts';
 import { DELETE_POOL, PUT_POOL, SET_OVERRIDE } from './pool-scripts.ts';
 import { isBytes, jsonOf, overrideOf } from './redis-codec.ts';
 import { read, type RedisContext } from './redis-context.ts';
@@ -26,11 +26,11 @@ export class RedisPools {
     const args = [keys.pools, record.key];
     // On the list first: who hears of the change reads the list.
     await connection.call({ name: 'putPool', writes: true, command: 'SADD', args });
-    await connection.run(
-      PUT_POOL,
-      [keys.pool(record.key).record],
-      [time(), JSON.stringify(record), keys.channel(record.key)],
-    );
+    const { status, report, ...wanted } = record;
+    const channel = (topic: Topic): string => keys.channel(record.key, topic);
+    const fields = [JSON.stringify(wanted), channel('pools'), JSON.stringify({ status, report })];
+    const key = keys.pool(record.key).record;
+    await connection.run(PUT_POOL, [key], [time(), ...fields, channel('reports')]);
   }
 
   async delete(key: PoolKey): Promise<void> {
@@ -39,23 +39,26 @@ export class RedisPools {
     const isDeserted = await connection.run(
       DELETE_POOL,
       [record, leases, runtimes, projects, erasing, counters, overrides],
-      [time(), keys.channel(key)],
+      [time(), keys.channel(key, 'pools')],
     );
     if (isDeserted !== 1) return;
     const args = [keys.pools, key];
     await connection.call({ name: 'deletePool', writes: true, command: 'SREM', args });
   }
 
-  async list(): Promise<readonly PoolRecord[]> {
-    const { keys } = this.#context;
-    const pools = await this.#leases.pools();
-    const records = await Promise.all(
-      pools.map((pool) => read(this.#context, 'listPools', ['GET', keys.pool(pool).record])),
-    );
-    return records
-      .filter(isBytes)
-      .map((record) => jsonOf(record) as PoolRecord)
-      .sort(byKey);
+  /** @param of undefined: all pools. */
+  async list(of: PoolKey | undefined): Promise<readonly PoolRecord[]> {
+    const pools = of === undefined ? await this.#leases.pools() : [of];
+    const records = await Promise.all(pools.map((pool) => this.#record(pool)));
+    return records.filter((record) => record !== undefined).sort(byKey);
+  }
+
+  async #record(pool: PoolKey): Promise<PoolRecord | undefined> {
+    const { record } = this.#context.keys.pool(pool);
+    const fields = await read(this.#context, 'listPools', ['HMGET', record, 'pool', 'told']);
+    const [wanted, told] = fields as readonly unknown[];
+    if (!isBytes(wanted)) return undefined;
+    return { ...(jsonOf(wanted) as PoolRecord), ...(jsonOf(told) as Partial<PoolRecord>) };
   }
 
   async setOverride(
@@ -66,7 +69,7 @@ export class RedisPools {
     const { connection, keys, time } = this.#context;
     const { overrides, counters } = keys.poolOf(key);
     const json = override === undefined ? '' : JSON.stringify(override);
-    const args = [time(), key, expected, json, keys.channelOf(key)];
+    const args = [time(), key, expected, json, keys.channel(poolKeyOfProject(key), 'tiers')];
     const answer = await connection.run(SET_OVERRIDE, [overrides, counters], args);
     return answer === 1 ? 'set' : 'conflict';
   }

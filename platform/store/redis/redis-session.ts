@@ -3,11 +3,10 @@ import type { Timer } from '../../clock.ts';
 import type { ChangeTopics } from '../change-topics.ts';
 import type { StoreError } from '../store-error.ts';
 import { TOPICS } from '../store-methods.ts';
-import type { StoreDurability } from '../store.ts';
+import type { StoreDurability, Topic } from '../store.ts';
 import type { LeaseWatch } from './lease-watch.ts';
 import { read, type RedisContext } from './redis-context.ts';
 import { checkDurability, UNCHECKED } from './redis-durability.ts';
-import { isTopic } from './redis-keys.ts';
 import type { RedisLeases } from './redis-leases.ts';
 import { TIMEOUT_MS, type RedisStoreOptions } from './redis-options.ts';
 
@@ -28,6 +27,8 @@ export interface SessionParts {
 export class RedisSession {
   readonly #options: RedisStoreOptions;
   readonly #parts: SessionParts;
+  /** All ask for the pool's record: that is asked for at once, so that a user who may not listen is told so when the store is opened. */
+  readonly #followed = new Set<Topic>(['pools']);
   #durability = UNCHECKED;
   #isOpen = false;
   #closed = false;
@@ -73,12 +74,22 @@ export class RedisSession {
     this.#lostAtMs = clock.nowMs() - timeoutMs;
   }
 
-  heard(channel: string, message: string): void {
-    if (!isTopic(message)) return;
+  /** From now on, and after each loss of the connection. Who may see one pool only listens to nothing that nobody follows. */
+  follow(topic: Topic): void {
+    const { connection, pool } = this.#parts.context;
+    if (this.#followed.has(topic)) return;
+    this.#followed.add(topic);
+    // What waits for the connection, or for what is looked at first, is sent with the rest.
+    if (pool === undefined || !this.#isOpen || !connection.isReady) return;
+    this.#listen([topic]).catch((error: unknown) => this.#failed(error as StoreError));
+  }
+
+  heard(channel: string): void {
     const { context, watch, topics } = this.#parts;
-    const pool = context.keys.poolOfChannel(channel);
-    if (message === 'runtimes') watch.lookAt(pool);
-    topics.notify(message, pool);
+    const change = context.keys.ofChannel(channel);
+    if (change === undefined) return;
+    if (change.topic === 'runtimes') watch.lookAt(change.pool);
+    topics.notify(change.topic, change.pool);
   }
 
   close(): void {
@@ -87,15 +98,23 @@ export class RedisSession {
   }
 
   async #begin(lostAtMs: number | undefined): Promise<void> {
-    const { context, leases } = this.#parts;
-    const { connection, keys, pool } = context;
-    const [command, channel] = pool === undefined ? ['PSUBSCRIBE', '*'] : ['SUBSCRIBE', pool];
-    const listen = { name: 'subscribe', writes: false, command, args: [keys.channel(channel)] };
     await Promise.all([
       this.#check(),
-      lostAtMs === undefined ? undefined : leases.forgive(lostAtMs),
-      connection.call(listen),
+      lostAtMs === undefined ? undefined : this.#parts.leases.forgive(lostAtMs),
+      this.#listen([...this.#followed]),
     ]);
+  }
+
+  #listen(topics: readonly Topic[]): Promise<unknown> {
+    const { connection, keys, pool } = this.#parts.context;
+    const call = { name: 'subscribe', writes: false };
+    return pool === undefined
+      ? connection.call({ ...call, command: 'PSUBSCRIBE', args: [keys.channels] })
+      : connection.call({
+          ...call,
+          command: 'SUBSCRIBE',
+          args: topics.map((topic) => keys.channel(pool, topic)),
+        });
   }
 
   #failed(error: StoreError): void {

@@ -37,7 +37,7 @@ export class RedisStore implements port.Store {
     const connection = new RedisConnection(options, {
       onReady: () => void this.#session.connected(),
       onLost: () => this.#session.lost(),
-      onMessage: (channel, message) => this.#session.heard(channel, message),
+      onMessage: (channel) => this.#session.heard(channel),
     });
     const time = (): string => (serverTimeMs === undefined ? '' : String(serverTimeMs()));
     this.#context = { connection, keys, pool, time };
@@ -178,12 +178,13 @@ export class RedisStore implements port.Store {
     return this.#pools.delete(key);
   }
 
-  listPools(): Promise<readonly port.PoolRecord[]> {
-    return this.#pools.list();
+  listPools(pool?: PoolKey): Promise<readonly port.PoolRecord[]> {
+    return this.#pools.list(pool);
   }
 
   subscribe(topic: port.Topic, onChange: port.OnChange): () => void {
     const stop = this.#topics.subscribe(topic, onChange);
+    this.#session.follow(topic);
     if (topic === 'runtimes') this.#watch.start();
     return stop;
   }
