@@ -9,14 +9,9 @@ export type Outcome =
 
 /**
  * Brings what a key stands for closer to what is wanted. Throws when it could not: it is asked again after a backoff.
- * Must settle soon after the signal is aborted: until then the key does not run again. `hasNews`: it was asked for again meanwhile, and
- * runs once more right after this.
+ * Must settle soon after the signal is aborted: until then the key does not run again.
  */
-export type Reconcile = (
-  key: string,
-  signal: AbortSignal,
-  hasNews: () => boolean,
-) => Promise<Outcome>;
+export type Reconcile = (key: string, signal: AbortSignal) => Promise<Outcome>;
 
 export interface ControllerOptions {
   readonly queue: WorkQueue;
@@ -70,7 +65,7 @@ async function reconcileOnce(
   let succeeded = false;
   try {
     const signal = AbortSignal.any([limit.signal, stopping]);
-    const outcome = await options.reconcile(key, signal, () => queue.isAskedAgain(key));
+    const outcome = await options.reconcile(key, signal);
     succeeded = true;
     queue.forgetFailures(key);
     if (outcome.type === 'again') queue.addAfter(key, outcome.afterMs);

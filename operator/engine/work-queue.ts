@@ -97,11 +97,6 @@ export class WorkQueue {
     if (this.#again.delete(key)) this.add(key);
   }
 
-  /** It was asked for while it runs. */
-  isAskedAgain(key: string): boolean {
-    return this.#again.has(key);
-  }
-
   /** Nothing is handed out any more; what runs may still say `done`. */
   close(): void {
     this.#closed = true;

@@ -17,6 +17,12 @@ import {
   LONG_AGO,
   type Row,
 } from '../../test/builders/plan-rows.ts';
+import type { SeenRuntime } from './observed.ts';
+
+const boundAt = (name: string, project: string, sinceMs: number): SeenRuntime => ({
+  ...bound(name, project, 'ready', { isServing: true }),
+  binding: { project, sinceMs },
+});
 
 const HOT: readonly Row[] = [
   [
@@ -38,18 +44,26 @@ const HOT: readonly Row[] = [
     ['bind s p'],
   ],
   [
-    'refills no standby while a project is being promoted',
+    'refills no standby shortly after a promotion',
     hotSpec({ standby: 1 }),
-    {
-      hot: [hot('p')],
-      runtimes: [{ ...bound('b', 'p', 'starting'), binding: { project: 'p', sinceMs: NOW_MS } }],
-    },
+    { hot: [hot('p')], runtimes: [boundAt('b', 'p', NOW_MS - 999)] },
     [],
   ],
   [
-    'refills when a promotion takes long',
+    'refills some time after a promotion',
     hotSpec({ standby: 1 }),
-    { hot: [hot('p')], runtimes: [bound('b', 'p', 'starting')] },
+    { hot: [hot('p')], runtimes: [boundAt('b', 'p', NOW_MS - 1_000)] },
+    create(1, 'dedicated'),
+  ],
+  [
+    'refills some time after the first of promotions that do not end, too',
+    hotSpec({ standby: 1 }),
+    {
+      hot: [0, 1, 2, 3, 4, 5, 6].map((index) => hot(`p${index}`)),
+      runtimes: [0, 1, 2, 3, 4, 5, 6].map((index) =>
+        boundAt(`b${index}`, `p${index}`, NOW_MS - index * 900),
+      ),
+    },
     create(1, 'dedicated'),
   ],
   [

@@ -204,22 +204,24 @@ function createsFor(
 }
 
 /**
- * A start takes the cores that projects which are being promoted right now need: a standby that nobody waits for is made after them. -Infinity:
- * there are none.
+ * A start takes the cores that projects need which are being promoted: a standby that nobody waits for is made after the last of those that
+ * followed one another closely. -Infinity: there were none.
  */
 function refillAtMs(
   live: readonly SeenRuntime[],
   isBinding: boolean,
-  limits: PoolLimits,
+  { refillWaitMs, refillWaitMsMax }: PoolLimits,
   nowMs: number,
 ): number {
-  if (isBinding) return nowMs + limits.refillWaitMsMax;
-  const waits = live.flatMap(({ binding, state }) =>
-    binding !== undefined && state.at === 'starting'
-      ? binding.sinceMs + limits.refillWaitMsMax
-      : [],
-  );
-  return Math.max(-Infinity, ...waits);
+  const bound = live.flatMap(({ binding }) => binding?.sinceMs ?? []);
+  const latestFirst = [...bound, ...(isBinding ? [nowMs] : [])].sort((a, b) => b - a);
+  const [last = -Infinity, ...earlier] = latestFirst;
+  let first = last;
+  for (const sinceMs of earlier) {
+    if (first - sinceMs > refillWaitMs) break;
+    first = sinceMs;
+  }
+  return Math.min(last + refillWaitMs, first + refillWaitMsMax);
 }
 
 /** A project is bound for life: not to one that may not be able to claim it. */

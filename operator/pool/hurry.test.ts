@@ -1,25 +1,33 @@
 import { describe, expect, it } from '@jest/globals';
-import { leavesRest } from './hurry.ts';
+import { restInMs } from './hurry.ts';
 import type { Plan } from './plan.ts';
-import { newPoolRun } from './pool-run.ts';
+import { newPoolRun, type PoolRun } from './pool-run.ts';
 
-const bind = { do: 'bind', name: 's', project: 'p' } as const;
+const BIND = { do: 'bind', name: 's', project: 'p' } as const;
+const REMOVE = { do: 'remove', name: 'r', why: 'Exited', incarnations: [] } as const;
 const planOf = (actions: Plan['actions']): Plan => ({ actions, partial: false, isComplete: true });
+const poolRun = (): PoolRun => newPoolRun('default~pool', { namespace: 'default', name: 'pool' });
+const LIMITS = { hurryMs: 200, hurryMsMax: 500 };
 
-describe('a pass that has bound standbys', () => {
+describe('a pass', () => {
   it.each([
-    ['leaves the rest to the next one, which comes at once', planOf([bind]), true, true],
-    ['does the rest where nothing else has come', planOf([bind]), false, false],
-    ['does the rest where it has bound none', planOf([]), true, false],
-  ])('%s', (_title, plan, hasNews, expected) => {
-    const run = newPoolRun('default~pool', { namespace: 'default', name: 'pool' });
-    expect(leavesRest(run, plan, hasNews, { nowMs: 0, hurryMsMax: 500 })).toBe(expected);
+    ['leaves the rest after it has bound standbys', planOf([BIND]), 200],
+    ['does the rest where it has bound none', planOf([]), 0],
+    ['does the rest where more than bindings is to be done', planOf([BIND, REMOVE]), 0],
+  ])('%s', (_title, plan, expected) => {
+    expect(restInMs(poolRun(), plan, LIMITS, 0)).toBe(expected);
   });
 
-  it('does the rest all the same when that goes on for long, and then may leave it again', () => {
-    const run = newPoolRun('default~pool', { namespace: 'default', name: 'pool' });
-    const at = (nowMs: number): boolean =>
-      leavesRest(run, planOf([bind]), true, { nowMs, hurryMsMax: 500 });
-    expect([0, 300, 499, 500, 501, 900].map(at)).toEqual([true, true, true, false, true, true]);
+  it('leaves the rest shortly after a binding, too, whatever woke it', () => {
+    const run = poolRun();
+    restInMs(run, planOf([BIND]), LIMITS, 0);
+    const at = (nowMs: number): number => restInMs(run, planOf([]), LIMITS, nowMs);
+    expect([20, 199, 200, 201].map(at)).toEqual([180, 1, 0, 0]);
+  });
+
+  it('does the rest all the same when binding goes on for long, and then may leave it again', () => {
+    const run = poolRun();
+    const at = (nowMs: number): number => restInMs(run, planOf([BIND]), LIMITS, nowMs);
+    expect([0, 150, 350, 450, 500, 510].map(at)).toEqual([200, 200, 150, 50, 0, 200]);
   });
 });

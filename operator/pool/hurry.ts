@@ -1,17 +1,27 @@
-/** Whether a pass that has bound standbys leaves the rest to the next one: in a crowd of promotions what nobody waits for comes after them. */
+/** Whether a pass leaves all that nobody waits for to a later one: while projects are being promoted, and shortly after. */
 import type { Plan } from './plan.ts';
+import type { PoolLimits } from './pool-limits.ts';
 import type { PoolRun } from './pool-run.ts';
 
-/** @param hasNews the pool was asked for again. Not for ever: at most `hurryMsMax` in a row. */
-export function leavesRest(
+/**
+ * Status, belongings and new standbys take time and cores that projects need which move into their runtimes just then. Not for ever: at most
+ * `hurryMsMax` in a row.
+ *
+ * @returns in how many ms to look again; 0: nothing is left.
+ */
+export function restInMs(
   run: PoolRun,
   { actions }: Plan,
-  hasNews: boolean,
-  { nowMs, hurryMsMax }: { readonly nowMs: number; readonly hurryMsMax: number },
-): boolean {
-  const isCrowd = hasNews && actions.some((action) => action.do === 'bind');
-  const sinceMs = isCrowd ? (run.hurriedSinceMs ?? nowMs) : undefined;
-  const isLong = sinceMs !== undefined && nowMs - sinceMs >= hurryMsMax;
-  run.hurriedSinceMs = isLong ? undefined : sinceMs;
-  return isCrowd && !isLong;
+  { hurryMs, hurryMsMax }: Pick<PoolLimits, 'hurryMs' | 'hurryMsMax'>,
+  nowMs: number,
+): number {
+  if (actions.some((action) => action.do === 'bind')) {
+    run.hurry = { sinceMs: run.hurry?.sinceMs ?? nowMs, untilMs: nowMs + hurryMs };
+  }
+  if (run.hurry === undefined) return 0;
+  const { sinceMs, untilMs } = run.hurry;
+  const inMs = Math.min(untilMs, sinceMs + hurryMsMax) - nowMs;
+  const isOver = inMs <= 0;
+  if (isOver) run.hurry = undefined;
+  return isOver || actions.some((action) => action.do !== 'bind') ? 0 : inMs;
 }

@@ -27,9 +27,11 @@ export interface PoolLimits {
   readonly hindranceMs: number;
   /** How often to look whether a demoted project has been released. */
   readonly demotionPollMs: number;
-  /** While one promotion follows another, all that nobody waits for (status, new standbys) waits at most so long. */
+  /** All that nobody waits for (status, belongings) is left for so long after a promotion; where one follows another, at most for the longer. */
+  readonly hurryMs: number;
   readonly hurryMsMax: number;
-  /** Standbys are made good after promotions that are under way, but not later than this after their bindings. */
+  /** Standbys are made good so long after a promotion; where one follows another, not later than the longer after the first of them. */
+  readonly refillWaitMs: number;
   readonly refillWaitMsMax: number;
   /** How often to look though nothing happened: whatever a lost event left undone. */
   readonly resyncMs: number;
@@ -56,8 +58,10 @@ export const POOL_LIMITS: PoolLimits = Object.freeze({
   crashLoopFailures: 3,
   hindranceMs: 5_000,
   demotionPollMs: 250,
-  hurryMsMax: 500,
-  refillWaitMsMax: 1_000,
+  hurryMs: 200,
+  hurryMsMax: 1_000,
+  refillWaitMs: 1_000,
+  refillWaitMsMax: 5_000,
   resyncMs: 30_000,
   blindPollMs: 5_000,
   projectsScannedMax: 10_000,

@@ -51,7 +51,7 @@ export interface PoolRun {
   /** While the store does not answer: the failures that were counted before. */
   countedBefore: CountedFailures | undefined;
   /** Since when passes have only bound standbys. */
-  hurriedSinceMs: number | undefined;
+  hurry: { readonly sinceMs: number; readonly untilMs: number } | undefined;
   /** Undefined: this operator has not looked for idle projects yet. */
   idleSweep: IdleSweep | undefined;
   readonly templates: Map<string, RuntimeTemplate>;
@@ -77,7 +77,7 @@ export function newPoolRun(key: PoolKey, ref: PoolRef, status?: AgentPoolStatus)
     told: undefined,
     blindUntilMs: undefined,
     countedBefore: undefined,
-    hurriedSinceMs: undefined,
+    hurry: undefined,
     idleSweep: undefined,
     templates: new Map(),
     orders: new Orders(),

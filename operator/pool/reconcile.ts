@@ -12,7 +12,7 @@ import { endPool } from './end-pool.ts';
 import { forgetPool } from './erase-pool.ts';
 import { ERASE_GIVEN_UP } from './events.ts';
 import { lastingHindrance, noteSteps } from './hindrance.ts';
-import { leavesRest } from './hurry.ts';
+import { restInMs } from './hurry.ts';
 import { eraseIdleProjects } from './idle-projects.ts';
 import { learn } from './learn.ts';
 import type { Memory } from './memory.ts';
@@ -34,12 +34,6 @@ export interface PoolReconcilerOptions extends Hands, Omit<TellerOptions, 'store
 /** A state of the pool that an operator has told, and the store does not know yet: soon. */
 const AT_ONCE: Outcome = { type: 'again', afterMs: 1 };
 
-interface Turn {
-  readonly signal: AbortSignal;
-  /** The pool was asked for again since. */
-  readonly hasNews: () => boolean;
-}
-
 export class PoolReconciler {
   readonly #options: PoolReconcilerOptions;
   readonly #teller: PoolTeller;
@@ -59,7 +53,7 @@ export class PoolReconciler {
     return this.#teller.view(key);
   }
 
-  reconcile: Reconcile = async (key, signal, hasNews) => {
+  reconcile: Reconcile = async (key, signal) => {
     const wanted = this.#options.source.get(key);
     const run = this.#runs.get(key) ?? newPoolRun(key, poolRefOfKey(key), wanted?.status);
     const spec = wanted?.spec ?? run.spec;
@@ -70,7 +64,7 @@ export class PoolReconciler {
     this.#runs.set(key, run);
     try {
       await this.#letGo(run, wanted, signal);
-      const outcome = await this.#pass(run, spec, wanted, { signal, hasNews });
+      const outcome = await this.#pass(run, spec, wanted, signal);
       return this.#foundStore(run) ? AT_ONCE : outcome;
     } catch (error) {
       if (error instanceof StoreError) await this.#lostStore(run, wanted, signal);
@@ -108,9 +102,8 @@ export class PoolReconciler {
     run: PoolRun,
     spec: AgentPoolSpec,
     wanted: WantedPool | undefined,
-    turn: Turn,
+    signal: AbortSignal,
   ): Promise<Outcome> {
-    const { signal } = turn;
     const { limits, clock } = this.#options;
     const nowMs = clock.nowMs();
     const sight = await look(run, spec, this.#options, { nowMs, wallMs: clock.wallMs() });
@@ -148,7 +141,7 @@ export class PoolReconciler {
     run.observed = observed;
     if (wanted !== undefined) run.generation = wanted.generation;
     if (wanted === undefined || isDeleted) return this.#passOfDeleted(run, plan, signal);
-    const againMs = await this.#publishAndApply(run, wanted, plan, turn);
+    const againMs = await this.#publishAndApply(run, wanted, plan, signal);
     return this.#outcome(run, plan, againMs);
   }
 
@@ -157,14 +150,15 @@ export class PoolReconciler {
     run: PoolRun,
     wanted: WantedPool,
     plan: Plan,
-    { signal, hasNews }: Turn,
+    signal: AbortSignal,
   ): Promise<number | undefined> {
     const { clock, limits } = this.#options;
     const attempts = new Attempts();
     await attempts.try('bind', () => applyBinds(plan, run, this.#options, signal));
     const nowMs = clock.nowMs();
     const isWell = !attempts.haveFailed && !run.isStoreAway;
-    if (isWell && leavesRest(run, plan, hasNews(), { ...limits, nowMs })) return 0;
+    const leftMs = isWell ? restInMs(run, plan, limits, nowMs) : 0;
+    if (leftMs > 0) return leftMs;
     const status = this.#teller.judge(run, wanted);
     const content = { spec: wanted.spec, status, revision: run.memory.served ?? '' };
     let againMs: number | undefined;
