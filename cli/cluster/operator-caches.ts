@@ -1,8 +1,7 @@
 /** What the operator keeps in memory of the cluster: AgentPools, their pods, and digests of ConfigMaps; of all namespaces, or of some. */
 import { LABELS } from '../../api/names.ts';
 import { CacheGroup } from '../../operator/drivers/kubernetes/cached-objects.ts';
-import { indexByPool } from '../../operator/drivers/kubernetes/kubernetes-driver.ts';
-import { BY_POOL } from '../../operator/drivers/kubernetes/own-pod.ts';
+import { BY_POOL, indexByPool } from '../../operator/drivers/kubernetes/own-pod.ts';
 import { BELONGINGS_SELECTOR } from '../../operator/drivers/kubernetes/pool-belongings.ts';
 import { digestsOnly } from '../../operator/sources/kubernetes-pools.ts';
 import type { Clock } from '../../platform/clock.ts';

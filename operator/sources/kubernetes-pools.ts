@@ -16,6 +16,7 @@ import type { Stored } from '../../platform/kube/kube.ts';
 import type { AgentPoolObject, ConfigMap, ObjectMeta } from '../../platform/kube/resources.ts';
 import type { CachedObjects } from '../drivers/kubernetes/cached-objects.ts';
 import { textDigest } from '../../platform/text-digest.ts';
+import { MANAGED_BY } from '../drivers/kubernetes/own-pod.ts';
 import { explained } from '../drivers/kubernetes/hindered-by.ts';
 import type { PoolOwner } from '../drivers/kubernetes/pod-of.ts';
 import type { ModuleState, PoolSource, WantedPool } from '../pool/wanted-pool.ts';
@@ -41,6 +42,9 @@ export interface KubernetesPoolsOptions {
 
 /** Of a pool that never was valid: there is nothing to run, but something to say. */
 const NOTHING = agentPoolSpecSchema.parse({ replicas: 0, operatingMode: 'Suspended' });
+
+/** Of an object that is deleted with `--cascade=orphan`, until those that it owns are nobody's. */
+const ORPHANING = 'orphan';
 
 /** What is remembered of a pool as long as its object is there. */
 interface Known {
@@ -102,7 +106,10 @@ export class KubernetesPools implements PoolSource {
 
   ownerOf(key: PoolKey): PoolOwner | undefined {
     const object = this.#options.pools.get(poolRefOfKey(key));
-    return object && { ...poolRefOfKey(key), uid: object.metadata.uid };
+    if (object === undefined) return undefined;
+    const { uid, deletionTimestamp } = object.metadata;
+    const isGoing = deletionTimestamp !== undefined;
+    return { ...poolRefOfKey(key), uid, ...(isGoing ? { isGoing } : {}) };
   }
 
   watch(onChange: (key: PoolKey) => void): () => void {
@@ -185,7 +192,9 @@ export class KubernetesPools implements PoolSource {
   }
 
   #deletionOf(metadata: ObjectMeta): Pick<WantedPool, 'isDeleting' | 'isOverdue'> {
-    if (metadata.deletionTimestamp === undefined) return {};
+    const { deletionTimestamp, finalizers = [] } = metadata;
+    // What it has is to outlive it: nothing is done about that.
+    if (deletionTimestamp === undefined || finalizers.includes(ORPHANING)) return {};
     const isOverdue = this.#options.eraseBound.isOver(metadata);
     return { isDeleting: true, ...(isOverdue ? { isOverdue } : {}) };
   }
@@ -243,11 +252,14 @@ export function digestsOnly(configMap: Stored<ConfigMap>): Stored<ConfigMap> {
 function placeOf(metadata: Stored<ConfigMap>['metadata']): Stored<ConfigMap>['metadata'] {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
   const { labels, ownerReferences } = metadata;
-  const pool = labels?.[LABELS.pool];
+  const kept = [LABELS.pool, MANAGED_BY].flatMap((label) => {
+    const value = labels?.[label];
+    return value === undefined ? [] : [[label, value] as const];
+  });
   return {
     ...{ name, uid, resourceVersion, creationTimestamp },
     ...(namespace === undefined ? {} : { namespace }),
-    ...(pool === undefined ? {} : { labels: { [LABELS.pool]: pool } }),
+    ...(kept.length === 0 ? {} : { labels: Object.fromEntries(kept) }),
     ...(ownerReferences === undefined ? {} : { ownerReferences }),
   };
 }

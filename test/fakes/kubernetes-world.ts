@@ -3,11 +3,8 @@ import { type AgentPoolSpec, API_VERSION, KIND } from '../../api/agent-pool.ts';
 import { LABELS } from '../../api/names.ts';
 import { type PoolKey, poolRefOfKey } from '../../core/identifiers.ts';
 import { CacheGroup } from '../../operator/drivers/kubernetes/cached-objects.ts';
-import {
-  indexByPool,
-  KubernetesDriver,
-} from '../../operator/drivers/kubernetes/kubernetes-driver.ts';
-import { BY_POOL } from '../../operator/drivers/kubernetes/own-pod.ts';
+import { KubernetesDriver } from '../../operator/drivers/kubernetes/kubernetes-driver.ts';
+import { BY_POOL, indexByPool } from '../../operator/drivers/kubernetes/own-pod.ts';
 import { ModuleCopies } from '../../operator/drivers/kubernetes/module-copies.ts';
 import { PoolBelongings } from '../../operator/drivers/kubernetes/pool-belongings.ts';
 import { digestsOnly, KubernetesPools } from '../../operator/sources/kubernetes-pools.ts';

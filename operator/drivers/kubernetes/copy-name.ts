@@ -8,5 +8,13 @@ export function copyName(pool: string, { key, digest }: MountedModule): string {
   const hash = createHash('sha256')
     .update(JSON.stringify([key, digest]))
     .digest('hex');
-  return `${pool}-module-${hash.slice(0, HASH_CHARACTERS)}`;
+  return `${startOf(pool)}${hash.slice(0, HASH_CHARACTERS)}`;
+}
+
+export function isCopyName(pool: string, name: string): boolean {
+  return name.startsWith(startOf(pool));
+}
+
+function startOf(pool: string): string {
+  return `${pool}-module-`;
 }

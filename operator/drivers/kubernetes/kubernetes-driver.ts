@@ -1,14 +1,14 @@
 /**
  * Runtimes as bare pods whose controller is their AgentPool. Reads from a cache, writes with uid or resourceVersion, so that what was
- * decided on an old view has no effect; never touches a pod that no AgentPool controls.
+ * decided on an old view has no effect; never touches a pod that no AgentPool controls, but for those that an earlier pool has left.
  */
 import { LABELS } from '../../../api/names.ts';
 import type { PoolKey, ProjectKey } from '../../../core/identifiers.ts';
 import type { Clock } from '../../../platform/clock.ts';
 import { hostAndPort } from '../../../platform/host-and-port.ts';
 import { isKubeError } from '../../../platform/kube/kube-error.ts';
-import { type Kube, refOf, type Stored } from '../../../platform/kube/kube.ts';
-import { type KubeObject, type Pod, PODS } from '../../../platform/kube/resources.ts';
+import type { Kube, Stored } from '../../../platform/kube/kube.ts';
+import { type Pod, PODS } from '../../../platform/kube/resources.ts';
 import type { RuntimeControl } from '../../../platform/link/grpc-runtime-control.ts';
 import type { Log } from '../../../platform/log.ts';
 import type {
@@ -19,16 +19,22 @@ import type {
   RuntimeRequest,
 } from '../../pool/driver.ts';
 import type { ModuleArtifact } from '../../pool/wanted-pool.ts';
+import { adopted } from './adopt.ts';
 import { markBound } from './bind-pod.ts';
 import type { CachedObjects } from './cached-objects.ts';
 import {
   bindingOfPod,
   BY_POOL,
   controllerOf,
+  isRuntime,
+  leftBy,
+  ownershipOf,
   poolOfPod,
+  poolThatLeft,
   resourcesOfPod,
   roleOfPod,
 } from './own-pod.ts';
+import { endPod } from './end-pod.ts';
 import { explained } from './hindered-by.ts';
 import { makePod, podFor, reclaimPod } from './make-pod.ts';
 import { phaseOf } from './phase-of.ts';
@@ -74,7 +80,8 @@ export class KubernetesDriver implements Driver {
   async create(request: RuntimeRequest, signal: AbortSignal): Promise<void> {
     const { kube, defaultImage } = this.#options;
     const owner = this.#options.ownerOf(request.pool);
-    if (owner === undefined) throw new Error(`the pool ${request.pool} is gone`);
+    if (owner === undefined || owner.isGoing === true)
+      throw new Error(`the pool ${request.pool} is gone`);
     const made = podFor(request, owner, defaultImage);
     await explained(this.#options.copies.ensure(owner, request.template.module, signal));
     await explained(makePod(kube, made, owner, signal));
@@ -107,12 +114,13 @@ export class KubernetesDriver implements Driver {
 
   async prepare(pool: PoolKey, needs: PoolNeeds, signal: AbortSignal): Promise<void> {
     const owner = this.#options.ownerOf(pool);
-    if (owner === undefined) return;
+    if (owner === undefined || owner.isGoing === true) return;
     const pods = this.#podsOf(pool);
     const isStarting =
       pods.length < needs.shared + needs.dedicated ||
       pods.some((pod) => phaseOf(pod).at === 'pending');
     await explained(this.#options.belongings.ensure(pool, owner, { ...needs, isStarting }, signal));
+    for (const pod of pods) await explained(this.#adopt(pod, owner, signal));
   }
 
   async keepModules(
@@ -121,7 +129,7 @@ export class KubernetesDriver implements Driver {
     signal: AbortSignal,
   ): Promise<void> {
     const owner = this.#options.ownerOf(pool);
-    if (owner === undefined) return;
+    if (owner === undefined || owner.isGoing === true) return;
     const { copies } = this.#options;
     if (this.#podsOf(pool).length > 0) await explained(copies.restore(owner, modules, signal));
     await explained(copies.tidy(pool, owner, modules, signal));
@@ -133,7 +141,9 @@ export class KubernetesDriver implements Driver {
 
   /** Those of pods, too, that an earlier pool of this name has left, as long as they drain. */
   namesInUse(pool: PoolKey): readonly string[] {
-    return this.#options.pods.find(BY_POOL, pool).map((pod) => pod.metadata.name);
+    const { pods } = this.#options;
+    const all = [...pods.find(BY_POOL, pool), ...pods.find(BY_POOL, leftBy(pool))];
+    return all.map((pod) => pod.metadata.name);
   }
 
   async listPools(): Promise<readonly PoolKey[]> {
@@ -144,8 +154,8 @@ export class KubernetesDriver implements Driver {
     const ends = [
       this.#options.belongings.onChange(onChange),
       this.#options.pods.onChange(({ before, after }) => {
-        const pod = after ?? before;
-        const pool = pod && poolOfPod(pod);
+        const pools = [after, before].map((pod) => pod && (poolOfPod(pod) ?? poolThatLeft(pod)));
+        const pool = pools.find((one) => one !== undefined);
         if (pool === undefined) return;
         if (before !== undefined && after === undefined) this.#reclaim(before);
         onChange(pool);
@@ -182,12 +192,20 @@ export class KubernetesDriver implements Driver {
     await Promise.all(Array.from({ length: BINDINGS_AT_ONCE_MAX }, tellNext));
   }
 
+  /** Those, too, that an earlier pool has left: they are taken over by and by. */
   #podsOf(pool: PoolKey): readonly Stored<Pod>[] {
-    const uid = this.#options.ownerOf(pool)?.uid;
+    const { pods, ownerOf } = this.#options;
+    const owner = ownerOf(pool);
+    const controlled = pods.find(BY_POOL, pool);
     // Of a pool that is gone the cluster itself takes the pods away; of an earlier one of the same name, too.
-    return this.#options.pods
-      .find(BY_POOL, pool)
-      .filter((pod) => uid === undefined || controllerOf(pod.metadata)?.uid === uid);
+    if (owner === undefined) return controlled;
+    const own = controlled.filter((pod) => ownershipOf(owner, pod) === 'own');
+    return [...own, ...pods.find(BY_POOL, leftBy(pool)).filter(isRuntime)];
+  }
+
+  async #adopt(found: Stored<Pod>, owner: PoolOwner, signal: AbortSignal): Promise<void> {
+    if (found.metadata.deletionTimestamp === undefined)
+      await adopted(this.#options.kube, PODS, { found, owner }, signal);
   }
 
   #find({ pool, name }: RuntimeRef): Stored<Pod> | undefined {
@@ -235,16 +253,6 @@ export class KubernetesDriver implements Driver {
     }
   }
 
-  async #isThere(pod: Stored<Pod>): Promise<boolean> {
-    try {
-      const now = await this.#options.kube.get(PODS, refOf(pod));
-      return now.metadata.uid === pod.metadata.uid;
-    } catch (error) {
-      if (isKubeError(error, 'NotFound')) return false;
-      throw error;
-    }
-  }
-
   async #withControl(
     pool: PoolKey,
     pod: Stored<Pod>,
@@ -262,27 +270,9 @@ export class KubernetesDriver implements Driver {
 
   async #delete(runtime: RuntimeRef, gracePeriodSeconds: number): Promise<void> {
     const pod = this.#find(runtime) ?? (await this.#read(runtime));
-    if (pod === undefined || isGoing(pod, gracePeriodSeconds)) return;
-    const { uid } = pod.metadata;
-    try {
-      await this.#options.kube.delete(PODS, refOf(pod), { uid, gracePeriodSeconds });
-    } catch (error) {
-      if (isKubeError(error, 'NotFound')) return;
-      // Another pod has this name by now, and that one is not meant; or it is none of that, and is to be tried again.
-      if (isKubeError(error, 'Conflict') && !(await this.#isThere(pod))) return;
-      throw error;
-    }
+    if (pod === undefined) return;
+    // Of a pool that is gone it may have been left on purpose: a cache may show that later than the end of the pool.
+    const mayBeLeft = this.#options.ownerOf(runtime.pool) === undefined;
+    await endPod(this.#options.kube, pod, { gracePeriodSeconds, mayBeLeft });
   }
-}
-
-/** Told already, and as soon as asked for. */
-function isGoing({ metadata }: Stored<Pod>, graceSeconds: number): boolean {
-  if (metadata.deletionTimestamp === undefined) return false;
-  return (metadata.deletionGracePeriodSeconds ?? 0) <= graceSeconds;
-}
-
-/** The pool that controls an object: for caches. */
-export function indexByPool(object: KubeObject): readonly string[] {
-  const pool = poolOfPod(object);
-  return pool === undefined ? [] : [pool];
 }

@@ -160,6 +160,52 @@ describe('the copy of a module', () => {
     expect(texts()).toEqual(['one']);
   });
 
+  describe('that an earlier pool has left', () => {
+    const leave = async (data?: Readonly<Record<string, string>>): Promise<Stored<ConfigMap>> => {
+      await make(module());
+      const [copy] = copies();
+      if (copy === undefined) throw new Error('no copy');
+      await cluster.admin.delete(CONFIG_MAPS, refOf(copy));
+      const { name, labels = {} } = copy.metadata;
+      const metadata = { namespace: 'default', name, labels };
+      const left = { metadata, immutable: true, data: data ?? copy.data ?? {} };
+      const made = await cluster.admin.create(CONFIG_MAPS, left);
+      await clock.advance(10);
+      return made;
+    };
+
+    it('becomes its own where a pod needs it', async () => {
+      const left = await leave();
+      await keep(module());
+      const [now] = copies();
+      expect(now?.metadata.uid).toBe(left.metadata.uid);
+      expect(now?.metadata.ownerReferences).toMatchObject([{ kind: 'AgentPool', name: 'pool' }]);
+    });
+
+    it('becomes its own though the text has changed since', async () => {
+      const one = module();
+      const left = await leave();
+      await edit('two');
+      await keep(one, module());
+      const now = await cluster.admin.get(CONFIG_MAPS, refOf(left));
+      expect(now.metadata.ownerReferences).toHaveLength(1);
+    });
+
+    it('goes where nobody needs it', async () => {
+      await leave();
+      for (const pod of cluster.server.store.list(PODS)) await end(pod);
+      await edit('two');
+      await keep(module());
+      expect(texts()).toEqual([]);
+    });
+
+    it('is not taken where it says something else', async () => {
+      const left = await leave({ [KEY]: 'evil' });
+      await expect(make(module())).rejects.toMatchObject({ reason: 'ObjectNotOwned' });
+      expect(await cluster.admin.get(CONFIG_MAPS, refOf(left))).toEqual(left);
+    });
+  });
+
   it('is never somebody else’s: not taken, not deleted', async () => {
     const metadata = { namespace: 'default', name: copyName('pool', module().mounted!) };
     const labels = { 'agentpool.dev/pool': 'pool' };

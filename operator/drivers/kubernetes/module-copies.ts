@@ -9,9 +9,10 @@ import { type Kube, type ObjectRef, refOf, type Stored } from '../../../platform
 import { CONFIG_MAPS, type ConfigMap, type Pod, PODS } from '../../../platform/kube/resources.ts';
 import type { ModuleArtifact, MountedModule } from '../../pool/wanted-pool.ts';
 import type { CachedObjects } from './cached-objects.ts';
-import { BY_POOL, checkOwner, controllerOf, MANAGED } from './own-pod.ts';
+import { adopted, notOwned } from './adopt.ts';
+import { BY_POOL, leftBy, MANAGED, ownershipOf } from './own-pod.ts';
 import { MODULE_VOLUME, ownerReference, type PoolOwner } from './pod-of.ts';
-import { copyName } from './copy-name.ts';
+import { copyName, isCopyName } from './copy-name.ts';
 import { textDigest } from '../../../platform/text-digest.ts';
 
 export interface ModuleCopiesOptions {
@@ -37,7 +38,8 @@ export class ModuleCopies {
     const ref = { namespace: owner.namespace, name: copyName(owner.name, mounted) };
     const known = this.#options.configMaps.get(ref);
     if (known !== undefined) {
-      checkOwner(CONFIG_MAPS.kind, owner.uid, known);
+      checkContent(known, mounted.key, mounted.digest);
+      await adopted(this.#options.kube, CONFIG_MAPS, { found: known, owner }, signal);
       return;
     }
     const key = `${ref.namespace}/${ref.name}`;
@@ -50,7 +52,7 @@ export class ModuleCopies {
     }
   }
 
-  /** Somebody has deleted a copy whose content can still be had: pods that start again need it. */
+  /** Somebody has deleted a copy whose content can still be had, or an earlier pool has left one: pods that start again need it. */
   async restore(
     owner: PoolOwner,
     modules: readonly ModuleArtifact[],
@@ -60,8 +62,10 @@ export class ModuleCopies {
       const { mounted } = module;
       if (mounted === undefined) continue;
       const { namespace } = owner;
-      const original = this.#options.configMaps.get({ namespace, name: mounted.configMap });
-      if (original?.data?.[mounted.key] === mounted.digest)
+      const { configMaps } = this.#options;
+      const isThere = configMaps.get({ namespace, name: copyName(owner.name, mounted) });
+      const original = configMaps.get({ namespace, name: mounted.configMap });
+      if (isThere !== undefined || original?.data?.[mounted.key] === mounted.digest)
         await this.ensure(owner, module, signal);
     }
   }
@@ -79,8 +83,11 @@ export class ModuleCopies {
     );
     for (const pod of pods.find(BY_POOL, pool)) addMounted(needed, pod);
     const isSpare = ({ metadata }: Stored<ConfigMap>): boolean =>
-      controllerOf(metadata)?.uid === owner.uid && !needed.has(metadata.name);
-    const spare = configMaps.find(BY_POOL, pool).filter(isSpare);
+      ownershipOf(owner, { metadata }) !== 'foreign' &&
+      isCopyName(owner.name, metadata.name) &&
+      !needed.has(metadata.name);
+    const copies = [...configMaps.find(BY_POOL, pool), ...configMaps.find(BY_POOL, leftBy(pool))];
+    const spare = copies.filter(isSpare);
     if (spare.length === 0) return;
     // A pod whose copy is gone can never start: what a cache shows is not enough.
     const selection = { namespace: owner.namespace, labelSelector: `${LABELS.pool}=${owner.name}` };
@@ -123,11 +130,9 @@ export class ModuleCopies {
       await kube.create(CONFIG_MAPS, copy, { signal });
     } catch (error) {
       if (!isKubeError(error, 'AlreadyExists')) throw error;
-      checkOwner(
-        CONFIG_MAPS.kind,
-        owner.uid,
-        await kube.get(CONFIG_MAPS, { namespace, name }, { signal }),
-      );
+      const found = await kube.get(CONFIG_MAPS, { namespace, name }, { signal });
+      checkContent(found, mounted.key, text);
+      await adopted(kube, CONFIG_MAPS, { found, owner }, signal);
     }
   }
 }
@@ -135,6 +140,11 @@ export class ModuleCopies {
 function addMounted(names: Set<string>, { spec }: Pod): void {
   const name = spec?.volumes?.find((volume) => volume.name === MODULE_VOLUME)?.configMap?.name;
   if (name !== undefined) names.add(name);
+}
+
+/** One that an earlier pool has left, or that somebody has put there, may say anything. */
+function checkContent(copy: Stored<ConfigMap>, key: string, content: string): void {
+  if (copy.data?.[key] !== content) throw notOwned(CONFIG_MAPS.kind, copy);
 }
 
 function ignoreGone(error: unknown): void {

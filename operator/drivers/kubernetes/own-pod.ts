@@ -3,10 +3,8 @@ import { createHash } from 'node:crypto';
 import { API_GROUP, KIND } from '../../../api/agent-pool.ts';
 import { LABELS, type Role, ROLES } from '../../../api/names.ts';
 import { type PoolKey, poolKeyOf, type ProjectKey } from '../../../core/identifiers.ts';
-import type { Stored } from '../../../platform/kube/kube.ts';
 import type { KubeObject, ObjectMeta, Pod } from '../../../platform/kube/resources.ts';
 import type { ResourceClass } from '../../pool/driver.ts';
-import { Hindered } from '../../pool/hindered.ts';
 import { classOfAnnotations } from './pod-resources.ts';
 
 export const BINDING_ANNOTATIONS = {
@@ -44,6 +42,11 @@ export function roleOfPod({ metadata }: Pod): Role {
   return ROLES.find((role) => role === label) ?? 'shared';
 }
 
+/** Not just anything with our marks. */
+export function isRuntime({ metadata }: Pod): boolean {
+  return ROLES.some((role) => role === metadata?.labels?.[LABELS.role]);
+}
+
 export function resourcesOfPod({ metadata }: Pod): ResourceClass {
   return classOfAnnotations(metadata?.annotations ?? {});
 }
@@ -65,14 +68,51 @@ export function bindingMetadata({ project, id }: PodBinding) {
   };
 }
 
-/** Of all that the operator makes. */
-export const MANAGED = { 'app.kubernetes.io/managed-by': 'agentpool-operator' } as const;
+export const MANAGED_BY = 'app.kubernetes.io/managed-by';
 
-/** Throws where an object that has the name of one of ours is somebody else's. @param uid of the pool. */
-export function checkOwner(kind: string, uid: string, { metadata }: Stored<KubeObject>): void {
-  if (controllerOf(metadata)?.uid === uid) return;
-  throw new Hindered(
-    'ObjectNotOwned',
-    `the ${kind} ${metadata.namespace ?? ''}/${metadata.name} is not this pool's: delete it or rename the pool`,
-  );
+/** Of all that the operator makes. */
+export const MANAGED = { [MANAGED_BY]: 'agentpool-operator' } as const;
+
+export type Ownership =
+  | 'own'
+  /** It bears our marks, and who controlled it was an earlier pool of this name: a name has one uid at a time. */
+  | 'left'
+  | 'foreign';
+
+export function ownershipOf(
+  { name, uid }: { readonly name: string; readonly uid: string },
+  { metadata }: KubeObject,
+): Ownership {
+  const pool = controllerOf(metadata);
+  if (pool?.uid === uid) return 'own';
+  const isUncontrolled = !hasController(metadata) || pool?.name === name;
+  return isUncontrolled && isMarked(metadata, name) ? 'left' : 'foreign';
+}
+
+function hasController(metadata: ObjectMeta | undefined): boolean {
+  return metadata?.ownerReferences?.some(({ controller }) => controller === true) === true;
+}
+
+function isMarked(metadata: ObjectMeta | undefined, pool: string): boolean {
+  const { labels = {} } = metadata ?? {};
+  return labels[MANAGED_BY] === MANAGED[MANAGED_BY] && labels[LABELS.pool] === pool;
+}
+
+/** Of caches, under `BY_POOL`: by the pool that controls them. Those that bear our marks and that nobody controls: by `leftBy` of it. */
+export function indexByPool(object: KubeObject): readonly string[] {
+  const pool = poolOfPod(object);
+  if (pool !== undefined) return [pool];
+  const left = poolThatLeft(object);
+  return left === undefined ? [] : [leftBy(left)];
+}
+
+export function leftBy(pool: PoolKey): string {
+  return `left ${pool}`;
+}
+
+/** Undefined: it is somebody's, or not one of ours. */
+export function poolThatLeft({ metadata }: KubeObject): PoolKey | undefined {
+  const name = metadata?.labels?.[LABELS.pool];
+  if (name === undefined || hasController(metadata) || !isMarked(metadata, name)) return undefined;
+  return poolKeyOf({ namespace: metadata?.namespace ?? '', name });
 }

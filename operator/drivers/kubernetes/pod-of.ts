@@ -16,6 +16,8 @@ import { MANAGED } from './own-pod.ts';
 /** The pool as an object of the API: the controller of its pods. */
 export interface PoolOwner extends PoolRef {
   readonly uid: string;
+  /** It is being deleted: nothing more is made for it, nothing more becomes its own. */
+  readonly isGoing?: boolean;
 }
 
 export const PORTS = { link: 50_051, probes: 50_052, metrics: 9_464 } as const;

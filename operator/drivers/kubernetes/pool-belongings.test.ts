@@ -3,6 +3,7 @@ import { agentPoolSpecSchema } from '../../../api/agent-pool.ts';
 import { isKubeError } from '../../../platform/kube/kube-error.ts';
 import {
   AGENT_POOLS,
+  CONFIG_MAPS,
   type KubeObject,
   NETWORK_POLICIES,
   POD_DISRUPTION_BUDGETS,
@@ -70,6 +71,103 @@ describe('what a pool has besides its pods', () => {
     expect(changed).toEqual([POOL]);
     await ensure();
     expect(await exists(kind, name)).toBe(true);
+  });
+
+  describe('that an earlier pool has left', () => {
+    const KINDS: [string, Resource<KubeObject>, string][] = [
+      ['Secret', SECRETS, 'pool-agentpool-runtime'],
+      ['budget', POD_DISRUPTION_BUDGETS, 'pool-shared'],
+      ['policy', NETWORK_POLICIES, 'pool-runtimes'],
+    ];
+    /** The pool is deleted, and another one of its name is made. */
+    const makeAnew = async (): Promise<void> => {
+      await cluster.admin.delete(AGENT_POOLS, at('pool'));
+      await createPool(cluster, POOL);
+      const { metadata } = await cluster.admin.get(AGENT_POOLS, at('pool'));
+      owner = { ...at('pool'), uid: metadata.uid };
+    };
+    const leave = async (kind: Resource<KubeObject>, name: string, metadata: object) => {
+      const left = await cluster.admin.patch(kind, at(name), { metadata });
+      await makeAnew();
+      return left;
+    };
+    const other = {
+      apiVersion: 'apps/v1',
+      kind: 'ReplicaSet',
+      name: 'o',
+      uid: 'o',
+      controller: true,
+    };
+
+    it.each(KINDS)('a %s that nobody controls becomes its own', async (_, kind, name) => {
+      const left = await leave(kind, name, { ownerReferences: [] });
+      await ensure();
+      const now = await cluster.admin.get(kind, at(name));
+      expect(now.metadata.uid).toBe(left.metadata.uid);
+      expect(now.metadata.ownerReferences).toMatchObject([{ uid: owner.uid, controller: true }]);
+    });
+
+    it.each(KINDS)(
+      'a %s of its earlier uid becomes its own, others stay',
+      async (_, kind, name) => {
+        const { metadata } = await cluster.admin.get(kind, at(name));
+        const holder = { apiVersion: 'v1', kind: 'ConfigMap', name: 'holder', uid: 'holder' };
+        await cluster.admin.create(CONFIG_MAPS, { metadata: at('holder') });
+        const { uid } = (await cluster.admin.get(CONFIG_MAPS, at('holder'))).metadata;
+        await leave(kind, name, {
+          ownerReferences: [...(metadata.ownerReferences ?? []), { ...holder, uid }],
+        });
+        await ensure();
+        const now = await cluster.admin.get(kind, at(name));
+        expect(now.metadata.uid).toBe(metadata.uid);
+        expect(now.metadata.ownerReferences?.map((one) => one.uid)).toEqual([uid, owner.uid]);
+      },
+    );
+
+    it.each<[string, object]>([
+      ['has lost its marks', { ownerReferences: [], labels: { 'agentpool.dev/pool': null } }],
+      [
+        'another manager says is its',
+        { ownerReferences: [], labels: { 'app.kubernetes.io/managed-by': 'Helm' } },
+      ],
+      ['another controller has', { ownerReferences: [other] }],
+    ])('one that %s is left alone', async (_, metadata) => {
+      const [, kind, name] = KINDS[0]!;
+      const left = await leave(kind, name, metadata);
+      await expect(ensure()).rejects.toMatchObject({
+        reason: 'ObjectNotOwned',
+        message: expect.stringContaining(`Secret default/${name}`),
+      });
+      expect(await cluster.admin.get(kind, at(name))).toEqual(left);
+    });
+
+    it('one that is still being deleted is waited for', async () => {
+      const [, kind, name] = KINDS[0]!;
+      await leave(kind, name, { ownerReferences: [], finalizers: ['test/kept'] });
+      await cluster.admin.delete(kind, at(name));
+      await expect(ensure()).rejects.toThrow('is still being deleted');
+      await cluster.admin.patch(kind, at(name), { metadata: { finalizers: [] } });
+      await ensure();
+      expect(await exists(kind, name)).toBe(true);
+    });
+
+    it('a policy that is not wanted any more goes', async () => {
+      await leave(NETWORK_POLICIES, 'pool-runtimes', { ownerReferences: [] });
+      await ensure(false, { spec: agentPoolSpecSchema.parse({ networkPolicy: 'Unmanaged' }) });
+      expect(await exists(NETWORK_POLICIES, 'pool-runtimes')).toBe(false);
+    });
+
+    it('what loses its owner is looked at again at once', async () => {
+      const before = await cluster.admin.get(NETWORK_POLICIES, at('pool-runtimes'));
+      const after = await cluster.admin.patch(NETWORK_POLICIES, at('pool-runtimes'), {
+        metadata: { ownerReferences: [] },
+      });
+      belongings.noteChange({ key: 'default/pool-runtimes', before, after });
+      expect(changed).toEqual([POOL]);
+      await ensure();
+      const now = await cluster.admin.get(NETWORK_POLICIES, at('pool-runtimes'));
+      expect(now.metadata.ownerReferences).toMatchObject([{ uid: owner.uid }]);
+    });
   });
 
   it('a status that changes is nothing to look at', async () => {

@@ -18,8 +18,9 @@ import {
   SECRETS,
 } from '../../../platform/kube/resources.ts';
 import type { PoolNeeds } from '../../pool/driver.ts';
+import { adopted } from './adopt.ts';
 import { isContained } from './is-contained.ts';
-import { checkOwner, controllerOf } from './own-pod.ts';
+import { controllerOf, ownershipOf } from './own-pod.ts';
 import type { PoolOwner } from './pod-of.ts';
 import {
   disruptionBudget,
@@ -83,9 +84,8 @@ export class PoolBelongings {
   /** Of a watch: what somebody has deleted or changed, we ourselves perhaps, is looked at again. */
   noteChange({ before, after }: CacheChange<KubeObject>): void {
     // New ones are our own; a status is not ours to judge.
-    if (before === undefined || before.metadata.generation === after?.metadata.generation) return;
-    const owner = controllerOf(before.metadata);
-    if (owner === undefined) return;
+    const owner = controllerOf(before?.metadata);
+    if (before === undefined || owner === undefined || isSame(before, after)) return;
     const pool = poolKeyOf({ namespace: before.metadata.namespace ?? '', name: owner.name });
     this.#settled.delete(pool);
     for (const listener of this.#listeners) listener(pool);
@@ -175,8 +175,8 @@ export class PoolBelongings {
     },
   ): Promise<void> {
     const { signal, make = async () => named } = how;
-    const before = await this.#read(resource, named, signal);
-    if (before !== undefined) checkOwner(resource.kind, owner.uid, before);
+    const found = await this.#read(resource, named, signal);
+    const before = found && (await adopted(this.#options.kube, resource, { found, owner }, signal));
     const wanted = await make(before);
     if (before !== undefined && isContained(wanted, before) && !hasMoreData(before, wanted)) return;
     await this.#options.kube.apply(resource, wanted, { signal });
@@ -189,7 +189,7 @@ export class PoolBelongings {
     signal: AbortSignal,
   ): Promise<void> {
     const before = await this.#read(resource, named, signal);
-    if (before === undefined || controllerOf(before.metadata)?.uid !== owner.uid) return;
+    if (before === undefined || ownershipOf(owner, before) === 'foreign') return;
     const { uid } = before.metadata;
     await this.#options.kube.delete(resource, refOf(named), { uid, signal });
   }
@@ -208,13 +208,18 @@ export class PoolBelongings {
   }
 }
 
+function isSame(before: KubeObject, after: KubeObject | undefined): boolean {
+  const [was, is] = [before.metadata, after?.metadata];
+  return was?.generation === is?.generation && controllerOf(was)?.uid === controllerOf(is)?.uid;
+}
+
 function isSettled(
   settled: Settled,
   now: Pick<Settled, 'uid' | 'digest'> & { readonly needs: CurrentNeeds; readonly nowMs: number },
 ): boolean {
   const againMs = now.needs.isStarting === true ? LOOK_AGAIN_STARTING_MS : LOOK_AGAIN_MS;
-  const isSame = settled.uid === now.uid && settled.digest === now.digest;
-  return isSame && now.nowMs < settled.sinceMs + againMs;
+  const isAsked = settled.uid === now.uid && settled.digest === now.digest;
+  return isAsked && now.nowMs < settled.sinceMs + againMs;
 }
 
 /** Infinity: there are none. */
