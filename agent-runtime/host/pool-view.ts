@@ -70,7 +70,7 @@ export class PoolView {
   followProject(key: ProjectKey): void {
     this.#own = { project: key, isTierRead: false };
     this.#topics.add('tiers');
-    this.#follow('tiers');
+    this.#follow('tiers', key);
     this.#stale.add('tiers');
     void this.refresh();
   }
@@ -209,12 +209,13 @@ export class PoolView {
     return new Map(overrides.map((one) => [one.key, one.override]));
   }
 
-  #follow(topic: Topic): void {
-    const end = this.#ports.store.subscribe(topic, (pool) => {
+  #follow(topic: Topic, of?: ProjectKey): void {
+    const onChange = (pool?: PoolKey): void => {
       if (pool !== undefined && pool !== this.#pool) return;
       this.#stale.add(topic);
       void this.refresh();
-    });
+    };
+    const end = this.#ports.store.subscribe(topic, onChange, of);
     this.#subscriptions.push(end);
   }
 

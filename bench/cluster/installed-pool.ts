@@ -2,6 +2,8 @@
 import { dirname } from 'node:path';
 import { Cluster } from '../../test/cluster/cluster.ts';
 import { type Installation, install } from '../../test/cluster/product/installation.ts';
+import { BoundPods } from './bound-pods.ts';
+import { adminKube } from './kube-clients.ts';
 
 const NAME = 'bench';
 const AGENTS = `export default {
@@ -11,6 +13,8 @@ const AGENTS = `export default {
   },
 };
 `;
+const TENANT = 'acme';
+const OF_POOL = `agentpool.dev/pool=${NAME}`;
 const READY_WITHIN_MS = 240_000;
 
 export interface Answer {
@@ -21,10 +25,12 @@ export interface Answer {
 export class InstalledPool {
   readonly #cluster: Cluster;
   readonly #installation: Installation;
+  readonly #bound: BoundPods;
 
-  private constructor(cluster: Cluster, installation: Installation) {
+  private constructor(cluster: Cluster, installation: Installation, bound: BoundPods) {
     this.#cluster = cluster;
     this.#installation = installation;
+    this.#bound = bound;
   }
 
   /** @throws where KUBECONFIG is not that of a `cluster:up`. */
@@ -34,7 +40,8 @@ export class InstalledPool {
       throw new Error('set KUBECONFIG to that of `npm run cluster:up -- --name bench`');
     const cluster = new Cluster(dirname(kubeconfig));
     const installation = await install(cluster);
-    const pool = new InstalledPool(cluster, installation);
+    const bound = await BoundPods.watch(await adminKube(kubeconfig), OF_POOL);
+    const pool = new InstalledPool(cluster, installation, bound);
     const metadata = { name: NAME };
     await cluster.kubectl.apply([
       { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'agents.ts': AGENTS } },
@@ -45,10 +52,10 @@ export class InstalledPool {
 
   static readonly MODULE = { configMapRef: { name: NAME, key: 'agents.ts' } };
 
-  /** Resolves when so many pods of the role are ready and, of dedicated ones, stand by. */
+  /** Resolves when so many pods of the role are ready and, of dedicated ones, stand by: and no other pod of the role is there. */
   async untilReady(role: 'shared' | 'dedicated', count: number): Promise<void> {
     const endMs = performance.now() + READY_WITHIN_MS;
-    const selector = `agentpool.dev/pool=${NAME},agentpool.dev/role=${role}`;
+    const selector = `${OF_POOL},agentpool.dev/role=${role}`;
     for (;;) {
       const pods = await this.#cluster.kubectl.list('pods', 'default', selector);
       const ready = pods.filter(({ metadata, status }) => {
@@ -59,25 +66,31 @@ export class InstalledPool {
         const isReady = conditions.some((one) => one.type === 'Ready' && one.status === 'True');
         return isReady && !isBound && metadata['deletionTimestamp'] === undefined;
       });
-      if (ready.length >= count) return;
+      if (ready.length === count && pods.length === count) return;
       if (performance.now() > endMs)
-        throw new Error(`${ready.length} of ${count} ${role} pods are ready`);
+        throw new Error(`${ready.length} of ${count} ${role} pods are ready, of ${pods.length}`);
       await sleep(500);
     }
   }
 
+  /** Resolves when a pod is bound to the project: not before it is to be HOT. */
+  untilBound(project: string): Promise<unknown> {
+    return this.#bound.until(`default~${NAME}~${TENANT}~${project}`);
+  }
+
   async execute(project: string): Promise<Answer> {
     const startedMs = performance.now();
-    const body = { pool: NAME, tenant: 'acme', project, agent: 'counter', input: null };
+    const body = { pool: NAME, tenant: TENANT, project, agent: 'counter', input: null };
     const { tier = '' } = (await this.#call('POST', 'execute', body)) as { readonly tier?: string };
     return { tier, elapsedMs: performance.now() - startedMs };
   }
 
   async setTier(project: string, tier: 'HOT' | 'WARM'): Promise<void> {
-    await this.#call('PUT', `projects/acme/${project}/tier?pool=${NAME}`, { tier });
+    await this.#call('PUT', `projects/${TENANT}/${project}/tier?pool=${NAME}`, { tier });
   }
 
   remove(): Promise<void> {
+    this.#bound.end();
     return this.#installation.remove();
   }
 

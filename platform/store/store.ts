@@ -272,7 +272,8 @@ export interface Store {
   /**
    * Calls back after anything of the topic changed, with the pool whose it is: read again. Without a pool: anybody's may have changed. May be
    * spurious. Returns its end.
+   * @param of of `tiers`: only this project's is of interest, so that a store need not wake everybody.
    */
-  subscribe(topic: Topic, onChange: OnChange): () => void;
+  subscribe(topic: Topic, onChange: OnChange, of?: ProjectKey): () => void;
   close(): Promise<void>;
 }

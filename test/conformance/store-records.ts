@@ -367,6 +367,18 @@ function subscriptionCases(subject: Subject): void {
     while (heard.mock.calls.length === 0) await settle();
   });
 
+  it('tells who follows one project when its tier changes', async () => {
+    const { store } = subject;
+    const key = newKey();
+    const heard = jest.fn<OnChange>();
+    store.subscribe('tiers', heard, key);
+    await quiet(heard);
+    heard.mockClear();
+    await store.setTierOverride(key, { tier: 'HOT', sinceMs: 1 }, 0);
+    while (heard.mock.calls.length === 0) await settle();
+    expect(heard).toHaveBeenCalledWith(POOL);
+  });
+
   it('says whose lease has ended', async () => {
     const { store, fixture } = subject;
     await join(store, { pool: elsewhere });

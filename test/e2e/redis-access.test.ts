@@ -103,6 +103,28 @@ describe('the users of the manual', () => {
     }
   });
 
+  it('let a runtime hear of the tier of its own project, and of no other', async () => {
+    const username = await server.admin((redis) => createUser(redis, 'user of a pool'));
+    const store = await openAs({ url: server.url, username, password: PASSWORD }, POOL);
+    try {
+      const [mine, other] = [newKey(), newKey()];
+      const heard = jest.fn();
+      store.subscribe('tiers', heard, mine);
+      await store.readTierOverride(mine);
+      const channels = await server.admin((redis) => redis.call('PUBSUB', 'CHANNELS'));
+      expect(channels).toEqual(expect.arrayContaining([`agentpool:tier:${mine}`]));
+      await store.setTierOverride(other, { tier: 'HOT', sinceMs: 1 }, 0);
+      await store.readTierOverride(mine);
+      await settle();
+      expect(heard).not.toHaveBeenCalled();
+      await store.setTierOverride(mine, { tier: 'HOT', sinceMs: 1 }, 0);
+      while (heard.mock.calls.length === 0) await settle();
+      expect(heard).toHaveBeenCalledWith(POOL);
+    } finally {
+      await store.close();
+    }
+  });
+
   it('say that settings cannot be checked where CONFIG GET is not allowed', async () => {
     await server.admin((redis) =>
       redis.call('ACL', 'SETUSER', 'blind', 'on', `>${PASSWORD}`, '~*', '&*', '+@all', '-config'),

@@ -11,7 +11,7 @@ return redis.call('HGET', KEYS[2], 'epoch') or '0'
 );
 
 /**
- * KEYS projects, erasing, counters, overrides · ARGV time, project, its epoch ('' without a record: nothing is left to erase), channel → 1 if it had an override
+ * KEYS projects, erasing, counters, overrides · ARGV time, project, its epoch ('' without a record: nothing is left to erase), channels of the pool and of the project → 1 if it had an override
  */
 export const LEAVE = writingScript(
   'eraseProject (leave)',
@@ -26,12 +26,15 @@ if ARGV[3] ~= '' then
 else
   redis.call('SREM', KEYS[2], ARGV[2])
 end
-if ARGV[3] ~= '' or overridden == 1 then redis.call('PUBLISH', ARGV[4], '') end
+if ARGV[3] ~= '' or overridden == 1 then
+  redis.call('PUBLISH', ARGV[4], '')
+  redis.call('PUBLISH', ARGV[5], '')
+end
 return overridden
 `,
 );
 
-/** Generations come from one counter. KEYS overrides, counters · ARGV time, project, expected generation, override or '', channel → 1 set, 0 conflict */
+/** Generations come from one counter. KEYS overrides, counters · ARGV time, project, expected generation, override or '', channels of the pool and of the project → 1 set, 0 conflict */
 export const SET_OVERRIDE = writingScript(
   'setTierOverride',
   `
@@ -45,6 +48,7 @@ elseif stored then
   redis.call('HDEL', KEYS[1], ARGV[2])
 end
 redis.call('PUBLISH', ARGV[5], '')
+redis.call('PUBLISH', ARGV[6], '')
 return 1
 `,
 );

@@ -84,13 +84,21 @@ export class RedisKeys {
     return `${this.channels.slice(0, -1)}${pool}:${topic}`;
   }
 
-  /** The pattern of all channels. */
+  /** On which changes of one project's tier are announced, beside the pool's channel. */
+  tierChannel(project: ProjectKey): string {
+    return `${this.#prefix}:tier:${project}`;
+  }
+
+  /** The pattern of all channels of pools. */
   get channels(): string {
     return `${this.#prefix}:changed:*`;
   }
 
   /** Undefined: none of ours. */
   ofChannel(channel: string): { readonly pool: PoolKey; readonly topic: Topic } | undefined {
+    const ofProject = this.tierChannel('');
+    if (channel.startsWith(ofProject))
+      return { pool: poolKeyOfProject(channel.slice(ofProject.length)), topic: 'tiers' };
     const start = this.channels.length - 1;
     const end = channel.lastIndexOf(':');
     const topic = channel.slice(end + 1);

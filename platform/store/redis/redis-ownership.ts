@@ -133,7 +133,7 @@ export class RedisOwnership {
     const overridden = await connection.run(
       LEAVE,
       [projects, erasing, counters, overrides],
-      [time(), key, epoch, keys.channel(poolKeyOfProject(key), 'tiers')],
+      [time(), key, epoch, keys.channel(poolKeyOfProject(key), 'tiers'), keys.tierChannel(key)],
     );
     if (epoch !== '') await this.#sweep(key);
     return found || overridden === 1;

@@ -69,7 +69,8 @@ export class RedisPools {
     const { connection, keys, time } = this.#context;
     const { overrides, counters } = keys.poolOf(key);
     const json = override === undefined ? '' : JSON.stringify(override);
-    const args = [time(), key, expected, json, keys.channel(poolKeyOfProject(key), 'tiers')];
+    const channels = [keys.channel(poolKeyOfProject(key), 'tiers'), keys.tierChannel(key)];
+    const args = [time(), key, expected, json, ...channels];
     const answer = await connection.run(SET_OVERRIDE, [overrides, counters], args);
     return answer === 1 ? 'set' : 'conflict';
   }

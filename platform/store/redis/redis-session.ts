@@ -1,4 +1,5 @@
 /** What happens around a connection: after it is made (forgive, listen, look at everything), while it is idle, when it is lost. Sends nothing of the port's. */
+import type { ProjectKey } from '../../../core/identifiers.ts';
 import type { Timer } from '../../clock.ts';
 import type { ChangeTopics } from '../change-topics.ts';
 import type { StoreError } from '../store-error.ts';
@@ -27,8 +28,7 @@ export interface SessionParts {
 export class RedisSession {
   readonly #options: RedisStoreOptions;
   readonly #parts: SessionParts;
-  /** All ask for the pool's record: that is asked for at once, so that a user who may not listen is told so when the store is opened. */
-  readonly #followed = new Set<Topic>(['pools']);
+  readonly #channels: Set<string>;
   #durability = UNCHECKED;
   #isOpen = false;
   #closed = false;
@@ -39,6 +39,9 @@ export class RedisSession {
   constructor(options: RedisStoreOptions, parts: SessionParts) {
     this.#options = options;
     this.#parts = parts;
+    const { keys, pool } = parts.context;
+    // All ask for the pool's record: a user who may not listen is told so when the store is opened.
+    this.#channels = new Set([pool === undefined ? keys.channels : keys.channel(pool, 'pools')]);
   }
 
   get durability(): StoreDurability {
@@ -74,14 +77,19 @@ export class RedisSession {
     this.#lostAtMs = clock.nowMs() - timeoutMs;
   }
 
-  /** From now on, and after each loss of the connection. Who may see one pool only listens to nothing that nobody follows. */
-  follow(topic: Topic): void {
-    const { connection, pool } = this.#parts.context;
-    if (this.#followed.has(topic)) return;
-    this.#followed.add(topic);
+  /**
+   * From now on, and after each loss of the connection. Who may see one pool only listens to nothing that nobody follows; who may see all
+   * hears of all anyway.
+   */
+  follow(topic: Topic, of?: ProjectKey): void {
+    const { connection, keys, pool } = this.#parts.context;
+    if (pool === undefined) return;
+    const channel = of === undefined ? keys.channel(pool, topic) : keys.tierChannel(of);
+    if (this.#channels.has(channel)) return;
+    this.#channels.add(channel);
     // What waits for the connection, or for what is looked at first, is sent with the rest.
-    if (pool === undefined || !this.#isOpen || !connection.isReady) return;
-    this.#listen([topic]).catch((error: unknown) => this.#failed(error as StoreError));
+    if (!this.#isOpen || !connection.isReady) return;
+    this.#listen([channel]).catch((error: unknown) => this.#failed(error as StoreError));
   }
 
   heard(channel: string): void {
@@ -101,20 +109,14 @@ export class RedisSession {
     await Promise.all([
       this.#check(),
       lostAtMs === undefined ? undefined : this.#parts.leases.forgive(lostAtMs),
-      this.#listen([...this.#followed]),
+      this.#listen([...this.#channels]),
     ]);
   }
 
-  #listen(topics: readonly Topic[]): Promise<unknown> {
-    const { connection, keys, pool } = this.#parts.context;
-    const call = { name: 'subscribe', writes: false };
-    return pool === undefined
-      ? connection.call({ ...call, command: 'PSUBSCRIBE', args: [keys.channels] })
-      : connection.call({
-          ...call,
-          command: 'SUBSCRIBE',
-          args: topics.map((topic) => keys.channel(pool, topic)),
-        });
+  #listen(args: readonly string[]): Promise<unknown> {
+    const { connection, pool } = this.#parts.context;
+    const command = pool === undefined ? 'PSUBSCRIBE' : 'SUBSCRIBE';
+    return connection.call({ name: 'subscribe', writes: false, command, args });
   }
 
   #failed(error: StoreError): void {

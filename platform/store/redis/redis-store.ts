@@ -182,9 +182,9 @@ export class RedisStore implements port.Store {
     return this.#pools.list(pool);
   }
 
-  subscribe(topic: port.Topic, onChange: port.OnChange): () => void {
+  subscribe(topic: port.Topic, onChange: port.OnChange, of?: ProjectKey): () => void {
     const stop = this.#topics.subscribe(topic, onChange);
-    this.#session.follow(topic);
+    this.#session.follow(topic, of);
     if (topic === 'runtimes') this.#watch.start();
     return stop;
   }
