@@ -50,6 +50,34 @@ const HOT: readonly Row[] = [
     [],
   ],
   [
+    'refills no standby while a project moves in, which may take longer',
+    hotSpec({ standby: 1 }),
+    {
+      hot: [hot('p')],
+      runtimes: [
+        {
+          ...bound('b', 'p', 'starting'),
+          binding: { project: 'p', sinceMs: NOW_MS - 4_999 },
+        },
+      ],
+    },
+    [],
+  ],
+  [
+    'refills when a project does not move in',
+    hotSpec({ standby: 1 }),
+    {
+      hot: [hot('p')],
+      runtimes: [
+        {
+          ...bound('b', 'p', 'starting'),
+          binding: { project: 'p', sinceMs: NOW_MS - 5_000 },
+        },
+      ],
+    },
+    create(1, 'dedicated'),
+  ],
+  [
     'refills some time after a promotion',
     hotSpec({ standby: 1 }),
     { hot: [hot('p')], runtimes: [boundAt('b', 'p', NOW_MS - 1_000)] },

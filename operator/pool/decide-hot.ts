@@ -204,8 +204,8 @@ function createsFor(
 }
 
 /**
- * A start takes the cores that projects need which are being promoted: a standby that nobody waits for is made after the last of those that
- * followed one another closely. -Infinity: there were none.
+ * A start takes the cores that projects need which are being promoted: a standby that nobody waits for is made when the last of those that
+ * followed one another closely has moved in. -Infinity: there were none.
  */
 function refillAtMs(
   live: readonly SeenRuntime[],
@@ -221,7 +221,12 @@ function refillAtMs(
     if (first - sinceMs > refillWaitMs) break;
     first = sinceMs;
   }
-  return Math.min(last + refillWaitMs, first + refillWaitMsMax);
+  const areMoving = live.some(
+    ({ binding, state }) =>
+      binding !== undefined && binding.sinceMs >= first && state.at === 'starting',
+  );
+  const latestMs = first + refillWaitMsMax;
+  return areMoving ? latestMs : Math.min(last + refillWaitMs, latestMs);
 }
 
 /** A project is bound for life: not to one that may not be able to claim it. */

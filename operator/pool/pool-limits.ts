@@ -30,7 +30,7 @@ export interface PoolLimits {
   /** All that nobody waits for (status, belongings) is left for so long after a promotion; where one follows another, at most for the longer. */
   readonly hurryMs: number;
   readonly hurryMsMax: number;
-  /** Standbys are made good so long after a promotion; where one follows another, not later than the longer after the first of them. */
+  /** Standbys are made good so long after a promotion; where one follows another, or takes long, at most the longer after the first of them. */
   readonly refillWaitMs: number;
   readonly refillWaitMsMax: number;
   /** How often to look though nothing happened: whatever a lost event left undone. */
