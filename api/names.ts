@@ -9,6 +9,9 @@ export const LABELS = {
   role: `${API_GROUP}/role`,
 } as const;
 
+/** Whose an object is, as Kubernetes recommends it. */
+export const MANAGED_BY = 'app.kubernetes.io/managed-by';
+
 /** What a runtime is for: `shared` hosts many projects, `dedicated` one. */
 export const ROLES = ['shared', 'dedicated'] as const;
 export type Role = (typeof ROLES)[number];

@@ -9,15 +9,14 @@ import {
   type AgentPoolStatus,
 } from '../../api/agent-pool.ts';
 import { formatPath } from '../../api/json-schema.ts';
-import { LABELS } from '../../api/names.ts';
+import { LABELS, MANAGED_BY } from '../../api/names.ts';
 import { parsePool } from '../../api/parse-pool.ts';
 import { type PoolKey, poolKeyOf, poolRefOfKey } from '../../core/identifiers.ts';
 import type { Stored } from '../../platform/kube/kube.ts';
 import type { AgentPoolObject, ConfigMap, ObjectMeta } from '../../platform/kube/resources.ts';
 import type { CachedObjects } from '../drivers/kubernetes/cached-objects.ts';
 import { textDigest } from '../../platform/text-digest.ts';
-import { MANAGED_BY } from '../drivers/kubernetes/own-pod.ts';
-import { explained } from '../drivers/kubernetes/hindered-by.ts';
+import { explained } from '../pool/hindered-by.ts';
 import type { PoolOwner } from '../drivers/kubernetes/pod-of.ts';
 import type { ModuleState, PoolSource, WantedPool } from '../pool/wanted-pool.ts';
 import { clusterModule } from './cluster-module.ts';

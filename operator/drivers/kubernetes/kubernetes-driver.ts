@@ -35,7 +35,7 @@ import {
   roleOfPod,
 } from './own-pod.ts';
 import { endPod } from './end-pod.ts';
-import { explained } from './hindered-by.ts';
+import { explained } from '../../pool/hindered-by.ts';
 import { makePod, podFor, reclaimPod } from './make-pod.ts';
 import { phaseOf } from './phase-of.ts';
 import { type PoolOwner, PORTS } from './pod-of.ts';

@@ -4,7 +4,7 @@ import { type Kube, refOf, type Stored } from '../../../platform/kube/kube.ts';
 import { type Pod, PODS } from '../../../platform/kube/resources.ts';
 import { CreateRefused, NameTaken } from '../../pool/create-refused.ts';
 import type { RuntimeRequest } from '../../pool/driver.ts';
-import { isForbiddenByRole } from './hindered-by.ts';
+import { isForbiddenByRole } from '../../pool/hindered-by.ts';
 import { controllerOf, poolOfPod } from './own-pod.ts';
 import { podOf, type PoolOwner } from './pod-of.ts';
 

@@ -1,6 +1,6 @@
 /** Names of pods that are not the pool's own are left to those who have them: the pool takes others. */
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import { LABELS } from '../../../api/names.ts';
+import { LABELS, MANAGED_BY } from '../../../api/names.ts';
 import { AGENT_POOLS, type ObjectMeta, type Pod, PODS } from '../../../platform/kube/resources.ts';
 import { MemoryStore } from '../../../platform/store/memory-store.ts';
 import { silentLog } from '../../../platform/log.ts';
@@ -10,7 +10,6 @@ import { FakeCluster } from '../../../test/fakes/fake-cluster.ts';
 import { operatorSide, poolObject } from '../../../test/fakes/kubernetes-world.ts';
 import { SeededRandom } from '../../../test/simulation/seeded-random.ts';
 import { type Operator, startOperator } from '../../main.ts';
-import { MANAGED_BY } from './own-pod.ts';
 import { ownerReference } from './pod-of.ts';
 import { ordinalNames } from './runtime-names.ts';
 

@@ -1,15 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { API_VERSION, KIND } from '../../../api/agent-pool.ts';
-import { LABELS } from '../../../api/names.ts';
+import { LABELS, MANAGED_BY } from '../../../api/names.ts';
 import type { KubeObject, ObjectMeta } from '../../../platform/kube/resources.ts';
-import {
-  indexByPool,
-  leftBy,
-  MANAGED,
-  MANAGED_BY,
-  type Ownership,
-  ownershipOf,
-} from './own-pod.ts';
+import { indexByPool, leftBy, MANAGED, type Ownership, ownershipOf } from './own-pod.ts';
 import { ownerReference } from './pod-of.ts';
 
 const OWNER = { namespace: 'default', name: 'pool', uid: 'now' };

@@ -1,7 +1,7 @@
 /** Which pods are runtimes, and of which pool: by their controller, not by labels that anybody can write. Pure. */
 import { createHash } from 'node:crypto';
 import { API_GROUP, KIND } from '../../../api/agent-pool.ts';
-import { LABELS, type Role, ROLES } from '../../../api/names.ts';
+import { LABELS, MANAGED_BY, type Role, ROLES } from '../../../api/names.ts';
 import { type PoolKey, poolKeyOf, type ProjectKey } from '../../../core/identifiers.ts';
 import type { KubeObject, ObjectMeta, Pod } from '../../../platform/kube/resources.ts';
 import type { ResourceClass } from '../../pool/driver.ts';
@@ -67,8 +67,6 @@ export function bindingMetadata({ project, id }: PodBinding) {
     annotations: { [BINDING_ANNOTATIONS.project]: project, [BINDING_ANNOTATIONS.id]: id },
   };
 }
-
-export const MANAGED_BY = 'app.kubernetes.io/managed-by';
 
 /** Of all that the operator makes. */
 export const MANAGED = { [MANAGED_BY]: 'agentpool-operator' } as const;

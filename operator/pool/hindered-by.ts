@@ -1,6 +1,6 @@
 /** What keeps the operator from its work, in words of the pool's reasons: the one place where errors of the API server are turned into them. */
-import { isKubeError } from '../../../platform/kube/kube-error.ts';
-import { Hindered } from '../../pool/hindered.ts';
+import { isKubeError } from '../../platform/kube/kube-error.ts';
+import { Hindered } from './hindered.ts';
 
 const FORBIDDEN_ADVICE =
   "give the operator's role this verb: `helm upgrade`, or `kubectl apply -k manifests`";

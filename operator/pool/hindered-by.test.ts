@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { KubeError, type KubeErrorReason } from '../../../platform/kube/kube-error.ts';
-import { Hindered } from '../../pool/hindered.ts';
+import { KubeError, type KubeErrorReason } from '../../platform/kube/kube-error.ts';
+import { Hindered } from './hindered.ts';
 import { explained, hinderedBy } from './hindered-by.ts';
 
 const ROLE =
