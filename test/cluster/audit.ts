@@ -13,6 +13,7 @@ interface AuditEvent {
     readonly resource: string;
     readonly subresource?: string;
     readonly apiGroup?: string;
+    readonly name?: string;
   };
   readonly responseStatus?: { readonly code: number };
 }
@@ -66,15 +67,38 @@ export function askedBy(user: string, folder: string, sinceMs = 0): readonly Ask
 
 /** `patch leases.coordination.k8s.io`: writes of one pod that had an effect, of the time since then (wall clock, ms). */
 export function writtenBy(pod: string, folder: string, sinceMs: number): readonly string[] {
+  return writesIn(folder, (user) => user.extra?.[POD_NAME]?.includes(pod) === true, sinceMs).map(
+    ({ what }) => what,
+  );
+}
+
+export interface Written {
+  /** `patch leases.coordination.k8s.io`. */
+  readonly what: string;
+  readonly name: string;
+  readonly atMs: number;
+}
+
+/** Writes of a user that were accepted, of the time since then (wall clock, ms), in order. */
+export function writesOf(user: string, folder: string, sinceMs = 0): readonly Written[] {
+  return writesIn(folder, ({ username }) => username === user, sinceMs);
+}
+
+function writesIn(
+  folder: string,
+  isOf: (user: AuditEvent['user']) => boolean,
+  sinceMs: number,
+): readonly Written[] {
   return eventsIn(folder)
-    .filter(({ user }) => user.extra?.[POD_NAME]?.includes(pod))
-    .filter(({ requestReceivedTimestamp }) => Date.parse(requestReceivedTimestamp) >= sinceMs)
+    .filter(({ user }) => isOf(user))
     .filter(
       ({ verb, responseStatus }) => WRITES.includes(verb) && (responseStatus?.code ?? 0) < 300,
     )
-    .flatMap(({ verb, objectRef }) =>
-      objectRef === undefined ? [] : [`${verb} ${nameOf(objectRef)}`],
-    );
+    .flatMap(({ verb, objectRef, requestReceivedTimestamp }) => {
+      const atMs = Date.parse(requestReceivedTimestamp);
+      if (objectRef === undefined || atMs < sinceMs) return [];
+      return [{ what: `${verb} ${nameOf(objectRef)}`, name: objectRef.name ?? '', atMs }];
+    });
 }
 
 function eventsIn(folder: string): readonly AuditEvent[] {

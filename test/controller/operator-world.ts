@@ -21,6 +21,12 @@ import { createWorkspace, type Workspace } from '../e2e/workspace.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const RELEASE_NAMESPACE = 'agentpool';
 export const OPERATOR_USER = 'system:serviceaccount:agentpool:agentpool-operator';
+export interface StartOptions {
+  readonly bin?: string;
+  /** Of another user than the operator's own. */
+  readonly kubeconfig?: string;
+}
+
 const LEASE_TTL_MS = 10 * 60_000;
 
 export interface OperatorProcess {
@@ -78,7 +84,7 @@ export class ClusterOperators {
   async startOperator(
     name = 'operator-0',
     more: readonly string[] = [],
-    { bin = BIN }: { readonly bin?: string } = {},
+    { bin = BIN, kubeconfig = this.kubeconfig }: StartOptions = {},
   ): Promise<OperatorProcess> {
     const folder = (what: string): string => this.workspace.path(what);
     const args = ['--store', folder('store'), '--link', folder('link'), '--link-ca', folder('ca')];
@@ -97,7 +103,7 @@ export class ClusterOperators {
       {
         env: {
           ...process.env,
-          KUBECONFIG: this.kubeconfig,
+          KUBECONFIG: kubeconfig,
           POD_NAME: name,
           POD_NAMESPACE: RELEASE_NAMESPACE,
         },
@@ -131,6 +137,18 @@ export class ClusterOperators {
     };
     this.#operators.add(operator);
     return operator;
+  }
+
+  /** A kubeconfig file of a user who may do what the operator may, and whom the audit log tells apart from others. */
+  async operatorUser(name: string): Promise<string> {
+    const { kubectl } = this.api;
+    const user = `--user=${name}`;
+    const role = ['--clusterrole=agentpool-operator', user];
+    await kubectl.run(['create', 'clusterrolebinding', name, ...role]);
+    const own = ['-n', RELEASE_NAMESPACE, '--role=agentpool-operator', user];
+    await kubectl.run(['create', 'rolebinding', name, ...own]);
+    const groups = [`system:serviceaccounts:${RELEASE_NAMESPACE}`];
+    return this.api.kubeconfigFor(name, { user: name, groups });
   }
 
   /** Pods of a pool that are not being deleted, by name. */
