@@ -26,9 +26,10 @@ export function decideHot(
 ): PartialPlan {
   const live = observed.runtimes.filter((one) => one.role === 'dedicated' && isLive(one));
   const selected = selectHot(spec, observed);
-  const withinMs = drainTimeoutMs(spec, limits);
-  const drain: Drain = (one, why) =>
-    mayLetGo(one, observed) ? [{ do: 'drain', name: one.name, withinMs, why }] : [];
+  const drain: Drain = (one, why) => {
+    const withinMs = drainTimeoutMs(one, observed, spec, limits);
+    return mayLetGo(one, observed) ? [{ do: 'drain', name: one.name, withinMs, why }] : [];
+  };
   const placed = place(spec, observed, { live, selected, drain });
   const demoted = demote(spec, observed, { live, selected, drain });
   const blocked = (one: HotProject): number =>

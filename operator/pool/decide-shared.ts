@@ -27,7 +27,7 @@ export function decideShared(
     (one: SeenRuntime): Action => ({
       do: 'drain',
       name: one.name,
-      withinMs: drainTimeoutMs(spec, limits),
+      withinMs: drainTimeoutMs(one, observed, spec, limits),
       why,
     });
   const mayGo = (one: SeenRuntime): boolean => mayLetGo(one, observed);

@@ -32,6 +32,25 @@ describe('decide', () => {
     expect(actions).toEqual([{ do: 'drain', name: 'a', withinMs: 25_000, why: 'ScaledDown' }]);
   });
 
+  it.each([
+    ['one that starts', shared('a', 'starting'), false, 5_000],
+    ['one whose pod waits', shared('a', 'pending'), false, 5_000],
+    ['a standby that starts', standby('a', 'starting'), false, 5_000],
+    ['a standby that is ready', standby('a', 'ready'), false, 25_000],
+    [
+      'one that has its project, and is not ready for it yet',
+      bound('a', 'p', 'starting'),
+      false,
+      25_000,
+    ],
+    ['one that is not ready any more', shared('a', 'unready'), false, 25_000],
+    ['one of which nobody can say whether it serves', shared('a', 'starting'), true, 25_000],
+  ])('gives %s time to drain as it may have work', (_title, one, isBlind, withinMs) => {
+    const spec = { limits: { taskTimeoutSeconds: 10 } };
+    const { actions } = plan(spec, { runtimes: [one], isBlind }, true);
+    expect(actions).toEqual([{ do: 'drain', name: 'a', withinMs, why: 'Deleted' }]);
+  });
+
   it('says that there is more to do than it may do at once', () => {
     expect(plan({ replicas: 5 }, {}).partial).toBe(true);
     expect(plan({ replicas: 4 }, {}).partial).toBe(false);

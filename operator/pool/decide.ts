@@ -83,7 +83,10 @@ function drainAll(
 ): readonly Action[] {
   return observed.runtimes
     .filter((one) => isLive(one) && (why === 'Deleted' || mayLetGo(one, observed)))
-    .map(({ name }) => ({ do: 'drain', name, withinMs: drainTimeoutMs(spec, limits), why }));
+    .map((one) => {
+      const withinMs = drainTimeoutMs(one, observed, spec, limits);
+      return { do: 'drain', name: one.name, withinMs, why };
+    });
 }
 
 function end(drains: readonly Action[], removals: readonly Action[]): Plan {

@@ -33,8 +33,8 @@ export async function endPool(
 async function tellStore(run: PoolRun, store: Store): Promise<undefined> {
   const { spec, published } = run;
   if (spec === undefined || published === undefined || published.deleting === true) return;
-  run.spec = { ...spec, operatingMode: 'Suspended' };
-  const record: PoolRecord = { ...published, spec: run.spec, deleting: true };
+  const suspended = { ...spec, operatingMode: 'Suspended' as const };
+  const record: PoolRecord = { ...published, spec: suspended, deleting: true };
   await store.putPool(record);
   run.published = record;
 }

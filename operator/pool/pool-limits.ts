@@ -6,6 +6,8 @@ export interface PoolLimits {
   readonly startGraceMs: number;
   /** On top of limits.taskTimeoutSeconds: time for a draining runtime to commit and release. */
   readonly drainGraceMs: number;
+  /** All the time for one that is still starting. */
+  readonly drainStartingMs: number;
   /** A runtime that was ready, and has had no live lease for so long, is lost: whatever keeps it alive ends it sooner, where that can. */
   readonly unheardMs: number;
   /** The same of one whose machine does not answer either. */
@@ -47,6 +49,7 @@ export const POOL_LIMITS: PoolLimits = Object.freeze({
   startsInFlightMax: 4,
   startGraceMs: 10_000,
   drainGraceMs: 15_000,
+  drainStartingMs: 5_000,
   unheardMs: 30_000,
   unseenMs: 5_000,
   stableMs: 5_000,

@@ -87,9 +87,20 @@ export function startDeadlineMs(one: SeenRuntime, spec: AgentPoolSpec, limits: P
   return Math.max(sinceMs, one.state.countsFromMs ?? -Infinity) + timeoutMs;
 }
 
-/** Time that a draining runtime has to finish its tasks. */
-export function drainTimeoutMs(spec: AgentPoolSpec, limits: PoolLimits): number {
-  return spec.limits.taskTimeoutSeconds * 1_000 + limits.drainGraceMs;
+/**
+ * Time that a draining runtime has to finish its tasks. One that is still starting has none, and may not even hear that it is to end: the first
+ * process of a container has no default action for a signal.
+ */
+export function drainTimeoutMs(
+  one: SeenRuntime,
+  { isBlind }: Observed,
+  spec: AgentPoolSpec,
+  limits: PoolLimits,
+): number {
+  const hasServed = !isStarting(one) && one.state.at !== 'pending';
+  return hasServed || isBlind === true
+    ? spec.limits.taskTimeoutSeconds * 1_000 + limits.drainGraceMs
+    : limits.drainStartingMs;
 }
 
 /** Places for HOT projects; standbys take those that are free. */

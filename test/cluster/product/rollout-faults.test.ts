@@ -1,5 +1,7 @@
 /** What a platform engineer gets wrong: quotas, images, modules. What serves goes on to serve, and the pool says why. */
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { until } from '../../e2e/until.ts';
+import type { KubeObject } from '../control/kubectl.ts';
 import { anyCluster } from '../test-cluster.ts';
 import { type Installation, install } from './installation.ts';
 import { TaskCalls } from './task-calls.ts';
@@ -94,3 +96,28 @@ it('serves on by the old pods while the agent module is broken, and says where',
   });
   expect((await pool.untilPods(1))[0]?.metadata.uid).toBe(before?.metadata.uid);
 }, 180_000);
+
+interface PodStatus {
+  readonly containerStatuses?: readonly {
+    readonly ready?: boolean;
+    readonly state?: { readonly running?: object };
+  }[];
+}
+
+/** Node has begun, and nothing of ours yet: as the first process of its container it gets no signal then. */
+const hasJustBegun = ({ status }: KubeObject): boolean => {
+  const [container] = (status as PodStatus).containerStatuses ?? [];
+  return container?.state?.running !== undefined && container.ready !== true;
+};
+
+it('takes back pods that have just begun to start, in seconds', async () => {
+  const long = await TestPool.create(cluster, 'starting', { limits: { taskTimeoutSeconds: 300 } });
+  try {
+    await long.scale(5);
+    await until('a pod has begun', async () => (await long.pods()).some(hasJustBegun), 60_000);
+    await long.scale(1);
+    await long.untilPods(1);
+  } finally {
+    await long.remove();
+  }
+}, 240_000);
