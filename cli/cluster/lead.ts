@@ -8,20 +8,18 @@ import { ModuleCopies } from '../../operator/drivers/kubernetes/module-copies.ts
 import { PoolBelongings } from '../../operator/drivers/kubernetes/pool-belongings.ts';
 import { ordinalNames } from '../../operator/drivers/kubernetes/runtime-names.ts';
 import { type Operator, startOperator } from '../../operator/main.ts';
-import { ERASE_GIVEN_UP, type NewEvent, STORE_UNAVAILABLE } from '../../operator/pool/events.ts';
+import type { NewEvent } from '../../operator/pool/events.ts';
 import { CLUSTER_POOL_LIMITS } from '../../operator/pool/pool-limits.ts';
 import { placeFilesOf } from '../../platform/store/redis/redis-secret.ts';
 import { OperatorMetrics } from '../../operator/metrics.ts';
-import { EraseBound, letGoOverdue } from '../../operator/sources/erase-bound.ts';
+import { EraseBound } from '../../operator/sources/erase-bound.ts';
 import { KubernetesPools } from '../../operator/sources/kubernetes-pools.ts';
 import { PoolWriter } from '../../operator/sources/pool-writer.ts';
-import { tellStoreAway } from '../../operator/sources/tell-store-away.ts';
 import { systemClock } from '../../platform/clock.ts';
-import type { Kube, Stored } from '../../platform/kube/kube.ts';
+import type { Kube } from '../../platform/kube/kube.ts';
 import { EventRecorder } from '../../platform/kube/event-recorder.ts';
 import { leaderOnly } from '../../platform/kube/leader-only.ts';
 import { RATE_LIMITS, rateBound } from '../../platform/kube/rate-bound.ts';
-import type { AgentPoolObject } from '../../platform/kube/resources.ts';
 import { connectRuntimeControl } from '../../platform/link/grpc-runtime-control.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Metrics } from '../../platform/metrics/registry.ts';
@@ -29,6 +27,7 @@ import { systemRandom } from '../../platform/random.ts';
 import type { Store } from '../../platform/store/store.ts';
 import type { OperatorCaches } from './operator-caches.ts';
 import { runtimeSecretFiles, type RuntimeSecretSources } from './runtime-secret-files.ts';
+import { LateStore } from './late-store.ts';
 import { type LinkSecret, openStore, runtimesOver } from './secret-folders.ts';
 import type { Followed } from '../../platform/tls/secret-folder.ts';
 
@@ -96,14 +95,38 @@ async function start(
   hands: Hands,
   signal: AbortSignal,
 ): Promise<{ readonly operator: Operator; readonly store: Store }> {
-  const store = await reachStore(options, hands, signal);
+  const told: Told = { isStoreRead: false, lastSpecs: new Map() };
+  const { store, tried } = lateStore(options, told);
   try {
-    return { operator: await startWith(store, options, hands, signal), store };
+    await orAborted(tried, signal);
+    return { operator: await startWith({ store, told }, options, hands, signal), store };
   } catch (error) {
     // Told to stop meanwhile, perhaps: its connection would keep the process alive.
     await store.close();
     throw error;
   }
+}
+
+/** What the store says that an earlier operator has served: for pools whose objects do not parse now. */
+interface Told {
+  isStoreRead: boolean;
+  readonly lastSpecs: Map<PoolKey, AgentPoolSpec>;
+}
+
+/** It may be away when this process starts to lead: then pools and pods are looked after as when it is lost later. */
+function lateStore({ storeFolder, log }: LeadOptions, told: Told): LateStore {
+  return new LateStore({
+    kind: 'redis',
+    open: () => openStore(storeFolder, log),
+    onOpen: async (store) => {
+      for (const { key, spec } of await store.listPools())
+        told.lastSpecs.set(key, spec as AgentPoolSpec);
+      told.isStoreRead = true;
+    },
+    retryMs: STORE_RETRY_MS,
+    clock: systemClock,
+    log,
+  });
 }
 
 /** What it writes with, only while it leads. */
@@ -132,7 +155,7 @@ function handsOf({ kube, isLeader, eraseMsMax, instance, log }: LeadOptions): Ha
 }
 
 async function startWith(
-  store: Store,
+  { store, told }: { readonly store: Store; readonly told: Told },
   options: LeadOptions,
   { kube, writer, recorder, eraseBound }: Hands,
   signal: AbortSignal,
@@ -142,18 +165,14 @@ async function startWith(
     caches.synced.then(() => caches.renew()),
     signal,
   );
-  const specs = (await store.listPools()).map(({ key, spec }): [PoolKey, AgentPoolSpec] => [
-    key,
-    spec as AgentPoolSpec,
-  ]);
-  signal.throwIfAborted();
   const image = runtimeImage === undefined ? {} : { defaultImage: runtimeImage };
   const source = new KubernetesPools({
     pools: caches.pools,
     configMaps: caches.configMaps,
     writer,
     eraseBound,
-    lastSpecs: new Map(specs),
+    lastSpecs: told.lastSpecs,
+    isStoreRead: () => told.isStoreRead,
     namespaces: options.watchNamespaces,
     storePlace: JSON.stringify(placeFilesOf(options.secrets.store.current)),
     ...image,
@@ -218,43 +237,6 @@ function tell(
     action: 'Reconcile',
     note: message,
   });
-}
-
-function ownerOf({ metadata }: Stored<AgentPoolObject>): PoolOwner {
-  const { namespace = '', name, uid } = metadata;
-  return { namespace, name, uid };
-}
-
-/** The store may be away when this process starts to lead: it waits and says so, and the pods stay as they are; deleted pools go when their time is up. */
-async function reachStore(
-  { storeFolder, caches, log }: LeadOptions,
-  hands: Hands,
-  signal: AbortSignal,
-): Promise<Store> {
-  for (;;) {
-    try {
-      return await openStore(storeFolder, log);
-    } catch (error) {
-      log.warn('the store does not answer, it is tried again', { err: error });
-      await whileStoreIsAway(hands, caches.pools, signal).catch((failure: unknown) =>
-        log.warn('pools cannot be told that the store is away', { err: failure }),
-      );
-      await systemClock.sleep(STORE_RETRY_MS, signal);
-    }
-  }
-}
-
-async function whileStoreIsAway(
-  { recorder, writer, eraseBound }: Hands,
-  pools: OperatorCaches['pools'],
-  signal: AbortSignal,
-): Promise<void> {
-  const telling = (event: NewEvent) => (object: Stored<AgentPoolObject>) =>
-    tell(recorder, ownerOf(object), event);
-  const onLetGo = telling(ERASE_GIVEN_UP);
-  await letGoOverdue({ pools, writer, bound: eraseBound, onLetGo }, signal);
-  const onTell = telling(STORE_UNAVAILABLE);
-  await tellStoreAway({ pools, writer, clock: systemClock, onTell }, signal);
 }
 
 /** Without an API server nothing comes of it, and whoever is told to stop must not wait for that. */

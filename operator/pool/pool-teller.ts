@@ -11,6 +11,7 @@ import { NO_SIGHT, observedOf } from './observed-of.ts';
 import type { PoolLimits } from './pool-limits.ts';
 import type { PoolRun } from './pool-run.ts';
 import { statusOf } from './status.ts';
+import { unheardStatus } from './unheard-status.ts';
 import type { ModuleState, WantedPool } from './wanted-pool.ts';
 
 /** What the operator knows of a pool, for those in the same process. */
@@ -56,7 +57,7 @@ export class PoolTeller {
   judge(run: PoolRun, wanted: WantedPool): AgentPoolStatus {
     const { store, limits, endpoint, clock } = this.#options;
     const { ref, spec, generation, module } = wanted;
-    const status = statusOf({
+    const fresh = statusOf({
       poolName: ref.name,
       generation,
       spec,
@@ -71,6 +72,7 @@ export class PoolTeller {
       ...(endpoint === undefined ? {} : { endpoint }),
       ...(run.status === undefined ? {} : { previous: run.status }),
     });
+    const status = asHeard(run, fresh);
     run.status = status;
     const stack = stackOf(run, module);
     this.#views.set(run.key, {
@@ -123,6 +125,11 @@ export class PoolTeller {
 
 function keysOf({ ref }: PoolRun, detail: Readonly<Record<string, unknown>>) {
   return { namespace: ref.namespace, pool: ref.name, detail };
+}
+
+function asHeard({ isBlind, told, status }: PoolRun, fresh: AgentPoolStatus): AgentPoolStatus {
+  const hasHeard = !isBlind || (told?.atWallMs ?? 0) > 0;
+  return hasHeard || status === undefined ? fresh : unheardStatus(fresh, status);
 }
 
 function stackOf(run: PoolRun, module: ModuleState): string | undefined {

@@ -150,6 +150,38 @@ describe('while the store is away the operator', () => {
 });
 
 describe('an operator that never heard of the store', () => {
+  it('says what the one before it said of readiness, and that the store is away', async () => {
+    const world = new OperatorWorld();
+    world.put({ replicas: 2 });
+    await world.start();
+    await world.pass(10_000);
+    const { conditions, tiers, readyReplicas } = world.status;
+    world.source.leftStatus = world.status;
+    await world.stop();
+    world.link.reachable = false;
+    world.put({ replicas: 2 });
+    await world.start();
+    await world.pass(60_000);
+    expect(world.status).toMatchObject({ readyReplicas, tiers });
+    expect(readyReplicas).toBe(2);
+    const still = (types: readonly string[]) =>
+      conditions.filter((one) => types.includes(one.type));
+    expect(world.status.conditions).toEqual(
+      expect.arrayContaining(still(['Ready', 'Available', 'Progressing'])),
+    );
+    expect(world.condition('Degraded')).toBe('True StoreUnavailable');
+    expect(world.condition('StoreDurable')).toBe('Unknown StoreUnavailable');
+    const [name = ''] = world.running();
+    world.driver.runtime(name).exit('Crashed', 'was ended by SIGKILL');
+    await world.pass(5_000);
+    expect(world.running()).toHaveLength(2);
+    world.link.reachable = true;
+    await world.pass(20_000);
+    expect(world.condition('Ready')).toBe('True AllReady');
+    expect(world.condition('Degraded')).toBe('False AsExpected');
+    await world.stop();
+  });
+
   it('ends nothing that another one has made, and makes what is missing', async () => {
     const world = new OperatorWorld();
     world.put({ replicas: 2 });

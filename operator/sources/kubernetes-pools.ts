@@ -31,6 +31,8 @@ export interface KubernetesPoolsOptions {
   readonly eraseBound: EraseBound;
   /** What an earlier operator served: goes on being served where an object does not parse. */
   readonly lastSpecs: ReadonlyMap<PoolKey, AgentPoolSpec>;
+  /** False: `lastSpecs` is not known yet. Left out: it is. */
+  readonly isStoreRead?: () => boolean;
   /** For pools whose agents come from a ConfigMap. */
   readonly defaultImage?: string;
   /** Where runtimes find the store: with another place they are others. */
@@ -72,7 +74,9 @@ export class KubernetesPools implements PoolSource {
     }
     const known = this.#learn(key, object);
     const { metadata } = object;
-    const spec = this.#specOf(key, known) ?? NOTHING;
+    const deletion = this.#deletionOf(metadata);
+    const spec = this.#specOf(key, known) ?? this.#specOfInvalid(deletion);
+    if (spec === undefined) return undefined;
     const { defaultImage, storePlace, configMaps } = this.#options;
     const { namespace } = poolRefOfKey(key);
     const module = clusterModule(spec, {
@@ -90,7 +94,7 @@ export class KubernetesPools implements PoolSource {
       module,
       ...(known.problems === undefined ? {} : { problems: known.problems }),
       ...(status === undefined ? {} : { status }),
-      ...this.#deletionOf(metadata),
+      ...deletion,
     };
   }
 
@@ -100,6 +104,7 @@ export class KubernetesPools implements PoolSource {
 
   covers(key: PoolKey): boolean {
     const { namespaces = [] } = this.#options;
+    if (!this.#isStoreRead()) return false;
     return namespaces.length === 0 || namespaces.includes(poolRefOfKey(key).namespace);
   }
 
@@ -153,6 +158,15 @@ export class KubernetesPools implements PoolSource {
 
   async close(): Promise<void> {
     this.#known.clear();
+  }
+
+  /** What was served before the object was spoilt: until that is known, nothing is done about it; it is let go in time all the same. */
+  #specOfInvalid({ isOverdue }: Pick<WantedPool, 'isOverdue'>): AgentPoolSpec | undefined {
+    return this.#isStoreRead() || isOverdue === true ? NOTHING : undefined;
+  }
+
+  #isStoreRead(): boolean {
+    return this.#options.isStoreRead?.() ?? true;
   }
 
   /** As it was when it last parsed, under an earlier operator perhaps. */
