@@ -4,6 +4,7 @@ import { CacheGroup } from '../../operator/drivers/kubernetes/cached-objects.ts'
 import { BY_POOL, indexByPool } from '../../operator/drivers/kubernetes/own-pod.ts';
 import { BELONGINGS_SELECTOR } from '../../operator/drivers/kubernetes/pool-belongings.ts';
 import { digestsOnly } from '../../operator/sources/kubernetes-pools.ts';
+import { slimPool } from '../../operator/sources/slim-pool.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Kube } from '../../platform/kube/kube.ts';
 import type { KubeMetrics } from '../../platform/kube/metrics.ts';
@@ -62,7 +63,7 @@ export function openCaches(
           }),
       ),
     );
-  const pools = group({ resource: AGENT_POOLS });
+  const pools = group({ resource: AGENT_POOLS, keep: slimPool });
   const pods = group({ resource: PODS, indexes: { [BY_POOL]: indexByPool } }, LABELS.pool);
   const configMaps = group({
     resource: CONFIG_MAPS,

@@ -88,3 +88,25 @@ it('remembers nothing that it wrote of a pool that is gone', async () => {
   while (side.source.get(key) !== undefined) await settle();
   expect(side.writer.size).toBe(0);
 });
+
+it('a change of the status leaves the spec the same object, for the cache and for who asks', async () => {
+  const kube = cluster.connect('operator');
+  const [clock, random] = [new FakeClock(), new SeededRandom(1)];
+  side = operatorSide({ reads: kube, writes: kube, clock, random });
+  const key: PoolKey = 'default~steady';
+  await createPool(cluster, key, { replicas: 0 });
+  await side.synced;
+  while (side.source.get(key) === undefined) await settle();
+  const before = side.source.get(key);
+  await side.source.report(key, STATUS, new AbortController().signal);
+  while (side.source.get(key)?.status === undefined) await settle();
+  expect(side.source.get(key)?.spec).toBe(before?.spec);
+  await cluster.admin.patch(
+    AGENT_POOLS,
+    { namespace: 'default', name: 'steady' },
+    { spec: { replicas: 2 } },
+    {},
+  );
+  while (side.source.get(key)?.spec === before?.spec) await settle();
+  expect(side.source.get(key)?.spec.replicas).toBe(2);
+});

@@ -91,8 +91,14 @@ export class PoolWriter {
 
   #isDue(object: Stored<AgentPoolObject>, status: AgentPoolStatus): boolean {
     const stored = object.status as AgentPoolStatus | undefined;
-    if (isDeepStrictEqual(stored, status)) return false;
-    const written = this.#written.get(object.metadata.uid);
+    const { uid } = object.metadata;
+    const written = this.#written.get(uid);
+    if (isDeepStrictEqual(stored, status)) {
+      // Now that the cache has it: one object for both, as there can be thousands.
+      if (written !== undefined && isDeepStrictEqual(written.status, status))
+        this.#written.set(uid, { ...written, status: stored ?? status });
+      return false;
+    }
     if (written === undefined) return true;
     const ageMs = this.#options.clock.nowMs() - written.atMs;
     if (isDeepStrictEqual(written.status, status)) return ageMs >= ECHO_MS;

@@ -61,8 +61,8 @@ export interface CacheOptions<T extends KubeObject> {
   readonly random: Random;
   readonly log: Log;
   readonly indexes?: Readonly<Record<string, IndexBy<T>>>;
-  /** What is kept of an object; managedFields never are. */
-  readonly keep?: (object: Stored<T>) => Stored<T>;
+  /** What is kept of an object, with what was kept of it before; managedFields never are. */
+  readonly keep?: (object: Stored<T>, before: Stored<T> | undefined) => Stored<T>;
   readonly limits?: Partial<CacheLimits>;
   readonly metrics?: KubeMetrics;
 }
@@ -263,7 +263,7 @@ export class ResourceCache<T extends KubeObject> {
     const metadata = { ...(object as KubeObject).metadata };
     Reflect.deleteProperty(metadata, 'managedFields');
     const slim = { ...object, metadata } as Stored<T>;
-    return this.#options.keep?.(slim) ?? slim;
+    return this.#options.keep?.(slim, this.#objects.get(keyOf(slim))) ?? slim;
   }
 
   #onEnd(error: unknown): void {

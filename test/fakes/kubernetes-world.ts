@@ -8,6 +8,7 @@ import { BY_POOL, indexByPool } from '../../operator/drivers/kubernetes/own-pod.
 import { ModuleCopies } from '../../operator/drivers/kubernetes/module-copies.ts';
 import { PoolBelongings } from '../../operator/drivers/kubernetes/pool-belongings.ts';
 import { digestsOnly, KubernetesPools } from '../../operator/sources/kubernetes-pools.ts';
+import { slimPool } from '../../operator/sources/slim-pool.ts';
 import { EraseBound } from '../../operator/sources/erase-bound.ts';
 import { PoolWriter } from '../../operator/sources/pool-writer.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -50,7 +51,7 @@ export function operatorSide(options: SideOptions): OperatorSide {
     const common = { kube: reads, clock, random, log: silentLog, selection };
     return new CacheGroup([new ResourceCache({ ...options, ...common })]);
   };
-  const pools = group({ resource: AGENT_POOLS });
+  const pools = group({ resource: AGENT_POOLS, keep: slimPool });
   const pods = group({ resource: PODS, indexes: { [BY_POOL]: indexByPool } }, LABELS.pool);
   const configMaps = group({
     resource: CONFIG_MAPS,
