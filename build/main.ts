@@ -36,8 +36,13 @@ async function copyAssets(): Promise<void> {
 async function copyBundler(): Promise<void> {
   const packages = join(ROOT, 'node_modules');
   const platform = `@esbuild/${process.platform}-${process.arch}`;
+  // Its own `bin` is a second copy of the platform's, for its command.
+  const bin = join(packages, 'esbuild/bin');
   for (const name of ['esbuild', platform])
-    await cp(join(packages, name), join(BUNDLER, 'node_modules', name), { recursive: true });
+    await cp(join(packages, name), join(BUNDLER, 'node_modules', name), {
+      recursive: true,
+      filter: (path) => path !== bin,
+    });
 }
 
 await rm(APP, { recursive: true, force: true });

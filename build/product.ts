@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, type BuildOptions, type BuildResult } from 'esbuild';
+import { build, type BuildOptions, type BuildResult, type Plugin } from 'esbuild';
 import { BUILT } from '../platform/bundle/product-files.ts';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -10,6 +10,16 @@ export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 export const CHUNKS = 'cli/chunks';
 
 type Built = Promise<BuildResult<{ metafile: true }>>;
+
+/** Messages in fifty languages, of which English ones are shown: half a megabyte that each process would hold. */
+const ENGLISH_ONLY: Plugin = {
+  name: 'english-only',
+  setup(bundling) {
+    bundling.onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({
+      contents: "export { default as en } from './en.js';",
+    }));
+  },
+};
 
 const COMMON = {
   absWorkingDir: ROOT,
@@ -21,6 +31,7 @@ const COMMON = {
   logLevel: 'warning',
   metafile: true,
   sourcemap: false,
+  plugins: [ENGLISH_ONLY],
 } as const satisfies BuildOptions;
 
 /** CommonJS packages ask for these two; packages that read files beside their code find them there. */

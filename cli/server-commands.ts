@@ -1,6 +1,8 @@
 /** The commands that serve: their options and help. What they start is imported when they run. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { systemClock } from '../platform/clock.ts';
 import { LOG_LEVELS } from '../platform/log.ts';
+import { keepHeapSmall, keepHeapSmallAtRest } from '../platform/small-heap.ts';
 import type { ClusterGatewayOptions } from './cluster/gateway.ts';
 import type { ClusterOperatorOptions } from './cluster/operator.ts';
 import type { PodRuntimeOptions } from './cluster/runtime.ts';
@@ -139,6 +141,7 @@ function addGateway(program: Command, terminal: Terminal): void {
       return command.error('error: --store and --link go together', {
         exitCode: EXIT_CODES.Usage,
       });
+    keepHeapSmallAtRest(systemClock);
     const { clusterGateway } = await import('./cluster/gateway.ts');
     return clusterGateway(terminal, { ...rest, store, link });
   });
@@ -165,6 +168,7 @@ function addOperator(program: Command, terminal: Terminal): void {
     )
     .addOption(logLevel())
     .action(async (options: ClusterOperatorOptions) => {
+      keepHeapSmall(systemClock);
       const { clusterOperator } = await import('./cluster/operator.ts');
       await clusterOperator(terminal, options);
     });

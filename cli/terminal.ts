@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { systemClock } from '../platform/clock.ts';
-import type { Variables } from '../platform/config/environment.ts';
+import type { Variables } from '../platform/config/text-of.ts';
 
 export type SignalName = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 

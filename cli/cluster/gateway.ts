@@ -1,10 +1,10 @@
 /** `agentpool gateway` in a cluster: one of several, over the store of the installation, with mutual TLS to the runtimes. */
 import { systemClock } from '../../platform/clock.ts';
 import { systemRandom } from '../../platform/random.ts';
-import { readEnvironment } from '../../platform/config/environment.ts';
+import { readLogLevel } from '../../platform/config/log-level.ts';
 import { createLog, type LogLevel } from '../../platform/log.ts';
 import { Closers } from '../standalone/closers.ts';
-import { environmentOrFail } from '../standalone/environment-or-fail.ts';
+import { logLevelOrFail } from '../standalone/environment-or-fail.ts';
 import { checkListenAddresses, type ListenOptions } from '../standalone/listen-addresses.ts';
 import { startEdges } from '../standalone/start-edges.ts';
 import { startError } from '../standalone/start-error.ts';
@@ -34,9 +34,9 @@ export async function clusterGateway(
 ): Promise<void> {
   const { tokens = options.tokenReview } = options;
   checkListenAddresses({ ...options, ...(tokens === undefined ? {} : { tokens }) });
-  const environment = environmentOrFail(readEnvironment(terminal.environment));
+  const logLevel = logLevelOrFail(readLogLevel(terminal.environment));
   terminal.ignoreClosedOutput();
-  const log = createLog(options.logLevel ?? environment.logLevel ?? 'info', 'gateway');
+  const log = createLog(options.logLevel ?? logLevel ?? 'info', 'gateway');
   const stop = listenForStop(terminal);
   const closers = new Closers(ORDER);
   try {

@@ -1,7 +1,7 @@
 /** `agentpool operator`: watches AgentPools and makes their runtimes as pods. Of several one leads, by a Lease; the others stand by with warm caches. */
 import { createMetrics } from '../../platform/metrics/registry.ts';
 import { systemClock } from '../../platform/clock.ts';
-import { readEnvironment } from '../../platform/config/environment.ts';
+import { readLogLevel } from '../../platform/config/log-level.ts';
 import { openCluster } from '../../platform/kube/cluster-access.ts';
 import type { ClusterAccess } from '../../platform/kube/credentials.ts';
 import { HttpKube, type HttpKubeOptions } from '../../platform/kube/http-kube.ts';
@@ -12,7 +12,7 @@ import { KubeMetrics } from '../../platform/kube/metrics.ts';
 import { createLog, type Log, type LogLevel } from '../../platform/log.ts';
 import { systemRandom } from '../../platform/random.ts';
 import { Closers } from '../standalone/closers.ts';
-import { environmentOrFail } from '../standalone/environment-or-fail.ts';
+import { logLevelOrFail } from '../standalone/environment-or-fail.ts';
 import { startError } from '../standalone/start-error.ts';
 import { listenForStop } from '../standalone/stop-signals.ts';
 import { CliError } from '../exit-code.ts';
@@ -50,9 +50,9 @@ export async function clusterOperator(
   terminal: Terminal,
   options: ClusterOperatorOptions,
 ): Promise<void> {
-  const environment = environmentOrFail(readEnvironment(terminal.environment));
+  const logLevel = logLevelOrFail(readLogLevel(terminal.environment));
   terminal.ignoreClosedOutput();
-  const log = createLog(options.logLevel ?? environment.logLevel ?? 'info', 'operator');
+  const log = createLog(options.logLevel ?? logLevel ?? 'info', 'operator');
   const stop = listenForStop(terminal);
   const closers = new Closers(ORDER);
   const lost = Promise.withResolvers<never>();

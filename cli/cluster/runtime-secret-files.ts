@@ -10,11 +10,8 @@ import {
   STORE_FILES,
 } from '../../platform/store/redis/redis-secret.ts';
 import { runtimeIdentity } from '../../platform/tls/identities.ts';
-import {
-  isRenewalDue,
-  issueCertificate,
-  type KeyPairPem,
-} from '../../platform/tls/issue-certificate.ts';
+import type { KeyPairPem } from '../../platform/tls/issue-certificate.ts';
+import { isRenewalDue } from '../../platform/tls/is-renewal-due.ts';
 import { poolRuntimeKey } from '../../platform/tls/pool-key.ts';
 import {
   type Followed,
@@ -66,6 +63,8 @@ async function pairOf(
   const wanted = { dnsNames, authorityPem: authority.certificate, nowMs };
   if (certificate !== undefined && key !== undefined && !isRenewalDue(certificate, wanted))
     return { 'tls.crt': certificate, 'tls.key': key };
+  // Its packages are a tenth of what the operator starts with, and one that stands by never needs them.
+  const { issueCertificate } = await import('../../platform/tls/issue-certificate.ts');
   const made = await issueCertificate(authority, { dnsNames, lifetimeMs: LIFETIME_MS, nowMs });
   return { 'tls.crt': made.certificate, 'tls.key': made.key };
 }

@@ -1,5 +1,5 @@
 /** What can go wrong at a start, as one message for the terminal that says what to do. */
-import { ManifestError } from '../../operator/sources/manifest-files.ts';
+import { ManifestError } from '../../operator/sources/manifest-error.ts';
 import { PoolStartError } from '../../operator/pool/wait-for-pools.ts';
 import { AppError } from '../../core/errors.ts';
 import { CliError, EXIT_CODES } from '../exit-code.ts';

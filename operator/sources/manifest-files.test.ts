@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { systemClock } from '../../platform/clock.ts';
 import { silentLog } from '../../platform/log.ts';
 import type { PoolSource } from '../pool/wanted-pool.ts';
-import { ManifestError, openManifestFiles } from './manifest-files.ts';
+import { ManifestError } from './manifest-error.ts';
+import { openManifestFiles } from './manifest-files.ts';
 import type { ModuleBundle } from './module-loader.ts';
 
 const PATIENCE_MS = 10_000;

@@ -10,6 +10,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { PoolSource, WantedPool } from '../pool/wanted-pool.ts';
 import { FileWatch } from './file-watch.ts';
+import { ManifestError } from './manifest-error.ts';
 import { artifactOf, type BundleModule, type LoadedModule, loadModule } from './module-loader.ts';
 import { moduleOf } from './module-of.ts';
 import { readManifests } from './read-manifests.ts';
@@ -35,17 +36,6 @@ export interface ManifestFilesOptions {
   readonly onProblems: (lines: readonly string[]) => void;
   readonly clock: Clock;
   readonly log: Log;
-}
-
-/** The manifests are wrong; `lines` names each place. */
-export class ManifestError extends Error {
-  override readonly name = 'ManifestError';
-  readonly lines: readonly string[];
-
-  constructor(lines: readonly string[]) {
-    super(lines.join('\n'));
-    this.lines = lines;
-  }
 }
 
 interface FoundPool {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { schemaAt } from '../../api/json-schema.ts';
-import { type Environment, readEnvironment, type Variables } from './environment.ts';
+import { type Environment, readEnvironment } from './environment.ts';
+import type { Variables } from './text-of.ts';
 import { LATER_VARIABLES, VARIABLES } from './variables.ts';
 
 function environmentOf(variables: Variables): Environment {

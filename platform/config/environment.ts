@@ -1,11 +1,11 @@
 /** The environment as configuration: defaults of pools, the log level. Takes the variables as an argument. */
 import { type FieldPath, schemaAt } from '../../api/json-schema.ts';
 import { layDefaults, type PartialSpec } from '../../api/spec-defaults.ts';
-import { LOG_LEVELS, type LogLevel } from '../log.ts';
+import type { LogLevel } from '../log.ts';
+import { readLogLevel } from './log-level.ts';
 import { readValue } from './read-value.ts';
+import { textOf, type Variables } from './text-of.ts';
 import { LATER_VARIABLES, type SpecPath, type Variable, VARIABLES } from './variables.ts';
-
-export type Variables = Readonly<Record<string, string | undefined>>;
 
 export interface Environment {
   /** Stands below a pool's manifest and above the schema's defaults. */
@@ -38,12 +38,13 @@ export function readEnvironment(variables: Variables): ReadEnvironment {
     specDefaults = layDefaults(specDefaults, part.spec) as PartialSpec;
     for (const field of variable.fields) sources.set(field.join('.'), variable.name);
   }
-  const logLevel = readLogLevel(textOf('LOG_LEVEL', variables), problems);
-  if (problems.length > 0) return { ok: false, problems };
+  const level = readLogLevel(variables);
+  if (!level.ok) problems.push(level.problem);
+  if (!level.ok || problems.length > 0) return { ok: false, problems };
   const warnings = LATER_VARIABLES.filter((name) => textOf(name, variables) !== undefined).map(
     (name) => `${name} is set, but has no effect in this version: unset it`,
   );
-  return { ok: true, environment: { specDefaults, sources, logLevel, warnings } };
+  return { ok: true, environment: { specDefaults, sources, logLevel: level.logLevel, warnings } };
 }
 
 type Part =
@@ -67,21 +68,6 @@ function readVariable({ name, reading, fields }: Variable, variables: Variables)
     {},
   );
   return { ok: true, spec };
-}
-
-function readLogLevel(text: string | undefined, problems: string[]): LogLevel | undefined {
-  if (text === undefined) return undefined;
-  const level = LOG_LEVELS.find((name) => name === text.toLowerCase());
-  if (level === undefined)
-    problems.push(
-      `LOG_LEVEL: must be one of ${LOG_LEVELS.join(', ')}, but is ${JSON.stringify(text)}`,
-    );
-  return level;
-}
-
-function textOf(name: string, variables: Variables): string | undefined {
-  const text = variables[name]?.trim();
-  return text === '' ? undefined : text;
 }
 
 function nest(path: SpecPath, value: string | number): PartialSpec {

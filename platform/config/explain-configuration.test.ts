@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { parsePool } from '../../api/parse-pool.ts';
-import { readEnvironment, type Variables } from './environment.ts';
+import { readEnvironment } from './environment.ts';
+import type { Variables } from './text-of.ts';
 import { type ConfigurationRow, explainConfiguration } from './explain-configuration.ts';
 
 function rowsOf(spec: unknown, variables: Variables): ConfigurationRow[] {

@@ -1,7 +1,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { makeAuthority } from '../../test/builders/certificates.ts';
-import { isRenewalDue, issueCertificate, type KeyPairPem } from './issue-certificate.ts';
+import { isRenewalDue } from './is-renewal-due.ts';
+import { issueCertificate, type KeyPairPem } from './issue-certificate.ts';
 
 const HOUR_MS = 3_600_000;
 const NAME = 'main.default.runtime.agentpool.dev';

@@ -1,11 +1,6 @@
-/** Issues the certificates that runtimes, gateways and the operator show each other, from a certificate authority given as PEM; says when one is due for renewal. */
+/** Issues the certificates that runtimes, gateways and the operator show each other, from a certificate authority given as PEM. */
 import 'reflect-metadata';
-import {
-  createPrivateKey,
-  type KeyObject,
-  webcrypto,
-  X509Certificate as NodeCertificate,
-} from 'node:crypto';
+import { createPrivateKey, type KeyObject, webcrypto } from 'node:crypto';
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -34,8 +29,6 @@ export interface CertificateRequest {
   readonly nowMs: number;
 }
 
-/** How much of its life a certificate has had when it is replaced. */
-const RENEWAL_SHARE = 2 / 3;
 /** Clocks of other machines may be behind. */
 const BACKDATE_MS = 10 * 60_000;
 /** RFC 5280: longest common name. */
@@ -75,36 +68,6 @@ export async function issueCertificate(
     certificate: `${certificate.toString('pem')}\n`,
     key: `${PemConverter.encode(pkcs8, 'PRIVATE KEY')}\n`,
   };
-}
-
-/** Whether to issue anew: two thirds of its life are over, it names others, or another authority has signed it. Unreadable: true. */
-export function isRenewalDue(
-  certificatePem: string,
-  wanted: {
-    readonly dnsNames: readonly string[];
-    readonly authorityPem: string;
-    readonly nowMs: number;
-  },
-): boolean {
-  const certificate = parsed(certificatePem);
-  const authority = parsed(wanted.authorityPem);
-  if (certificate === undefined || authority === undefined) return true;
-  const fromMs = Date.parse(certificate.validFrom);
-  const lifeMs = Date.parse(certificate.validTo) - fromMs;
-  const names = new Set((certificate.subjectAltName ?? '').split(', '));
-  return (
-    wanted.nowMs >= fromMs + lifeMs * RENEWAL_SHARE ||
-    !wanted.dnsNames.every((name) => names.has(`DNS:${name}`)) ||
-    !certificate.verify(authority.publicKey)
-  );
-}
-
-function parsed(pem: string): NodeCertificate | undefined {
-  try {
-    return new NodeCertificate(pem);
-  } catch {
-    return undefined;
-  }
 }
 
 function isCommonName(name: string): boolean {
