@@ -15,12 +15,12 @@ export interface Started {
 
 /** @param port where it will answer over HTTP on loopback. */
 export async function timeReady(
-  args: readonly string[],
+  [command = '', ...args]: readonly string[],
   port: number,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<Started> {
   const startedMs = performance.now();
-  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
   const stop = async (): Promise<void> => {

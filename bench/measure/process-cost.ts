@@ -22,6 +22,14 @@ export function memoryOf(pids: readonly number[]): Memory {
   return sums;
 }
 
+/** The most that they have held at once since they started, each by itself. */
+export function peakRssMbOf(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => {
+    const text = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return sum + Number(/^VmHWM:\s+(\d+) kB/m.exec(text)?.[1] ?? 0) / 1024;
+  }, 0);
+}
+
 const TICKS_PER_SECOND = 100;
 
 /** User and system time since the processes started. */

@@ -1,10 +1,10 @@
 /** Operator and gateway as images have them: from exec to their own /readyz, and the memory of a gateway with many links. */
-import { existsSync, readFileSync } from 'node:fs';
-import { ClusterOperators, RELEASE_NAMESPACE } from '../../test/controller/operator-world.ts';
+import { readFileSync } from 'node:fs';
+import { ClusterOperators } from '../../test/controller/operator-world.ts';
 import { freePort } from '../../test/e2e/redis-server.ts';
 import { REPOSITORY } from '../../test/e2e/server.ts';
 import { until } from '../../test/e2e/until.ts';
-import { BUILT_BIN } from '../cluster/built-bin.ts';
+import { startGateway, startOperator } from '../cluster/cluster-process.ts';
 import { manyRuntimes } from '../cluster/many-runtimes.ts';
 import { type Started, timeReady } from '../cluster/time-ready.ts';
 import { cells, type Figures } from '../measure/figures.ts';
@@ -21,7 +21,6 @@ export const clusterStart: BenchProgram = {
   about:
     'operator and gateway of dist/app (`npm run build`) from exec to their own /readyz, beside a Node process that only answers HTTP; memory of a gateway with 100 links (mutual TLS)',
   async run(size) {
-    if (!existsSync(BUILT_BIN)) throw new Error('run `npm run build` first: dist/app is measured');
     const [rounds, links] = size === 'full' ? [5, 100] : [1, 3];
     const world = await ClusterOperators.start();
     try {
@@ -61,36 +60,8 @@ async function timed(starting: Promise<Started>): Promise<Figures> {
 
 async function startBare(): Promise<Started> {
   const port = await freePort();
-  return timeReady([`${REPOSITORY}bench/baseline/bare-http.ts`, String(port)], port);
-}
-
-async function startOperator(world: ClusterOperators): Promise<Started> {
-  const port = await freePort();
-  const { workspace } = world;
-  const args = ['--store', workspace.path('store'), '--link', workspace.path('link')];
-  return timeReady(
-    [BUILT_BIN, 'operator', ...args, '--link-ca', workspace.path('ca')].concat([
-      '--http',
-      `127.0.0.1:${port}`,
-    ]),
-    port,
-    {
-      ...process.env,
-      KUBECONFIG: world.kubeconfig,
-      POD_NAME: 'operator-0',
-      POD_NAMESPACE: RELEASE_NAMESPACE,
-    },
-  );
-}
-
-async function startGateway({ workspace }: ClusterOperators): Promise<Started> {
-  const [port, grpc] = [await freePort(), await freePort()];
-  return timeReady(
-    [BUILT_BIN, 'gateway', '--store', workspace.path('store'), '--link', workspace.path('link')]
-      .concat(['--host', '127.0.0.1', '--http', String(port)])
-      .concat(['--grpc', String(grpc)]),
-    port,
-  );
+  const program = `${REPOSITORY}bench/baseline/bare-http.ts`;
+  return timeReady([process.execPath, program, String(port)], port);
 }
 
 async function memoryWithLinks(
