@@ -216,8 +216,10 @@ it("serves agents in a ConfigMap, tenants' secrets, and pools whose projects go 
   });
   await kubectl.run(['patch', 'agentpool/own', '--type=merge', '--patch', unmanaged]);
   await until('what it does not need any more is gone', async () => {
-    const left = await kubectl.list('networkpolicies,secrets');
-    return !left.some(({ metadata }) => /^own-(runtimes|agentpool-tenants)$/.test(metadata.name));
+    const policies = await kubectl.list('networkpolicies');
+    const { data = {} } = await kubectl.get('secret', 'own-agentpool-tenants');
+    const isOver = !policies.some(({ metadata }) => metadata.name === 'own-runtimes');
+    return isOver && Object.keys(data as object).length === 0;
   });
   const [before] = await copiesOfOwn();
   const edited = JSON.stringify({ data: { 'agents.ts': tellerModule('task.input') } });

@@ -157,6 +157,22 @@ describe('the operator in a cluster', () => {
     await copiesOf('export default [{}]');
   }, 120_000);
 
+  it('takes back what it was given of the Secrets of tenants, and deletes no Secret for it', async () => {
+    const { kubectl } = world.api;
+    const stringData = { key: 'sesame' };
+    await kubectl.apply([
+      { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'acme' }, stringData },
+      pool('tenants', { tenants: [{ name: 'acme', secretRef: { name: 'acme' } }] }),
+    ]);
+    const given = async (): Promise<readonly string[] | undefined> => {
+      const secret = await kubectl.find('secret', 'tenants-agentpool-tenants');
+      return secret && Object.keys((secret['data'] ?? {}) as object);
+    };
+    await until('it is given', async () => (await given())?.length === 1, 20_000);
+    await kubectl.apply([pool('tenants', { tenants: [{ name: 'acme' }] })]);
+    await until('it is taken back', async () => (await given())?.length === 0, 20_000);
+  }, 60_000);
+
   it('holds a pool until its projects are erased, where that is its policy', async () => {
     const { kubectl } = world.api;
     await kubectl.apply([pool('four', { deletionPolicy: 'Delete', replicas: 0 })]);

@@ -219,6 +219,30 @@ describe('what a pool has besides its pods', () => {
       expect(writes()).toEqual(writtenBefore);
     });
 
+    it('nothing is left of what they held when no tenant has one any more', async () => {
+      await ensure();
+      const secret = await cluster.admin.get(SECRETS, at('pool-agentpool-tenants'));
+      expect(secret.data ?? {}).toEqual({});
+      const writes = () => [...kube.calls].filter(([call]) => !/^get /.test(call));
+      const before = writes();
+      await clock.advance(600_000);
+      await ensure();
+      expect(writes()).toEqual(before);
+      await ensure(false, { spec });
+      expect(await given('acme')).toBe('one');
+    });
+
+    it('a key that somebody else has written there goes', async () => {
+      const data = { [tenantKey('gone', 'key')]: Buffer.from('old').toString('base64') };
+      await cluster.admin.patch(SECRETS, at('pool-agentpool-tenants'), { data });
+      await clock.advance(30_000);
+      await ensure(false, { spec });
+      const secret = await cluster.admin.get(SECRETS, at('pool-agentpool-tenants'));
+      expect(Object.keys(secret.data ?? {}).toSorted()).toEqual(
+        [tenantKey('acme', 'key'), tenantKey('other', 'key')].toSorted(),
+      );
+    });
+
     it('many are read more seldom', async () => {
       const tenants = Array.from({ length: 500 }, (_, index) => ({
         name: `tenant-${index}`,

@@ -159,9 +159,10 @@ export class PoolBelongings {
         data[tenantKey(tenant, key)] = base64;
     }
     const wanted = tenantsSecret(owner, data);
-    if (tenants.some(({ secretRef }) => secretRef !== undefined))
+    const isAsked = tenants.some(({ secretRef }) => secretRef !== undefined);
+    // Emptied, not deleted: the right to delete Secrets is a right to delete anybody's. It goes with the pool.
+    if (isAsked || (await this.#isThere(SECRETS, owner, wanted, signal)))
       await this.#ensure(SECRETS, owner, wanted, { signal });
-    else await this.#removeOwn(SECRETS, owner, wanted, signal);
   }
 
   async #ensure<T extends KubeObject>(
@@ -179,7 +180,22 @@ export class PoolBelongings {
     const before = found && (await adopted(this.#options.kube, resource, { found, owner }, signal));
     const wanted = await make(before);
     if (before !== undefined && isContained(wanted, before) && !hasMoreData(before, wanted)) return;
-    await this.#options.kube.apply(resource, wanted, { signal });
+    const { kube } = this.#options;
+    const now = await kube.apply(resource, wanted, { signal });
+    if (!hasMoreData(now, wanted)) return;
+    // Of keys that another manager has written, as one that has restored a backup, an apply takes none away.
+    const patch = { data: Object.fromEntries(spareKeys(now, wanted).map((key) => [key, null])) };
+    await kube.patch(resource, refOf(named), patch, { uid: now.metadata.uid, signal });
+  }
+
+  async #isThere<T extends KubeObject>(
+    resource: Resource<T>,
+    owner: PoolOwner,
+    named: T,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const found = await this.#read(resource, named, signal);
+    return found !== undefined && ownershipOf(owner, found) !== 'foreign';
   }
 
   async #removeOwn<T extends KubeObject>(
@@ -230,8 +246,12 @@ function tenantsAgainMs({ spec }: PoolNeeds): number {
 
 /** Keys that a Secret of ours must not hold any more, as that of a tenant that left. */
 function hasMoreData(before: object, wanted: object): boolean {
+  return spareKeys(before, wanted).length > 0;
+}
+
+function spareKeys(before: object, wanted: object): readonly string[] {
   const allowed = new Set(dataKeysOf(wanted));
-  return dataKeysOf(before).some((key) => !allowed.has(key));
+  return dataKeysOf(before).filter((key) => !allowed.has(key));
 }
 
 function dataKeysOf(object: object): readonly string[] {

@@ -45,7 +45,7 @@ export function tenantsSecret(owner: PoolOwner, data: Readonly<Record<string, st
     kind: 'Secret',
     metadata: metadataOf(owner, TENANTS_SECRET_SUFFIX),
     type: 'Opaque',
-    data,
+    ...(Object.keys(data).length === 0 ? {} : { data }),
   };
 }
 
