@@ -21,7 +21,7 @@ import { EventRecorder } from '../../platform/kube/event-recorder.ts';
 import { leaderOnly } from '../../platform/kube/leader-only.ts';
 import { RATE_LIMITS, rateBound } from '../../platform/kube/rate-bound.ts';
 import { connectRuntimeControl } from '../../platform/link/grpc-runtime-control.ts';
-import type { Log } from '../../platform/log.ts';
+import type { Log, LogLevel } from '../../platform/log.ts';
 import type { Metrics } from '../../platform/metrics/registry.ts';
 import { systemRandom } from '../../platform/random.ts';
 import type { Store } from '../../platform/store/store.ts';
@@ -48,6 +48,8 @@ export interface LeadOptions {
   readonly installation: string;
   readonly endpoint?: string;
   readonly runtimeImage?: string;
+  /** Of the runtimes that are made from now on. */
+  readonly logLevel: LogLevel;
   /** How long the finaliser may hold a deleted pool. */
   readonly eraseMsMax: number;
   readonly metrics: Metrics;
@@ -197,7 +199,7 @@ async function startWith(
 }
 
 function driverOf(options: LeadOptions, kube: Kube, source: KubernetesPools): KubernetesDriver {
-  const { caches, secrets, releaseNamespace, runtimeImage, log } = options;
+  const { caches, secrets, releaseNamespace, runtimeImage, logLevel, log } = options;
   const belongings = new PoolBelongings({
     kube,
     secretFiles: runtimeSecretFiles({ ...secrets, clock: systemClock }),
@@ -218,7 +220,7 @@ function driverOf(options: LeadOptions, kube: Kube, source: KubernetesPools): Ku
     connect: (pool, address) => connectRuntimeControl({ address, ...accessOf(pool) }, systemClock),
     clock: systemClock,
     log,
-    ...(runtimeImage === undefined ? {} : { defaultImage: runtimeImage }),
+    podDefaults: { logLevel, ...(runtimeImage === undefined ? {} : { image: runtimeImage }) },
   });
 }
 

@@ -42,6 +42,8 @@ export interface ClusterOperatorOptions {
   readonly logLevel?: LogLevel;
 }
 
+type Wished = ClusterOperatorOptions & { readonly logLevel: LogLevel };
+
 const FIELD_MANAGER = 'agentpool-operator';
 /** From the first to the last: nothing is decided any more, then the Lease is given back, then the rest goes. */
 const ORDER = ['leading', 'election', 'caches', 'pages', 'store', 'authority', 'link'] as const;
@@ -50,14 +52,15 @@ export async function clusterOperator(
   terminal: Terminal,
   options: ClusterOperatorOptions,
 ): Promise<void> {
-  const logLevel = logLevelOrFail(readLogLevel(terminal.environment));
+  const ofEnvironment = logLevelOrFail(readLogLevel(terminal.environment));
+  const logLevel = options.logLevel ?? ofEnvironment ?? 'info';
   terminal.ignoreClosedOutput();
-  const log = createLog(options.logLevel ?? logLevel ?? 'info', 'operator');
+  const log = createLog(logLevel, 'operator');
   const stop = listenForStop(terminal);
   const closers = new Closers(ORDER);
   const lost = Promise.withResolvers<never>();
   try {
-    await start(terminal, options, { log, closers, onLost: lost.reject });
+    await start(terminal, { ...options, logLevel }, { log, closers, onLost: lost.reject });
     await Promise.race([stop.told, lost.promise]);
   } catch (error) {
     throw startError(error, false);
@@ -77,7 +80,7 @@ interface Process {
 /** What was started is in `closers`, also when this rejects. */
 async function start(
   terminal: Terminal,
-  options: ClusterOperatorOptions,
+  options: Wished,
   { log, closers, onLost }: Process,
 ): Promise<void> {
   const ports = { clock: systemClock, log };
@@ -120,11 +123,9 @@ async function start(
           releaseNamespace,
           watchNamespaces,
           installation,
-          eraseMsMax: options.eraseSeconds * 1_000,
           metrics,
           log,
-          ...(options.gatewayEndpoint === undefined ? {} : { endpoint: options.gatewayEndpoint }),
-          ...(options.runtimeImage === undefined ? {} : { runtimeImage: options.runtimeImage }),
+          ...forPools(options),
         },
         onLost,
       );
@@ -134,6 +135,16 @@ async function start(
   election.start();
   closers.add('election', () => election.stop());
   terminal.line(`AgentPool operator is up. HTTP ${pages.address}`);
+}
+
+/** What of the command line concerns pools and their runtimes. */
+function forPools({ eraseSeconds, gatewayEndpoint, runtimeImage, logLevel }: Wished) {
+  return {
+    logLevel,
+    eraseMsMax: eraseSeconds * 1_000,
+    ...(gatewayEndpoint === undefined ? {} : { endpoint: gatewayEndpoint }),
+    ...(runtimeImage === undefined ? {} : { runtimeImage }),
+  };
 }
 
 /** Each has connections of its own. */

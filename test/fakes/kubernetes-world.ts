@@ -80,6 +80,7 @@ export function operatorSide(options: SideOptions): OperatorSide {
       clock,
     }),
     copies: new ModuleCopies({ kube: writes, configMaps, pods }),
+    podDefaults: { image: 'agents:default' },
     connect: (pool, address) => ({
       open: () => undefined,
       ping: async () => 'alive',

@@ -38,7 +38,7 @@ import { endPod } from './end-pod.ts';
 import { explained } from '../../pool/hindered-by.ts';
 import { makePod, podFor, reclaimPod } from './make-pod.ts';
 import { phaseOf } from './phase-of.ts';
-import { type PoolOwner, PORTS } from './pod-of.ts';
+import { type PodDefaults, type PoolOwner, PORTS } from './pod-of.ts';
 import type { ModuleCopies } from './module-copies.ts';
 import type { PoolBelongings } from './pool-belongings.ts';
 import { phaseSince, Sightings } from './sightings.ts';
@@ -53,8 +53,7 @@ export interface KubernetesDriverOptions {
   readonly belongings: PoolBelongings;
   readonly copies: ModuleCopies;
   readonly connect: (pool: PoolKey, address: string) => RuntimeControl;
-  /** For pools whose agents come from a ConfigMap. */
-  readonly defaultImage?: string;
+  readonly podDefaults: PodDefaults;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -78,11 +77,11 @@ export class KubernetesDriver implements Driver {
   }
 
   async create(request: RuntimeRequest, signal: AbortSignal): Promise<void> {
-    const { kube, defaultImage } = this.#options;
+    const { kube, podDefaults } = this.#options;
     const owner = this.#options.ownerOf(request.pool);
     if (owner === undefined || owner.isGoing === true)
       throw new Error(`the pool ${request.pool} is gone`);
-    const made = podFor(request, owner, defaultImage);
+    const made = podFor(request, owner, podDefaults);
     await explained(this.#options.copies.ensure(owner, request.template.module, signal));
     await explained(makePod(kube, made, owner, signal));
   }

@@ -6,12 +6,12 @@ import { CreateRefused, NameTaken } from '../../pool/create-refused.ts';
 import type { RuntimeRequest } from '../../pool/driver.ts';
 import { isForbiddenByRole } from '../../pool/hindered-by.ts';
 import { controllerOf, poolOfPod } from './own-pod.ts';
-import { podOf, type PoolOwner } from './pod-of.ts';
+import { type PodDefaults, podOf, type PoolOwner } from './pod-of.ts';
 
 /** Throws `CreateRefused` when what is asked for makes no pod. */
-export function podFor(request: RuntimeRequest, owner: PoolOwner, defaultImage?: string): Pod {
+export function podFor(request: RuntimeRequest, owner: PoolOwner, defaults: PodDefaults): Pod {
   try {
-    return podOf(request, owner, defaultImage);
+    return podOf(request, owner, defaults);
   } catch (error) {
     throw new CreateRefused('PodRejected', error instanceof Error ? error.message : String(error));
   }

@@ -33,7 +33,7 @@ function request(
 
 const IMAGE = { image: 'registry/agents:1' };
 const podFor = (input: AgentPoolSpecInput, over?: Partial<RuntimeRequest>) =>
-  podOf(request({ ...input, runtime: { ...IMAGE, ...input.runtime } }, over), OWNER);
+  podOf(request({ ...input, runtime: { ...IMAGE, ...input.runtime } }, over), OWNER, {});
 const containerOf = (pod: ReturnType<typeof podOf>) => pod.spec?.containers[0];
 
 describe('the pod of a runtime', () => {
@@ -147,7 +147,7 @@ describe('the pod of a runtime', () => {
     const moduleFrom = { configMapRef: { name: 'agents', key: 'a.ts' } };
     const mounted = { configMap: 'agents', key: 'a.ts', digest: 'of the text' };
     const asked = request({ runtime: { moduleFrom } }, {}, { mounted });
-    const pod = podOf(asked, OWNER, 'default-image');
+    const pod = podOf(asked, OWNER, { image: 'default-image' });
     expect(asked.template.module.path).toBe('/etc/agentpool/module/a.ts');
     expect(containerOf(pod)?.image).toBe('default-image');
     expect(pod.spec?.volumes).toContainEqual({
@@ -164,8 +164,15 @@ describe('the pod of a runtime', () => {
     });
   });
 
+  it('logs as the installation does', () => {
+    const pod = podOf(request({ runtime: IMAGE }), OWNER, { logLevel: 'debug' });
+    expect(containerOf(pod)?.env).toContainEqual({ name: 'AGENTPOOL_LOG_LEVEL', value: 'debug' });
+  });
+
   it('needs an image', () => {
-    expect(() => podOf(request({}), OWNER, 'default-image')).toThrow('spec.runtime.image');
+    expect(() => podOf(request({}), OWNER, { image: 'default-image' })).toThrow(
+      'spec.runtime.image',
+    );
   });
 
   it("takes its author's security context, and stays restricted in what that leaves out", () => {

@@ -5,6 +5,7 @@ import { LABELS } from '../../../api/names.ts';
 import { OWN_VOLUME_PREFIX, RUNTIME_CONTAINER } from '../../../api/pod-template.ts';
 import type { PoolRef } from '../../../core/identifiers.ts';
 import type { Pod } from '../../../platform/kube/resources.ts';
+import type { LogLevel } from '../../../platform/log.ts';
 import type { RuntimeRequest } from '../../pool/driver.ts';
 import type { ModuleArtifact } from '../../pool/wanted-pool.ts';
 import { copyName } from './copy-name.ts';
@@ -40,14 +41,25 @@ export const MODULE_VOLUME = `${OWN_VOLUME_PREFIX}module`;
 export const POOL_SECRET_SUFFIX = '-agentpool-runtime';
 export const TENANTS_SECRET_SUFFIX = '-agentpool-tenants';
 
+/** Of the installation, for all pools. */
+export interface PodDefaults {
+  /** Of pools whose agents come from a ConfigMap. */
+  readonly image?: string;
+  /** Of the runtimes' own log: no part of a revision, so pods that are there keep theirs. */
+  readonly logLevel?: LogLevel;
+}
+
+/** With the image that counts. */
+type Given = PodDefaults & { readonly image: string };
+
 /** Throws when no image is known; the message is for the author of the manifest. */
-export function podOf(request: RuntimeRequest, owner: PoolOwner, defaultImage?: string): Pod {
+export function podOf(request: RuntimeRequest, owner: PoolOwner, defaults: PodDefaults): Pod {
   const { spec } = request.template;
   const { podTemplate } = spec.runtime;
   const tier = request.role === 'shared' ? spec.tiers.warm : spec.tiers.hot;
   const pod = [podTemplate, tier.podTemplate].reduce<JsonObject>(
     (under, over) => overlay(under, over as JsonObject),
-    basePod(request, owner, imageOf(spec, defaultImage)),
+    basePod(request, owner, { ...defaults, image: imageOf(spec, defaults.image) }),
   );
   return pod;
 }
@@ -58,7 +70,7 @@ function imageOf({ runtime }: AgentPoolSpec, defaultImage: string | undefined): 
   return image;
 }
 
-function basePod(request: RuntimeRequest, owner: PoolOwner, image: string): JsonObject {
+function basePod(request: RuntimeRequest, owner: PoolOwner, given: Given): JsonObject {
   const { name, role, template, resources } = request;
   const { spec } = template;
   return {
@@ -83,7 +95,7 @@ function basePod(request: RuntimeRequest, owner: PoolOwner, image: string): Json
         fsGroup: USER_ID,
         seccompProfile: { type: 'RuntimeDefault' },
       },
-      containers: [containerOf(request, owner, image)],
+      containers: [containerOf(request, owner, given)],
       volumes: volumesOf(template.module, owner),
     },
   };
@@ -117,7 +129,11 @@ export function labelsOf(
   };
 }
 
-function containerOf(request: RuntimeRequest, owner: PoolOwner, image: string): JsonObject {
+function containerOf(
+  request: RuntimeRequest,
+  owner: PoolOwner,
+  { image, logLevel }: Given,
+): JsonObject {
   const { spec } = request.template;
   const { imagePullPolicy } = spec.runtime;
   const { mounted } = request.template.module;
@@ -130,7 +146,10 @@ function containerOf(request: RuntimeRequest, owner: PoolOwner, image: string): 
     name: RUNTIME_CONTAINER,
     image,
     ...(imagePullPolicy === undefined ? {} : { imagePullPolicy }),
-    env: [...(spec.runtime.env as readonly JsonObject[]), ...ownVariables(request, owner)],
+    env: [
+      ...(spec.runtime.env as readonly JsonObject[]),
+      ...ownVariables(request, owner, logLevel),
+    ],
     envFrom: spec.runtime.envFrom,
     ports: [
       { name: 'link', containerPort: PORTS.link, protocol: 'TCP' },
@@ -159,6 +178,7 @@ function containerOf(request: RuntimeRequest, owner: PoolOwner, image: string): 
 function ownVariables(
   { role, template }: RuntimeRequest,
   { namespace, name }: PoolOwner,
+  logLevel: LogLevel | undefined,
 ): readonly JsonObject[] {
   const field = (fieldPath: string): JsonObject => ({
     fieldRef: { apiVersion: 'v1', fieldPath },
@@ -171,6 +191,7 @@ function ownVariables(
     { name: 'AGENTPOOL_MODULE', value: template.module.path },
     { name: 'AGENTPOOL_RUNTIME', valueFrom: field('metadata.name') },
     { name: 'AGENTPOOL_POD_IP', valueFrom: field('status.podIP') },
+    ...(logLevel === undefined ? [] : [{ name: 'AGENTPOOL_LOG_LEVEL', value: logLevel }]),
   ];
 }
 
