@@ -61,13 +61,15 @@ export class Follower {
   }
 
   async #readUntilClean(): Promise<void> {
+    // What changed at the same moment is read together.
+    await undefined;
     this.#retry?.cancel();
     while (this.#isDirty() && !this.#isStopped) {
       const scope = this.#dirty;
       this.#dirty = new Set();
-      this.#isBehind = false;
       try {
         await this.#options.read(scope);
+        if (scope === 'all') this.#isBehind = false;
       } catch (error) {
         this.#isBehind = true;
         this.#tryLater(error);

@@ -118,6 +118,24 @@ describe('what is read of the store', () => {
     ]);
   });
 
+  it('is not forgotten when it failed while another pool changed', async () => {
+    const gateway = await testGateway();
+    await gateway.putPool({}, 'other');
+    let failures = 1;
+    const record = gateway.core.context.runtimes.get('a')!.record;
+    gateway.storePlan = (method, [pool]) => {
+      if (method !== 'listRuntimes' || pool !== record.pool || failures-- <= 0) return undefined;
+      void gateway.memory.heartbeat({ ...record, incarnation: 'x', pool: 'default~other' }, 60_000);
+      return { fault: 'before' };
+    };
+    await gateway.memory.heartbeat({ ...record, incarnation: 'b' }, 60_000);
+    await settle();
+    expect([...gateway.links.keys()].sort()).toEqual(['a', 'x']);
+    await gateway.memory.heartbeat({ ...record, incarnation: 'y', pool: 'default~other' }, 60_000);
+    await settle();
+    expect([...gateway.links.keys()].sort()).toEqual(['a', 'b', 'x', 'y']);
+  });
+
   it('is all of it after a failure', async () => {
     const gateway = await testGateway();
     let failures = 1;

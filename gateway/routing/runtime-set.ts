@@ -117,7 +117,7 @@ export class RuntimeSet {
         (agent, index) => inOrder.findIndex(({ name }) => name === agent.name) === index,
       );
       agents = new Map(first.map((agent) => [agent.name, agent]));
-      this.#agents.set(key, agents);
+      if (records.length > 0) this.#agents.set(key, agents);
     }
     return agents;
   }

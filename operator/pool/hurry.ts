@@ -5,7 +5,7 @@ import type { PoolRun } from './pool-run.ts';
 
 /**
  * Status, belongings and new standbys take time and cores that projects need which move into their runtimes just then. Not for ever: at most
- * `hurryMsMax` in a row.
+ * `hurryMsMax` in a row, and not where gateways and runtimes do not know yet what is served.
  *
  * @returns in how many ms to look again; 0: nothing is left.
  */
@@ -16,12 +16,19 @@ export function restInMs(
   nowMs: number,
 ): number {
   if (actions.some((action) => action.do === 'bind')) {
-    run.hurry = { sinceMs: run.hurry?.sinceMs ?? nowMs, untilMs: nowMs + hurryMs };
+    const before = run.hurry;
+    const sinceMs = before === undefined || before.untilMs < nowMs ? nowMs : before.sinceMs;
+    run.hurry = { sinceMs, untilMs: nowMs + hurryMs };
   }
   if (run.hurry === undefined) return 0;
   const { sinceMs, untilMs } = run.hurry;
   const inMs = Math.min(untilMs, sinceMs + hurryMsMax) - nowMs;
   const isOver = inMs <= 0;
   if (isOver) run.hurry = undefined;
-  return isOver || actions.some((action) => action.do !== 'bind') ? 0 : inMs;
+  const mayWait = isPublished(run) && actions.every((action) => action.do === 'bind');
+  return isOver || !mayWait ? 0 : inMs;
+}
+
+function isPublished({ published, generation, memory }: PoolRun): boolean {
+  return published?.generation === generation && published.revision === (memory.served ?? '');
 }
