@@ -53,15 +53,15 @@ return 1
 `,
 );
 
-/** Who follows one of the two is not woken by the other. KEYS record · ARGV time, what is wanted and served, its channel, what is told, its channel */
+/** Who follows one of the two is not woken by the other. KEYS record, told · ARGV time, what is wanted and served, its channel, what is told, its channel */
 export const PUT_POOL = writingScript(
   'putPool',
   `
-for at, field in ipairs({'pool', 'told'}) do
+for at, key in ipairs(KEYS) do
   local value, channel = ARGV[2 * at], ARGV[2 * at + 1]
-  local isSame = redis.call('HGET', KEYS[1], field) == value
+  local isSame = redis.call('GET', key) == value
   -- Also the same: who writes may want to know whether anything is taken.
-  redis.call('HSET', KEYS[1], field, value)
+  redis.call('SET', key, value)
   if not isSame then redis.call('PUBLISH', channel, '') end
 end
 return 1
@@ -69,13 +69,13 @@ return 1
 );
 
 /**
- * The record goes, and with the last project everything else. KEYS record, leases, runtimes, projects, erasing, counters, overrides ·
+ * The record goes, and with the last project everything else. KEYS record, leases, runtimes, projects, erasing, counters, overrides, told ·
  * ARGV time, channel → 1 when no runtime of it has a lease
  */
 export const DELETE_POOL = writingScript(
   'deletePool',
   `
-redis.call('DEL', KEYS[1])
+redis.call('DEL', KEYS[1], KEYS[8])
 redis.call('PUBLISH', ARGV[2], '')
 for _, incarnation in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', whole(now()))) do
   redis.call('ZREM', KEYS[2], incarnation)

@@ -23,6 +23,7 @@ export interface ProjectKeys {
 
 export interface PoolKeys {
   readonly record: string;
+  readonly told: string;
   readonly leases: string;
   readonly runtimes: string;
   readonly gone: string;
@@ -65,6 +66,7 @@ export class RedisKeys {
     const tagged = this.#tagged(key);
     return {
       record: `${tagged}:pool`,
+      told: `${tagged}:told`,
       leases: `${tagged}:leases`,
       runtimes: `${tagged}:runtimes`,
       gone: `${tagged}:gone`,

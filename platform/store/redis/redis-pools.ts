@@ -29,16 +29,17 @@ export class RedisPools {
     const { status, report, ...wanted } = record;
     const channel = (topic: Topic): string => keys.channel(record.key, topic);
     const fields = [JSON.stringify(wanted), channel('pools'), JSON.stringify({ status, report })];
-    const key = keys.pool(record.key).record;
-    await connection.run(PUT_POOL, [key], [time(), ...fields, channel('reports')]);
+    const { record: wantedKey, told } = keys.pool(record.key);
+    await connection.run(PUT_POOL, [wantedKey, told], [time(), ...fields, channel('reports')]);
   }
 
   async delete(key: PoolKey): Promise<void> {
     const { connection, keys, time } = this.#context;
-    const { record, leases, runtimes, projects, erasing, counters, overrides } = keys.pool(key);
+    const { record, leases, runtimes, projects, erasing, counters, overrides, told } =
+      keys.pool(key);
     const isDeserted = await connection.run(
       DELETE_POOL,
-      [record, leases, runtimes, projects, erasing, counters, overrides],
+      [record, leases, runtimes, projects, erasing, counters, overrides, told],
       [time(), keys.channel(key, 'pools')],
     );
     if (isDeserted !== 1) return;
@@ -54,11 +55,12 @@ export class RedisPools {
   }
 
   async #record(pool: PoolKey): Promise<PoolRecord | undefined> {
-    const { record } = this.#context.keys.pool(pool);
-    const fields = await read(this.#context, 'listPools', ['HMGET', record, 'pool', 'told']);
-    const [wanted, told] = fields as readonly unknown[];
+    const keys = this.#context.keys.pool(pool);
+    const values = await read(this.#context, 'listPools', ['MGET', keys.record, keys.told]);
+    const [wanted, told] = values as readonly unknown[];
     if (!isBytes(wanted)) return undefined;
-    return { ...(jsonOf(wanted) as PoolRecord), ...(jsonOf(told) as Partial<PoolRecord>) };
+    const record = jsonOf(wanted) as PoolRecord;
+    return isBytes(told) ? { ...record, ...(jsonOf(told) as Partial<PoolRecord>) } : record;
   }
 
   async setOverride(
