@@ -53,7 +53,7 @@ function oldToDrain(
   const isDispensable = (one: SeenRuntime): boolean => {
     const { at } = one.state;
     return (
-      at === 'starting' ||
+      (at === 'starting' && one.mayServe !== true) ||
       at === 'expected' ||
       at === 'pending' ||
       (at === 'unready' && readyCount >= spec.replicas)

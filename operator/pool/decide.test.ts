@@ -45,6 +45,12 @@ describe('decide', () => {
     ],
     ['one that is not ready any more', shared('a', 'unready'), false, 25_000],
     ['one of which nobody can say whether it serves', shared('a', 'starting'), true, 25_000],
+    [
+      'one that may serve and was not heard yet',
+      { ...shared('a', 'starting'), mayServe: true as const },
+      false,
+      25_000,
+    ],
   ])('gives %s time to drain as it may have work', (_title, one, isBlind, withinMs) => {
     const spec = { limits: { taskTimeoutSeconds: 10 } };
     const { actions } = plan(spec, { runtimes: [one], isBlind }, true);

@@ -7,7 +7,7 @@ const BIND = { do: 'bind', name: 's', project: 'p' } as const;
 const REMOVE = { do: 'remove', name: 'r', why: 'Exited', incarnations: [] } as const;
 const planOf = (actions: Plan['actions']): Plan => ({ actions, partial: false, isComplete: true });
 const poolRun = (): PoolRun => {
-  const run = newPoolRun('default~pool', { namespace: 'default', name: 'pool' });
+  const run = newPoolRun('default~pool', { namespace: 'default', name: 'pool' }, 0);
   const { key, generation } = run;
   run.published = { key, generation, spec: {}, status: {}, revision: '' };
   return run;

@@ -35,6 +35,8 @@ export interface SeenRuntime {
   readonly state: RuntimeState;
   /** Since when it runs without a live lease (monotonic ms); absent: it is heard of, or has ended, or was asked to. */
   readonly unheardSinceMs?: number;
+  /** It has no live lease, and may serve all the same: there was no time yet to hear of it. */
+  readonly mayServe?: true;
   /** Its machine does not answer those who manage it. */
   readonly isUnseen?: boolean;
   /** Dedicated: the project it was given, and since when. */

@@ -29,6 +29,8 @@ const AVOIDED_MS = 5 * 60_000;
 export interface PoolRun {
   readonly key: PoolKey;
   readonly ref: PoolRef;
+  /** Since when this operator looks at the pool (monotonic ms). */
+  readonly bornMs: number;
   memory: Memory;
   /** The spec of the last pass. */
   spec: AgentPoolSpec | undefined;
@@ -59,10 +61,16 @@ export interface PoolRun {
 }
 
 /** @param status as an earlier operator left it: a roll-out goes on from what was rolled out, conditions keep their times. */
-export function newPoolRun(key: PoolKey, ref: PoolRef, status?: AgentPoolStatus): PoolRun {
+export function newPoolRun(
+  key: PoolKey,
+  ref: PoolRef,
+  bornMs: number,
+  status?: AgentPoolStatus,
+): PoolRun {
   return {
     key,
     ref,
+    bornMs,
     memory: memoryFrom(status?.currentRevision ?? ''),
     spec: undefined,
     generation: 0,

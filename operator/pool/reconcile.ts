@@ -55,7 +55,9 @@ export class PoolReconciler {
 
   reconcile: Reconcile = async (key, signal) => {
     const wanted = this.#options.source.get(key);
-    const run = this.#runs.get(key) ?? newPoolRun(key, poolRefOfKey(key), wanted?.status);
+    const run =
+      this.#runs.get(key) ??
+      newPoolRun(key, poolRefOfKey(key), this.#options.clock.nowMs(), wanted?.status);
     const spec = wanted?.spec ?? run.spec;
     if (spec === undefined) {
       await forgetPool(this.#options, key, signal);

@@ -98,7 +98,7 @@ export function drainTimeoutMs(
   limits: PoolLimits,
 ): number {
   const hasServed = !isStarting(one) && one.state.at !== 'pending';
-  return hasServed || isBlind === true
+  return hasServed || one.mayServe === true || isBlind === true
     ? spec.limits.taskTimeoutSeconds * 1_000 + limits.drainGraceMs
     : limits.drainStartingMs;
 }

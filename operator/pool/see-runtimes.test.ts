@@ -20,7 +20,7 @@ const member: RuntimeRecord = {
 };
 
 function see(over: Partial<Facts>, one: Partial<DrivenRuntime> = {}) {
-  const { orders } = newPoolRun('default~pool', { namespace: 'default', name: 'pool' });
+  const { orders } = newPoolRun('default~pool', { namespace: 'default', name: 'pool' }, 0);
   const [seen] = seeRuntimes({
     driven: [{ ...driven, ...one }],
     members: [],
@@ -33,6 +33,21 @@ function see(over: Partial<Facts>, one: Partial<DrivenRuntime> = {}) {
   });
   return seen;
 }
+
+describe('whether a runtime without a lease may serve all the same', () => {
+  const rows: readonly [string, true | undefined, Partial<Facts>, Partial<DrivenRuntime>][] = [
+    ['no, if it could have been heard for long', undefined, {}, {}],
+    ['yes, right after the store was away', true, { blindUntilMs: NOW_MS - 9_999 }, {}],
+    ['no, when a lease would have been renewed', undefined, { blindUntilMs: NOW_MS - 10_000 }, {}],
+    ['yes, right after an operator has begun', true, { bornMs: NOW_MS }, {}],
+    ['no, if it was made since', undefined, { bornMs: NOW_MS - 5 }, { createdMs: NOW_MS - 5 }],
+    ['no, if it has a lease', undefined, { bornMs: NOW_MS, members: [member] }, {}],
+    ['no, if it is not up', undefined, { bornMs: NOW_MS }, { phase: { at: 'pending' } }],
+  ];
+  it.each(rows)('%s', (_title, mayServe, over, one) => {
+    expect(see(over, one)?.mayServe).toBe(mayServe);
+  });
+});
 
 describe('since when a runtime is not heard of', () => {
   const since = (ms: number) => new Map([['a', ms]]);

@@ -1,6 +1,7 @@
 /** Lays the driver's list, the store's membership and our own orders over each other: what each runtime is doing. Pure. */
 import type { ProjectKey } from '../../core/identifiers.ts';
 import { countOf, NONE_IN_ANY_TIER } from '../../core/tier.ts';
+import { LEASE_TTL_MS } from '../../platform/store/lease-times.ts';
 import type { ProjectRecord, RuntimeRecord } from '../../platform/store/store.ts';
 import { type DrivenRuntime, isUp, type RuntimeName, type RuntimeRequest } from './driver.ts';
 import type { RuntimeState, SeenRuntime } from './observed.ts';
@@ -35,6 +36,8 @@ export interface Facts {
   readonly unheardSinceMs: ReadonlyMap<RuntimeName, number>;
   /** Until when nobody could have heard of a runtime, if there was such a time. */
   readonly blindUntilMs?: number | undefined;
+  /** Since when this operator looks at the pool. */
+  readonly bornMs?: number;
   readonly nowMs: number;
 }
 
@@ -109,12 +112,22 @@ function newsOf(
   driven: DrivenRuntime,
   member: RuntimeRecord | undefined,
   facts: Facts,
-): Pick<SeenRuntime, 'unheardSinceMs' | 'isUnseen'> {
+): Pick<SeenRuntime, 'unheardSinceMs' | 'mayServe' | 'isUnseen'> {
   const unheardSinceMs = unheardSince(driven, member, facts);
   return {
     ...(unheardSinceMs === undefined ? {} : { unheardSinceMs }),
+    ...(unheardSinceMs !== undefined && mayServe(driven, facts) ? { mayServe: true } : {}),
     ...(driven.phase.at === 'unseen' ? { isUnseen: true } : {}),
   };
+}
+
+/** Where the store was away for longer than leases last, all runtimes are without one until they have renewed it. */
+function mayServe(
+  { createdMs }: DrivenRuntime,
+  { blindUntilMs = -Infinity, bornMs = -Infinity, nowMs }: Facts,
+): boolean {
+  const deafUntilMs = Math.max(blindUntilMs, bornMs);
+  return createdMs < deafUntilMs && nowMs < deafUntilMs + LEASE_TTL_MS;
 }
 
 /** Counted anew from each start in place, and from when the store last did not answer: without it nobody is heard of. */
