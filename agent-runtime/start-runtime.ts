@@ -8,7 +8,6 @@ import { channelTls, serverTls } from '../platform/grpc/grpc-tls.ts';
 import { LINK_MESSAGE_BYTES_MAX } from '../platform/link/grpc-link-dial.ts';
 import { addRuntimeService } from '../platform/link/grpc-link-listen.ts';
 import { createGrpcPeer } from '../platform/link/grpc-peer.ts';
-import { compileInternalMessages } from '../proto/internal-service.ts';
 import type { RuntimeAccess } from '../platform/link/grpc-runtime-client.ts';
 import { createLinkServer, type LinkServer } from '../platform/link/link-server.ts';
 import type { Log } from '../platform/log.ts';
@@ -60,10 +59,7 @@ export async function startRuntime(
 ): Promise<Started> {
   const { log, store } = surroundings;
   const { host, links } = wire(config, surroundings);
-  const starting = Promise.all([host.start(), listen(config, host, links)]);
-  // Meanwhile: a worker reads the agents on a thread of its own.
-  compileInternalMessages();
-  const [ready, server] = await starting;
+  const [ready, server] = await Promise.all([host.start(), listen(config, host, links)]);
   if (ready.type !== 'ready') return { type: 'broken', failure: failureOf(ready) };
   host.onSpec(() => links.setMaxConcurrentTasks(host.maxConcurrentTasks));
   links.setMaxConcurrentTasks(host.maxConcurrentTasks);

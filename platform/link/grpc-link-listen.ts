@@ -15,7 +15,7 @@ import type {
   DataResponse,
   Init,
 } from '../../proto/generated/internal-messages.ts';
-import { agentRuntimeService } from '../../proto/internal-service.ts';
+import { agentRuntimeService, compileInternalMessages } from '../../proto/internal-service.ts';
 import { statusOf } from '../../proto/status.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { fromRuntimeMessage, toRuntimeFrame } from './frame-codec.ts';
@@ -41,7 +41,9 @@ export interface RuntimeService {
 
 type Stream = ServerDuplexStream<DataRequest, Init<DataResponse>>;
 
+/** Ready for its first call: what reads and writes messages is compiled here, not while somebody waits. */
 export function addRuntimeService(server: Server, service: RuntimeService, clock: Clock): void {
+  compileInternalMessages();
   const isAllowed = keyCheck(service.key);
   const pairing = new Pairing(service.accept, clock);
   const opened = (half: 'control' | 'data') => (stream: Stream) => {
