@@ -33,6 +33,23 @@ describe('a pool that only the store knows', () => {
     expect((await world.store.readProject(PROJECT)) !== undefined).toBe(stays);
   });
 
+  it('is looked up without reading those of all others', async () => {
+    const asked: (string | undefined)[] = [];
+    const listPools = world.store.listPools.bind(world.store);
+    await join(world.store, { pool: KEY });
+    await world.store.putPool({
+      ...{ key: KEY, generation: 1, revision: 'r', spec: spec(), status: {}, installation: 'ours' },
+    });
+    world.store.listPools = (pool) => {
+      asked.push(pool);
+      return listPools(pool);
+    };
+    await world.start('ours');
+    await world.pass(1);
+    // The first is how it is found.
+    expect(asked).toEqual([undefined, KEY]);
+  });
+
   it('is told by the records of an operator whose it is', async () => {
     const key = world.put({ replicas: 0 });
     await world.start('ours');
