@@ -66,6 +66,25 @@ describe('a step of passes that fails', () => {
       'OperatorForbidden: no secrets',
     ],
     [
+      'is not wanted any more once nobody has tried it for ten minutes',
+      [
+        [0, { bind: forbidden }],
+        [5_000, { bind: forbidden }],
+        [604_999, { prepare: WELL }],
+        [605_000, { prepare: WELL }],
+      ],
+      undefined,
+    ],
+    [
+      'is still told shortly before',
+      [
+        [0, { bind: forbidden }],
+        [5_000, { bind: forbidden }],
+        [604_999, { prepare: WELL }],
+      ],
+      'OperatorForbidden: no secrets',
+    ],
+    [
       'with an error of no kind is told with what that says',
       [
         [0, { keepModules: new Error('odd') }],

@@ -1,4 +1,4 @@
-/** Which steps of passes fail again and again, since when and by what: told once it lasts, until the step succeeds. Pure. */
+/** Which steps of passes fail again and again, since when and by what: told once it lasts, until the step succeeds or is not wanted any more. Pure. */
 import { StoreError } from '../../platform/store/store.ts';
 import { CreateRefused, NameTaken } from './create-refused.ts';
 import { Hindered, type HindranceReason } from './hindered.ts';
@@ -24,14 +24,19 @@ export interface Hindrance {
 interface StepFailure extends Hindrance {
   /** Monotonic ms. */
   readonly sinceMs: number;
+  /** When it last failed, monotonic ms. */
+  readonly triedMs: number;
   /** It failed again after it had failed for so long that it is told. */
   readonly lasts: boolean;
 }
 
+/** What nobody has tried for so long is not wanted any more. Longer than a new pod takes, that is tried in place of one that went. */
+const FORGOTTEN_MS = 10 * 60_000;
+
 /** By step; those that succeeded last are not in it. */
 export type StepFailures = ReadonlyMap<Step, StepFailure>;
 
-/** What became of each step that was tried; undefined: it succeeded. */
+/** What became of each step that was tried; undefined: it succeeded. One that had nothing to do is not in it: that tells nothing. */
 export type StepOutcomes = ReadonlyMap<Step, Error | undefined>;
 
 export function noteSteps(
@@ -46,8 +51,12 @@ export function noteSteps(
     const hindrance = hindranceBy(error);
     const sinceMs = before.get(step)?.sinceMs ?? nowMs;
     if (hindrance === undefined) after.delete(step);
-    else after.set(step, { ...hindrance, sinceMs, lasts: nowMs - sinceMs >= hindranceMs });
+    else {
+      const lasts = nowMs - sinceMs >= hindranceMs;
+      after.set(step, { ...hindrance, sinceMs, triedMs: nowMs, lasts });
+    }
   }
+  for (const [step, { triedMs }] of after) if (nowMs - triedMs >= FORGOTTEN_MS) after.delete(step);
   return after;
 }
 

@@ -75,6 +75,41 @@ describe('over a driver that fails or lies the operator', () => {
     expect(world.condition('Degraded')).toBe('False AsExpected');
   });
 
+  it('says that projects get no runtimes, however long each new standby takes, until one has one', async () => {
+    const bind = world.driver.bind.bind(world.driver);
+    world.driver.bind = async () => {
+      throw new Hindered('OperatorForbidden', 'cannot patch pods');
+    };
+    world.driver.times.startMs = 8_000;
+    world.put({ replicas: 1, tiers: { hot: { standby: 1 } } });
+    await world.start();
+    await world.pass(30_000);
+    await world.setTier('default~pool~acme~website', 'HOT');
+    await world.pass(30_000);
+    for (let passes = 0; passes < 60; passes++) {
+      expect(world.condition('Degraded')).toBe('True OperatorForbidden');
+      await world.pass(500);
+    }
+    expect(world.events().filter((one) => one === 'OperatorForbidden')).toHaveLength(1);
+    world.driver.bind = bind;
+    await world.pass(30_000);
+    expect(world.condition('Degraded')).toBe('False AsExpected');
+  });
+
+  it('says no more that projects get no runtimes once no project wants one', async () => {
+    world.driver.bind = async () => {
+      throw new Hindered('OperatorForbidden', 'cannot patch pods');
+    };
+    world.put({ replicas: 1, tiers: { hot: { standby: 1 } } });
+    await world.start();
+    await world.setTier('default~pool~acme~website', 'HOT');
+    await world.pass(60_000);
+    expect(world.condition('Degraded')).toBe('True OperatorForbidden');
+    await world.setTier('default~pool~acme~website', 'WARM');
+    await world.pass(660_000);
+    expect(world.condition('Degraded')).toBe('False AsExpected');
+  });
+
   it('tells of a deleted pool whose runtimes it cannot remove', async () => {
     const key = world.put({ replicas: 1 });
     await world.start();

@@ -154,13 +154,12 @@ export class PoolReconciler {
     plan: Plan,
     signal: AbortSignal,
   ): Promise<number | undefined> {
-    const { clock, limits } = this.#options;
+    const { clock } = this.#options;
     const attempts = new Attempts();
-    await attempts.try('bind', () => applyBinds(plan, run, this.#options, signal));
-    const nowMs = clock.nowMs();
-    const isWell = !attempts.haveFailed && !run.isStoreAway;
-    const leftMs = isWell ? restInMs(run, plan, limits, nowMs) : 0;
-    if (leftMs > 0) return leftMs;
+    if (plan.actions.some((action) => action.do === 'bind'))
+      await attempts.try('bind', () => applyBinds(plan, run, this.#options, signal));
+    const leftMs = attempts.haveFailed ? 0 : this.#restInMs(run, plan);
+    if (leftMs > 0) return this.#noteSteps(run, attempts) ? 0 : leftMs;
     const status = this.#teller.judge(run, wanted);
     const content = { spec: wanted.spec, status, revision: run.memory.served ?? '' };
     let againMs: number | undefined;
@@ -171,13 +170,18 @@ export class PoolReconciler {
     await attempts.try('report', () => this.#report(run, status, signal));
     await attempts.try('keepModules', () => this.#keepModulesOf(run, signal));
     const isPrepared = await attempts.try('prepare', () => this.#prepare(run, wanted.spec, signal));
-    await attempts.try('apply', () =>
-      apply(isPrepared ? plan : withoutCreates(plan), run, this.#options, signal),
-    );
+    const rest = isPrepared ? plan : withoutCreates(plan);
+    if (hasToApply(rest))
+      await attempts.try('apply', () => apply(rest, run, this.#options, signal));
     await attempts.try('tidy', () => this.#tidy(run, wanted.spec, signal));
     const isOver = this.#noteSteps(run, attempts);
     attempts.throwFirst();
     return isOver ? 0 : againMs;
+  }
+
+  #restInMs(run: PoolRun, plan: Plan): number {
+    const { clock, limits } = this.#options;
+    return run.isStoreAway ? 0 : restInMs(run, plan, limits, clock.nowMs());
   }
 
   /** @returns whether something is over that was told: that is to be told, too, and soon. */
@@ -242,6 +246,11 @@ export class PoolReconciler {
   #keepModules(): void {
     this.#options.source.keep?.(new Set([...this.#runs.values()].flatMap(modulePathsOf)));
   }
+}
+
+/** A pool that has all it wants is well without any action; one that waits for something is not known to be. */
+function hasToApply({ actions, isComplete }: Plan): boolean {
+  return isComplete || actions.some((action) => action.do !== 'bind');
 }
 
 /** Runtimes fail for want of the store while it is away: that is held against nobody once it is back. */
