@@ -1,4 +1,5 @@
 /** The templates that a pool's runtimes are or were made of, by revision: remembered as long as one of them may be needed again. */
+import { isDeepStrictEqual } from 'node:util';
 import type { AgentPoolSpec } from '../../api/agent-pool.ts';
 import { artifactOf, templateOf } from './observe.ts';
 import type { SeenRuntime } from './observed.ts';
@@ -12,7 +13,11 @@ export function noteTemplate(
   module: ModuleState | undefined,
 ): string | undefined {
   const artifact = module && artifactOf(module);
-  if (artifact === undefined) return run.observed?.update;
+  const before = run.observed?.update;
+  if (artifact === undefined) return before;
+  // A pass over a pool where nothing happened is to cost next to nothing: there may be thousands.
+  const known = before === undefined ? undefined : run.templates.get(before);
+  if (known?.spec === spec && isDeepStrictEqual(known.module, artifact)) return before;
   const template = templateOf(spec, artifact);
   run.templates.set(template.revision, template);
   return template.revision;
