@@ -55,15 +55,14 @@ export class PoolReconciler {
 
   reconcile: Reconcile = async (key, signal) => {
     const wanted = this.#options.source.get(key);
-    const run =
-      this.#runs.get(key) ??
-      newPoolRun(key, poolRefOfKey(key), this.#options.clock.nowMs(), wanted?.status);
+    const run = this.#runs.get(key) ?? this.#newRun(key, wanted);
     const spec = wanted?.spec ?? run.spec;
     if (spec === undefined) {
       await forgetPool(this.#options, key, signal);
       return { type: 'done' };
     }
     this.#runs.set(key, run);
+    if (wanted?.isOrphaned === true) return this.#leave(run, wanted, signal);
     try {
       await this.#letGo(run, wanted, signal);
       const outcome = await this.#pass(run, spec, wanted, signal);
@@ -73,6 +72,10 @@ export class PoolReconciler {
       throw error;
     }
   };
+
+  #newRun(key: PoolKey, wanted: WantedPool | undefined): PoolRun {
+    return newPoolRun(key, poolRefOfKey(key), this.#options.clock.nowMs(), wanted?.status);
+  }
 
   /** A whole pass went well, with all that it wrote: only then the store is back. What was told of it is taken back at once. */
   #foundStore(run: PoolRun): boolean {
@@ -92,6 +95,13 @@ export class PoolReconciler {
     if (run.isStoreAway || wanted === undefined) return;
     this.#teller.storeIsAway(run, true);
     await this.#report(run, this.#teller.judge(run, wanted), signal);
+  }
+
+  /** Even its own runtimes are not asked anything any more; once it is gone its record goes, by the spec that is remembered here. */
+  async #leave(run: PoolRun, { spec }: WantedPool, signal: AbortSignal): Promise<Outcome> {
+    run.spec = spec;
+    await this.#options.source.release?.(run.key, signal);
+    return { type: 'again', afterMs: this.#options.limits.resyncMs };
   }
 
   async #letGo(run: PoolRun, wanted: WantedPool | undefined, signal: AbortSignal): Promise<void> {

@@ -42,6 +42,8 @@ export interface WantedPool {
   readonly status?: AgentPoolStatus;
   /** It is to go, and is held until `release`. */
   readonly isDeleting?: boolean;
+  /** It is to go, and all that it has is to outlive it, its projects too: nothing is done about that. Its spec says Retain. */
+  readonly isOrphaned?: boolean;
   /** It has been held for as long as it may be: it goes now, and what is left of it is erased later, if ever. */
   readonly isOverdue?: boolean;
 }

@@ -13,7 +13,7 @@ import { LABELS, MANAGED_BY } from '../../api/names.ts';
 import { parsePool } from '../../api/parse-pool.ts';
 import { type PoolKey, poolKeyOf, poolRefOfKey } from '../../core/identifiers.ts';
 import type { Stored } from '../../platform/kube/kube.ts';
-import type { AgentPoolObject, ConfigMap, ObjectMeta } from '../../platform/kube/resources.ts';
+import type { AgentPoolObject, ConfigMap } from '../../platform/kube/resources.ts';
 import type { CachedObjects } from '../drivers/kubernetes/cached-objects.ts';
 import { textDigest } from '../../platform/text-digest.ts';
 import { explained } from '../pool/hindered-by.ts';
@@ -21,6 +21,7 @@ import type { PoolOwner } from '../drivers/kubernetes/pod-of.ts';
 import type { ModuleState, PoolSource, WantedPool } from '../pool/wanted-pool.ts';
 import { clusterModule } from './cluster-module.ts';
 import type { EraseBound } from './erase-bound.ts';
+import { OrphanedPools } from './orphaned-pools.ts';
 import type { PoolWriter } from './pool-writer.ts';
 
 export interface KubernetesPoolsOptions {
@@ -44,9 +45,6 @@ export interface KubernetesPoolsOptions {
 /** Of a pool that never was valid: there is nothing to run, but something to say. */
 const NOTHING = agentPoolSpecSchema.parse({ replicas: 0, operatingMode: 'Suspended' });
 
-/** Of an object that is deleted with `--cascade=orphan`, until those that it owns are nobody's. */
-const ORPHANING = 'orphan';
-
 /** What is remembered of a pool as long as its object is there. */
 interface Known {
   readonly uid: string;
@@ -62,6 +60,7 @@ interface Known {
 export class KubernetesPools implements PoolSource {
   readonly #options: KubernetesPoolsOptions;
   readonly #known = new Map<PoolKey, Known>();
+  readonly #orphaned = new OrphanedPools();
 
   constructor(options: KubernetesPoolsOptions) {
     this.#options = options;
@@ -91,7 +90,7 @@ export class KubernetesPools implements PoolSource {
     return {
       ref: poolRefOfKey(key),
       generation: metadata.generation ?? 1,
-      spec,
+      spec: deletion.isOrphaned === true ? { ...spec, deletionPolicy: 'Retain' } : spec,
       module,
       ...(known.problems === undefined ? {} : { problems: known.problems }),
       ...(status === undefined ? {} : { status }),
@@ -121,6 +120,7 @@ export class KubernetesPools implements PoolSource {
     const { pools, configMaps } = this.#options;
     const ends = [
       pools.onChange(({ before, after }) => {
+        this.#orphaned.note(before, after);
         if (isNews(before, after)) onChange(keyOfObject((after ?? before)?.metadata));
       }),
       configMaps.onChange(({ before, after }) => {
@@ -193,10 +193,11 @@ export class KubernetesPools implements PoolSource {
     this.#options.writer.forget(known.uid);
   }
 
-  #deletionOf(metadata: ObjectMeta): Pick<WantedPool, 'isDeleting' | 'isOverdue'> {
-    const { deletionTimestamp, finalizers = [] } = metadata;
-    // What it has is to outlive it: nothing is done about that.
-    if (deletionTimestamp === undefined || finalizers.includes(ORPHANING)) return {};
+  #deletionOf(
+    metadata: Stored<AgentPoolObject>['metadata'],
+  ): Pick<WantedPool, 'isDeleting' | 'isOrphaned' | 'isOverdue'> {
+    if (metadata.deletionTimestamp === undefined) return {};
+    if (this.#orphaned.has(metadata)) return { isOrphaned: true };
     const isOverdue = this.#options.eraseBound.isOver(metadata);
     return { isDeleting: true, ...(isOverdue ? { isOverdue } : {}) };
   }
