@@ -5,7 +5,6 @@
 import { LABELS } from '../../../api/names.ts';
 import type { PoolKey, ProjectKey } from '../../../core/identifiers.ts';
 import type { Clock } from '../../../platform/clock.ts';
-import { hostAndPort } from '../../../platform/host-and-port.ts';
 import { isKubeError } from '../../../platform/kube/kube-error.ts';
 import type { Kube, Stored } from '../../../platform/kube/kube.ts';
 import { type Pod, PODS } from '../../../platform/kube/resources.ts';
@@ -38,10 +37,11 @@ import { endPod } from './end-pod.ts';
 import { explained } from '../../pool/hindered-by.ts';
 import { makePod, podFor, reclaimPod } from './make-pod.ts';
 import { phaseOf } from './phase-of.ts';
-import { type PodDefaults, type PoolOwner, PORTS } from './pod-of.ts';
+import type { PodDefaults, PoolOwner } from './pod-of.ts';
 import type { ModuleCopies } from './module-copies.ts';
 import type { PoolBelongings } from './pool-belongings.ts';
 import { phaseSince, Sightings } from './sightings.ts';
+import { BIND_TIMEOUT_MS, tellBindings, withControl } from './tell-bindings.ts';
 
 export interface KubernetesDriverOptions {
   /** Writes only while this process leads. */
@@ -58,9 +58,6 @@ export interface KubernetesDriverOptions {
   readonly log: Log;
 }
 
-/** Each is a TLS connection. */
-const BINDINGS_AT_ONCE_MAX = 16;
-const BIND_TIMEOUT_MS = 5_000;
 /** Long enough to be ended in order, too short to finish anything. */
 const REMOVAL_GRACE_SECONDS = 1;
 const MS_PER_SECOND = 1_000;
@@ -95,7 +92,7 @@ export class KubernetesDriver implements Driver {
     const pod = this.#find(runtime);
     if (pod === undefined) throw new Error(`there is no runtime ${runtime.name} to bind`);
     // It is told only what is written; the connection is made meanwhile.
-    await this.#withControl(runtime.pool, pod, async (control) => {
+    await withControl(this.#options, { pool: runtime.pool, pod }, async (control) => {
       control.open();
       await explained(markBound(kube, pod, binding, signal));
       await control.bind(binding.project, binding.id, BIND_TIMEOUT_MS);
@@ -119,7 +116,7 @@ export class KubernetesDriver implements Driver {
       pods.length < needs.shared + needs.dedicated ||
       pods.some((pod) => phaseOf(pod).at === 'pending');
     await explained(this.#options.belongings.ensure(pool, owner, { ...needs, isStarting }, signal));
-    for (const pod of pods) await explained(this.#adopt(pod, owner, signal));
+    await this.#adoptLeft(pool, owner, signal);
   }
 
   async keepModules(
@@ -167,28 +164,14 @@ export class KubernetesDriver implements Driver {
 
   /**
    * Tells standbys that were marked as bound, and perhaps never told, what their project is: for an operator that takes over from
-   * another one. Repeats are answered like the first time.
+   * another one.
    */
   async finishBindings(): Promise<void> {
-    const bound = this.#options.pods.list().flatMap((pod) => {
-      const [pool, binding] = [poolOfPod(pod), bindingOfPod(pod)];
-      const isUp = phaseOf(pod).at === 'running';
-      return pool === undefined || binding === undefined || !isUp ? [] : { pool, pod, binding };
+    const owned = this.#options.pods.list().flatMap((pod) => {
+      const pool = poolOfPod(pod);
+      return pool === undefined ? [] : { pool, pod };
     });
-    const tellNext = async (): Promise<void> => {
-      for (let next = bound.pop(); next !== undefined; next = bound.pop()) {
-        const { pool, pod, binding } = next;
-        await this.#withControl(pool, pod, (control) =>
-          control.bind(binding.project, binding.id, BIND_TIMEOUT_MS),
-        ).catch((error: unknown) => {
-          this.#options.log.info('bound runtime could not be told its project again', {
-            err: error,
-            runtime: pod.metadata.name,
-          });
-        });
-      }
-    };
-    await Promise.all(Array.from({ length: BINDINGS_AT_ONCE_MAX }, tellNext));
+    await tellBindings(owned, this.#options);
   }
 
   /** Those, too, that an earlier pool has left: they are taken over by and by. */
@@ -202,9 +185,17 @@ export class KubernetesDriver implements Driver {
     return [...own, ...pods.find(BY_POOL, leftBy(pool)).filter(isRuntime)];
   }
 
-  async #adopt(found: Stored<Pod>, owner: PoolOwner, signal: AbortSignal): Promise<void> {
-    if (found.metadata.deletionTimestamp === undefined)
-      await adopted(this.#options.kube, PODS, { found, owner }, signal);
+  /** One that is bound may be new, from a backup, and not know it: it becomes the pool's own only once it does, as only others are told again. */
+  async #adoptLeft(pool: PoolKey, owner: PoolOwner, signal: AbortSignal): Promise<void> {
+    const left = this.#podsOf(pool).filter(
+      (pod) => pod.metadata.deletionTimestamp === undefined && ownershipOf(owner, pod) !== 'own',
+    );
+    const pods = left.map((pod) => ({ pool, pod }));
+    const told = await tellBindings(pods, this.#options);
+    for (const found of left) {
+      if (bindingOfPod(found) !== undefined && !told.has(found.metadata.uid)) continue;
+      await explained(adopted(this.#options.kube, PODS, { found, owner }, signal));
+    }
   }
 
   #find({ pool, name }: RuntimeRef): Stored<Pod> | undefined {
@@ -249,21 +240,6 @@ export class KubernetesDriver implements Driver {
     } catch (error) {
       if (isKubeError(error, 'NotFound')) return undefined;
       throw error;
-    }
-  }
-
-  async #withControl(
-    pool: PoolKey,
-    pod: Stored<Pod>,
-    act: (control: RuntimeControl) => Promise<void>,
-  ): Promise<void> {
-    const ip = pod.status?.podIP;
-    if (ip === undefined) throw new Error(`the pod ${pod.metadata.name} has no address yet`);
-    const control = this.#options.connect(pool, hostAndPort(ip, PORTS.link));
-    try {
-      await act(control);
-    } finally {
-      control.close();
     }
   }
 
