@@ -74,10 +74,10 @@ export const POOL_LIMITS: PoolLimits = Object.freeze({
 /**
  * Pods start on many nodes, and kubelets and scheduler bound that themselves: waiting for the first ones would only be slower. As many
  * as the ReplicaSet controller makes in one go; creates that fail end a pass early all the same. Of thousands of pools each look costs; that
- * nothing was lost is looked at once a minute as it is, when the store is read again.
+ * nothing was lost is looked at every two minutes as it is, when the store is read again.
  */
 export const CLUSTER_POOL_LIMITS: PoolLimits = Object.freeze({
   ...POOL_LIMITS,
   startsInFlightMax: 500,
-  resyncMs: 120_000,
+  resyncMs: 180_000,
 });

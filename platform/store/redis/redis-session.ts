@@ -14,7 +14,7 @@ import { TIMEOUT_MS, type RedisStoreOptions } from './redis-options.ts';
 /** How often an idle connection is asked whether it lives. */
 const PING_MS = 5_000;
 /** A change whose announcement was lost is seen then at the latest. */
-const READ_AGAIN_MS = 60_000;
+const READ_AGAIN_MS = 120_000;
 
 export interface SessionParts {
   readonly context: RedisContext;
