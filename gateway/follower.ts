@@ -62,7 +62,7 @@ export class Follower {
 
   async #readUntilClean(): Promise<void> {
     // What changed at the same moment is read together.
-    await undefined;
+    await Promise.resolve();
     this.#retry?.cancel();
     while (this.#isDirty() && !this.#isStopped) {
       const scope = this.#dirty;
