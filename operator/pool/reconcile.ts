@@ -232,8 +232,8 @@ export class PoolReconciler {
     const end = endPool(run, plan, this.#options, signal);
     await attempts.try('end', () => end);
     this.#noteSteps(run, attempts);
-    if (!(await end))
-      return { type: 'again', afterMs: run.isBlind ? limits.blindPollMs : limits.resyncMs };
+    // Not only when all pools are looked at: somebody waits for the end of it.
+    if (!(await end)) return { type: 'again', afterMs: limits.blindPollMs };
     this.#runs.delete(run.key);
     this.#keepModules();
     this.#teller.forget(run);
