@@ -37,6 +37,8 @@ export interface PoolLimits {
   readonly refillWaitMsMax: number;
   /** How often to look though nothing happened: whatever a lost event left undone. */
   readonly resyncMs: number;
+  /** The same where there is no runtime and none is wanted: of thousands of such pools each look costs. */
+  readonly emptyResyncMs: number;
   /** How often to look while the store does not answer; that it answers again is told. */
   readonly blindPollMs: number;
   /** Projects read per pass to find those that tiers.default makes HOT. */
@@ -66,6 +68,7 @@ export const POOL_LIMITS: PoolLimits = Object.freeze({
   refillWaitMs: 1_000,
   refillWaitMsMax: 5_000,
   resyncMs: 30_000,
+  emptyResyncMs: 180_000,
   blindPollMs: 5_000,
   projectsScannedMax: 10_000,
   countsWriteIntervalMs: 5_000,
@@ -73,11 +76,9 @@ export const POOL_LIMITS: PoolLimits = Object.freeze({
 
 /**
  * Pods start on many nodes, and kubelets and scheduler bound that themselves: waiting for the first ones would only be slower. As many
- * as the ReplicaSet controller makes in one go; creates that fail end a pass early all the same. Of thousands of pools each look costs; that
- * nothing was lost is looked at every two minutes as it is, when the store is read again.
+ * as the ReplicaSet controller makes in one go; creates that fail end a pass early all the same.
  */
 export const CLUSTER_POOL_LIMITS: PoolLimits = Object.freeze({
   ...POOL_LIMITS,
   startsInFlightMax: 500,
-  resyncMs: 180_000,
 });

@@ -55,10 +55,22 @@ describe('the operator', () => {
     await world.start();
     await world.pass(10_000);
     let writes = 0;
-    world.store.subscribe('pools', () => writes++);
+    for (const topic of ['pools', 'reports'] as const) world.store.subscribe(topic, () => writes++);
     await world.pass(120_000);
     expect(writes).toBe(0);
     expect(world.driver.creates).toBe(2);
+  });
+
+  it.each([
+    ['every half minute at a pool that runs', 1, 4],
+    ['rarely at one that has nothing, and wants nothing', 0, 0],
+  ])('looks %s, though nothing happens', async (_how, replicas, looks) => {
+    world.put({ replicas });
+    await world.start();
+    await world.pass(10_000);
+    const before = world.driver.looks;
+    await world.pass(125_000);
+    expect(world.driver.looks - before).toBe(looks);
   });
 
   it('replaces a runtime that dies, and takes it out of the store at once', async () => {

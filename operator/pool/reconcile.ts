@@ -19,6 +19,7 @@ import type { Memory } from './memory.ts';
 import { look } from './observe.ts';
 import { needsOf, observedOf } from './observed-of.ts';
 import { type Plan, withoutCreates } from './plan.ts';
+import type { PoolLimits } from './pool-limits.ts';
 import { newPoolRun, type PoolRun } from './pool-run.ts';
 import { PoolTeller, type PoolView, type TellerOptions } from './pool-teller.ts';
 import { publish } from './publish.ts';
@@ -246,7 +247,7 @@ export class PoolReconciler {
       plan.wakeInMs ?? Infinity,
       againMs ?? Infinity,
       (run.orders.nextTimeoutMs ?? Infinity) - clock.nowMs(),
-      plan.partial ? limits.demotionPollMs : limits.resyncMs,
+      lookAgainMs(run, plan, limits),
       run.isBlind ? limits.blindPollMs : Infinity,
       (run.idleSweep?.dueMs ?? Infinity) - clock.nowMs(),
     );
@@ -261,6 +262,13 @@ export class PoolReconciler {
 /** A pool that has all it wants is well without any action; one that waits for something is not known to be. */
 function hasToApply({ actions, isComplete }: Plan): boolean {
   return isComplete || actions.some((action) => action.do !== 'bind');
+}
+
+/** Though nothing happens. */
+function lookAgainMs({ observed }: PoolRun, plan: Plan, limits: PoolLimits): number {
+  if (plan.partial) return limits.demotionPollMs;
+  const isEmpty = plan.actions.length === 0 && observed?.runtimes.length === 0;
+  return isEmpty ? limits.emptyResyncMs : limits.resyncMs;
 }
 
 /** Runtimes fail for want of the store while it is away: that is held against nobody once it is back. */

@@ -53,6 +53,8 @@ export class FakeDriver implements Driver {
   readonly fateOfDigest = new Map<string, Fate>();
   readonly isHot = new Set<string>();
   creates = 0;
+  /** How often it was asked for the runtimes of a pool. */
+  looks = 0;
   /** Called with the truth just after each create. */
   onCreate: ((request: RuntimeRequest) => void) | undefined;
   readonly #clock: Clock;
@@ -135,6 +137,7 @@ export class FakeDriver implements Driver {
   }
 
   async list(pool: PoolKey): Promise<readonly DrivenRuntime[]> {
+    this.looks += 1;
     const atMs = this.#clock.nowMs() - this.faults.staleMs;
     const known = this.#snapshots.findLast((snapshot) => snapshot.atMs <= atMs)?.runtimes ?? [];
     return known.filter((one) => one.pool === pool);
