@@ -98,16 +98,17 @@ describe('one request_id, sent to two gateways', () => {
 
   it('at once, by every surface, is executed once, and all get the same answer', async () => {
     const ways = everyWay();
+    // Fewer than may wait in one runtime for one project (queue.parkedPerProjectMax): all of them may come before it is activated.
     const rounds = await Promise.all(
-      Array.from({ length: 20 }, (_, i) => Promise.all(ways.map((send) => send(`r-${i}`)))),
+      Array.from({ length: 15 }, (_, i) => Promise.all(ways.map((send) => send(`r-${i}`)))),
     );
     for (const outcomes of rounds) {
       expect(new Set(counts(outcomes)).size).toBe(1);
       expect(outcomes.filter(({ replayed }) => !replayed).length).toBeGreaterThanOrEqual(1);
     }
     const distinct = rounds.map((outcomes) => counts(outcomes)[0] ?? 0);
-    expect(distinct.sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
-    expect(counts([await overHttp(second)('another')])).toEqual([21]);
+    expect(distinct.sort((a, b) => a - b)).toEqual(Array.from({ length: 15 }, (_, i) => i + 1));
+    expect(counts([await overHttp(second)('another')])).toEqual([16]);
   });
 
   it('is answered again by a gateway that was started since, and after kill -9 of all that serves', async () => {
