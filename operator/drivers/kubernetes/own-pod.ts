@@ -6,6 +6,7 @@ import { type PoolKey, poolKeyOf, type ProjectKey } from '../../../core/identifi
 import type { KubeObject, ObjectMeta, Pod } from '../../../platform/kube/resources.ts';
 import type { ResourceClass } from '../../pool/driver.ts';
 import { classOfAnnotations } from './pod-resources.ts';
+import { isOrdinalName } from './runtime-names.ts';
 
 export const BINDING_ANNOTATIONS = {
   project: `${API_GROUP}/bound-project`,
@@ -42,9 +43,13 @@ export function roleOfPod({ metadata }: Pod): Role {
   return ROLES.find((role) => role === label) ?? 'shared';
 }
 
-/** Not just anything with our marks. */
+/** Labels can be copied to anything: it also has the name that only such a runtime gets. */
 export function isRuntime({ metadata }: Pod): boolean {
-  return ROLES.some((role) => role === metadata?.labels?.[LABELS.role]);
+  const { name = '', labels = {} } = metadata ?? {};
+  const role = ROLES.find((one) => one === labels[LABELS.role]);
+  const { [LABELS.pool]: pool, [LABELS.revision]: revision } = labels;
+  if (role === undefined || pool === undefined || revision === undefined) return false;
+  return isOrdinalName(name, pool, role, revision);
 }
 
 export function resourcesOfPod({ metadata }: Pod): ResourceClass {

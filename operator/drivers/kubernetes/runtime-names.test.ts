@@ -1,6 +1,6 @@
 /** Names of pods. */
 import { describe, expect, it } from '@jest/globals';
-import { ordinalNames } from './runtime-names.ts';
+import { isOrdinalName, ordinalNames } from './runtime-names.ts';
 
 const nameOf = (
   name: string,
@@ -24,6 +24,19 @@ describe('names of runtime pods', () => {
     expect(nameOf('main', ['main-s01234-0', 'main-s01234-2', 'main-d01234-1'])).toBe(
       'main-s01234-1',
     );
+  });
+
+  it.each([
+    ['main-s01234-0', true],
+    ['main-s01234-17', true],
+    [nameOf('main', ['main-s01234-0']), true],
+    ['main-d01234-0', false],
+    ['main-s0123-0', false],
+    ['main-s01234-', false],
+    ['main-s01234-0-x', false],
+    ['stranger', false],
+  ])('are told from those that others give: %s', (name, isOurs) => {
+    expect(isOrdinalName(name, 'main', 'shared', '0123456789')).toBe(isOurs);
   });
 
   it('are DNS labels, and those of long pools that begin alike differ', () => {

@@ -1,5 +1,6 @@
 /** Names of runtime pods: the same for every operator that sees the same pods, so that two of them cannot make one twice. */
 import { createHash } from 'node:crypto';
+import type { Role } from '../../../api/names.ts';
 import type { NameRuntime } from '../../pool/name-runtime.ts';
 
 const NAME_CHARACTERS_MAX = 63;
@@ -10,12 +11,23 @@ const SUFFIX_CHARACTERS_MAX = 2 + REVISION_CHARACTERS + 1 + 5;
 
 /** `<pool>-<s|d><revision>-<lowest ordinal that is not taken>`. */
 export const ordinalNames: NameRuntime = ({ pool, role, revision, taken }) => {
-  const start = `${shortName(pool.name)}-${role === 'shared' ? 's' : 'd'}${revision.slice(0, REVISION_CHARACTERS)}`;
+  const start = startOf(pool.name, role, revision);
   for (let ordinal = 0; ; ordinal++) {
-    const name = `${start}-${ordinal}`;
+    const name = `${start}${ordinal}`;
     if (!taken.has(name)) return name;
   }
 };
+
+/** Whether it is a name that only such a runtime gets. */
+export function isOrdinalName(name: string, pool: string, role: Role, revision: string): boolean {
+  const start = startOf(pool, role, revision);
+  return name.startsWith(start) && /^\d+$/.test(name.slice(start.length));
+}
+
+function startOf(pool: string, role: Role, revision: string): string {
+  const kind = role === 'shared' ? 's' : 'd';
+  return `${shortName(pool)}-${kind}${revision.slice(0, REVISION_CHARACTERS)}-`;
+}
 
 /** Long names are cut; a hash keeps two that begin alike apart. */
 function shortName(pool: string): string {

@@ -13,7 +13,7 @@ import { SeededRandom } from '../../../test/simulation/seeded-random.ts';
 
 const POOL = 'default~main';
 const PROJECT = `${POOL}~acme~website`;
-const POD = { namespace: 'default', name: 'main-d-0' };
+const POD = { namespace: 'default', name: 'main-done-0' };
 const UP_MS = 1_300;
 const signal = new AbortController().signal;
 let clock: FakeClock;
