@@ -48,7 +48,7 @@ export async function forgetPool(
 ): Promise<void> {
   if (source.covers?.(key) === false) return;
   for (const { name } of await driver.list(key)) await driver.remove({ pool: key, name });
-  const record = (await store.listPools(key)).find((one) => one.key === key);
+  const [record] = await store.listPools(key);
   if (record === undefined || record.installation !== installation) return;
   // The operator wrote it with all defaults applied; the store does not look into it.
   const { deletionPolicy } = record.spec as Partial<AgentPoolSpec>;

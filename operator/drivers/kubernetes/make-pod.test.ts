@@ -65,6 +65,17 @@ describe('a pod that no cache shows any more', () => {
     expect((await cluster.admin.get(PODS, AT)).metadata.labels ?? {}).toEqual(expected);
   });
 
+  it('is left alone when no pool had it, whatever labels somebody gave it and takes off again', async () => {
+    const { metadata, ...rest } = pod(WANTED);
+    const { ownerReferences: _, ...stranger } = metadata ?? {};
+    const before = await cluster.admin.create(PODS, { ...rest, metadata: stranger });
+    await cluster.admin.patch(PODS, AT, {
+      metadata: { labels: { [LABELS.pool]: null, [LABELS.role]: null } },
+    });
+    await reclaimPod(cluster.connect('operator'), before);
+    expect((await cluster.admin.get(PODS, AT)).metadata.labels ?? {}).toEqual({});
+  });
+
   it('is nothing to have back when it is gone', async () => {
     const before = await cluster.admin.create(PODS, pod(WANTED));
     await cluster.admin.delete(PODS, AT, { gracePeriodSeconds: 0 });

@@ -48,8 +48,10 @@ async function checkPresent(
   if (poolOfPod(pod) === undefined) await putBack(kube, pod, metadata?.labels ?? {}, signal);
 }
 
-/** For a pod that a cache has lost without seeing it end: it may be there still, without the label by which caches find it. */
+/** For a pod of a pool that a cache has lost without seeing it end: it may be there still, without the label by which caches find it. */
 export async function reclaimPod(kube: Kube, lost: Stored<Pod>): Promise<void> {
+  // Anybody's pod may bear our labels, and may be rid of them.
+  if (poolOfPod(lost) === undefined) return;
   const pod = await kube.get(PODS, refOf(lost)).catch((error: unknown) => {
     if (isKubeError(error, 'NotFound')) return undefined;
     throw error;

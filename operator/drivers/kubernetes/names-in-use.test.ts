@@ -82,6 +82,24 @@ it.each<[string, readonly KubeOwner[], Readonly<Record<string, string>>]>([
   expect(names().filter((one) => one !== name)).toEqual([name.replace(/-0$/, '-1')]);
 });
 
+it('a stranger with all our labels, and no name of a runtime, is left alone', async () => {
+  await start();
+  const [name = ''] = names();
+  const { metadata, spec: podSpec } = await cluster.admin.get(PODS, { namespace: 'default', name });
+  const stranger = { namespace: 'default', name: 'stranger' };
+  await cluster.admin.create(PODS, {
+    metadata: {
+      ...stranger,
+      ...(metadata.labels === undefined ? {} : { labels: metadata.labels }),
+    },
+    ...(podSpec === undefined ? {} : { spec: podSpec }),
+  });
+  await clock.advance(60_000);
+  expect([...names()].sort()).toEqual([name, 'stranger']);
+  const { metadata: after } = await cluster.admin.get(PODS, stranger);
+  expect(after.ownerReferences ?? []).toEqual([]);
+});
+
 it('an orphan with our marks is the pool’s own again: it is not made a second time, and keeps running', async () => {
   const name = await leavePod([], {});
   const left = await cluster.admin.get(PODS, { namespace: 'default', name });
