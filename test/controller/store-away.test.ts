@@ -84,6 +84,8 @@ it('sees pools and pods, makes what is missing, and ends nothing', async () => {
   } finally {
     world.redis.signal('SIGCONT');
   }
+  // The connection of the test itself comes back in its own time, as that of the operator does.
+  await until('Redis answers the test', () => world.store.listPools());
   const [left] = await podsOf('serving', 1);
   if (left !== undefined) await world.serve(left);
   await says('serving', { ...READY, Degraded: 'False AsExpected' });
