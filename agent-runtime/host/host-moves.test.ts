@@ -290,6 +290,25 @@ describe('tiers', () => {
     dedicated.host.stop();
   });
 
+  it('a task that comes late is sent on to it once, and taken where that did not help', async () => {
+    const world = await new HostWorld().open(HOT_ONE);
+    const dedicated = await new HostWorld({ incarnation: 'd1', role: 'dedicated', on: world }).open(
+      HOT_ONE,
+    );
+    await dedicated.host.bind(PROJECT, 'b1');
+    await settle();
+    world.workers.onRun = () => success();
+    expect((await world.send('q1')).end).toEqual({
+      type: 'elsewhere',
+      owner: { incarnation: 'd1', address: 'unix:/d1', epoch: 0 },
+      epoch: 0,
+    });
+    expect(await instances(world)).toEqual([]);
+    const again = await world.send('q1', { sentOn: true });
+    expect(again.end).toMatchObject({ header: { tier: 'WARM' } });
+    dedicated.host.stop();
+  });
+
   it('a dedicated runtime lets go of a project that is not HOT any more', async () => {
     const world = await new HostWorld({ role: 'dedicated' }).open(HOT_ONE);
     await world.host.bind(PROJECT, 'b1');

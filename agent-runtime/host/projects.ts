@@ -13,7 +13,7 @@ import {
 } from './instance-room.ts';
 import type { EvictionReason } from './metrics.ts';
 import { decidePlacement } from './placement.ts';
-import type { Occupant, ProjectPorts } from './project-ports.ts';
+import type { Occupant, ProjectPorts, Target } from './project-ports.ts';
 import { Project } from './project.ts';
 import { Signal } from './signal.ts';
 
@@ -100,9 +100,10 @@ export class Projects {
       caller.fail(leftBecause);
       return;
     }
-    const project = this.open(caller.header.project);
-    if (project === undefined) caller.elsewhere(undefined, caller.leftEpoch);
-    else project.offer(caller);
+    const home = this.#homeElsewhere(caller);
+    const project = home === undefined ? this.open(caller.header.project) : undefined;
+    if (project !== undefined) project.offer(caller);
+    else caller.elsewhere(home && { ...home, epoch: caller.leftEpoch }, caller.leftEpoch);
   }
 
   fence(): void {
@@ -266,6 +267,20 @@ export class Projects {
     if (placement.type === 'stay') return;
     if (placement.type === 'reclass') void project.leave('tier', { tell: false });
     else void project.leave(placement.reason, { tell: true, to: placement.to });
+  }
+
+  /**
+   * The ready runtime of a HOT project that is not here: it has just moved there, and not every gateway has heard. Activating it here would take
+   * it back. One whose gateway cannot reach that runtime comes again, sent on or to take over.
+   */
+  #homeElsewhere({ header }: Caller): Target | undefined {
+    const { project, takeover, sentOn } = header;
+    const { view } = this.#ports;
+    if (this.#rules.role !== 'shared' || sentOn === true || takeover !== undefined)
+      return undefined;
+    if (this.#projects.has(project) || view.tierOf(project) !== 'HOT') return undefined;
+    const dedicated = view.dedicatedOf(project);
+    return dedicated && { incarnation: dedicated.incarnation, address: dedicated.address };
   }
 
   #gone(project: Occupant): void {

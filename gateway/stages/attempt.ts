@@ -32,6 +32,8 @@ export interface AttemptOptions {
   readonly call: Call;
   readonly grant: Grant;
   readonly clock: Clock;
+  /** Another runtime has sent it on. */
+  readonly isSentOn: boolean;
   /** The runtime has the project. */
   readonly onServed: () => void;
   /** The link broke under the task: told of all its tasks before any of them goes on. */
@@ -153,7 +155,7 @@ class Attempt implements TaskListener {
   }
 }
 
-function headerOf({ call, grant, clock }: AttemptParts): TaskHeader {
+function headerOf({ call, grant, clock, isSentOn }: AttemptParts): TaskHeader {
   const { request, principal } = call;
   const nowMs = clock.nowMs();
   return {
@@ -176,5 +178,6 @@ function headerOf({ call, grant, clock }: AttemptParts): TaskHeader {
     ...(request.leaseId === '' ? {} : { leaseId: request.leaseId }),
     ...(grant.takeover === undefined ? {} : { takeover: grant.takeover }),
     ...(request.traceparent === undefined ? {} : { traceparent: request.traceparent }),
+    ...(isSentOn ? { sentOn: true } : {}),
   };
 }

@@ -179,9 +179,10 @@ describe('a project that is elsewhere', () => {
     gateway.start();
     const asked = holder(gateway);
     const owner = asked.incarnation === 'a' ? 'b' : 'a';
+    expect(asked.task.header.sentOn).toBeUndefined();
     asked.task.elsewhere({ incarnation: owner, address: `unix:/run/${owner}`, epoch: 7 });
     await settle();
-    expect(gateway.link(owner).task.header.attempt).toBe(1);
+    expect(gateway.link(owner).task.header).toMatchObject({ attempt: 1, sentOn: true });
     gateway.link(owner).task.start().finish();
     await settle();
     gateway.start({ requestId: 'r-2' });

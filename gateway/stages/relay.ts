@@ -24,7 +24,8 @@ export function relay(context: StageContext): Stage {
       const onLost = (ran: boolean): void => {
         if (ran && !grant.runtime.isDraining) blame(context, { call, grant });
       };
-      const outcome = await attempt({ call, grant, clock, onServed, onLost });
+      const isSentOn = trail.moves > 0;
+      const outcome = await attempt({ call, grant, clock, isSentOn, onServed, onLost });
       if (outcome.type === 'finished') {
         finish(context, { call, grant, outcome });
         return;

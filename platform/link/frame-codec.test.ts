@@ -57,6 +57,7 @@ const toRuntime: ToRuntime[] = [
       leaseId: '',
       takeover: { incarnation: 'i', epoch: 0, refused: false },
       traceparent: '00-1',
+      sentOn: true,
     },
     body,
     more: false,

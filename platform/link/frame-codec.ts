@@ -184,6 +184,7 @@ function taskHeader(header: TaskHeaderMessage): TaskHeader {
         }
       : {}),
     ...(isThere(traceparent) ? { traceparent } : {}),
+    ...(header.sentOn ? { sentOn: true as const } : {}),
   };
 }
 

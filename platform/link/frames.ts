@@ -62,6 +62,8 @@ export interface TaskHeader {
     readonly refused: boolean;
   };
   readonly traceparent?: string;
+  /** A runtime has sent it on already: whoever gets it now serves it, unless another one owns the project. */
+  readonly sentOn?: true;
 }
 
 export interface Timings {

@@ -154,6 +154,7 @@ export interface TaskHeader {
   onDisconnect: string;
   takeover: Takeover | null;
   traceparent?: string;
+  sentOn: boolean;
 }
 
 export interface Principal {
