@@ -74,6 +74,17 @@ export class RedisConnection {
     }
   }
 
+  /** The same of several, which are sent together. */
+  async callAll(calls: readonly Call[]): Promise<readonly unknown[]> {
+    const [first] = calls;
+    if (first === undefined) return [];
+    try {
+      return await this.#sendAll(calls);
+    } catch (error) {
+      throw this.#failed(first, error);
+    }
+  }
+
   /** By its hash; with its text where Redis does not know it (then it has not run). @throws StoreError */
   async run(script: RedisScript, keys: readonly string[], args: readonly Arg[]): Promise<unknown> {
     const { name, writes } = script;
@@ -121,20 +132,45 @@ export class RedisConnection {
     return failure;
   }
 
+  async #send(call: Call): Promise<unknown> {
+    const { command, args } = call;
+    return this.#counted(call.name, bytesOf(args), 1, () =>
+      this.#redis.callBuffer(command, [...args]),
+    );
+  }
+
+  /** One write for all: each by itself is a system call. */
+  async #sendAll(calls: readonly Call[]): Promise<readonly unknown[]> {
+    const bytes = calls.reduce((sum, { args }) => sum + bytesOf(args), 0);
+    const answers = await this.#counted(calls[0]?.name ?? '', bytes, calls.length, () => {
+      const together = this.#redis.pipeline();
+      for (const { command, args } of calls) together.callBuffer(command, ...args);
+      return together.exec();
+    });
+    return (answers ?? []).map(([error, answer]) => {
+      if (error !== null) throw error;
+      return answer;
+    });
+  }
+
   /** Where nothing comes back for `timeoutMs`, the client ends the connection, and with it every call. */
-  async #send({ name, command, args }: Call): Promise<unknown> {
+  async #counted<Answer>(
+    name: string,
+    bytes: number,
+    count: number,
+    send: () => Promise<Answer>,
+  ): Promise<Answer> {
     if (this.#closed) throw new StoreError('the store is closed', 'not-applied');
     if (!this.isReady)
       throw new StoreError(`${name}: no connection to Redis: ${this.#lastProblem}`, 'not-applied');
-    const bytes = bytesOf(args);
-    if (this.#calls >= CALLS_MAX || this.#callBytes + bytes > CALL_BYTES_MAX)
+    if (this.#calls + count > CALLS_MAX || this.#callBytes + bytes > CALL_BYTES_MAX)
       throw new StoreError(`${name}: too many calls to Redis wait for an answer`, 'not-applied');
-    this.#calls += 1;
+    this.#calls += count;
     this.#callBytes += bytes;
     try {
-      return await this.#redis.callBuffer(command, [...args]);
+      return await send();
     } finally {
-      this.#calls -= 1;
+      this.#calls -= count;
       this.#callBytes -= bytes;
     }
   }

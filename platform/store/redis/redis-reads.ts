@@ -32,7 +32,14 @@ export async function readProjects(
 ): Promise<readonly (ProjectRecord | undefined)[]> {
   if (keys.length > LISTED_MAX)
     throw new StoreError(`at most ${LISTED_MAX} projects can be read at once`, 'not-applied');
-  return Promise.all(keys.map((key) => readProject(context, key)));
+  const calls = keys.map((key) => ({
+    name: 'readProjects',
+    writes: false,
+    command: 'HMGET',
+    args: [context.keys.project(key).record, ...RECORD_FIELDS],
+  }));
+  const replies = await context.connection.callAll(calls);
+  return keys.map((key, at) => recordOf(key, replies[at] as readonly unknown[]));
 }
 
 export async function listProjects(
@@ -52,7 +59,7 @@ export async function listProjects(
     const names = (
       (await read(context, 'listProjects', [...command, 'LIMIT', 0, wanted])) as readonly Buffer[]
     ).map(String);
-    const records = await Promise.all(names.map((key) => readProject(context, key)));
+    const records = await readProjects(context, names);
     // A name without a record: its first claim, or its erasure, is under way.
     for (const record of records) if (record !== undefined) found.push(record);
     const last = names.at(-1);
