@@ -54,11 +54,12 @@ const BACKOFF = { backoffMinMs: 50, backoffMaxMs: 10_000 };
 
 export async function startOperator(options: OperatorOptions): Promise<Operator> {
   const { store, driver, source, clock, random, log, metrics } = options;
+  const { limits = POOL_LIMITS } = options;
   const watchers = new Set<() => void>();
   const queue = new WorkQueue(clock, random, BACKOFF);
   const pools = new PoolReconciler({
     ...options,
-    limits: options.limits ?? POOL_LIMITS,
+    limits,
     nameRuntime: options.nameRuntime ?? randomNames(random),
     onView: () => {
       for (const watcher of watchers) watcher();
@@ -69,15 +70,23 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     },
   });
   const addAll = feeder(options, queue);
-  const addChanged = (pool?: PoolKey): void => {
+  const { gatherMs } = limits;
+  const gather = (key: PoolKey): void => {
+    if (gatherMs > 0) queue.addAfter(key, gatherMs);
+    else queue.add(key);
+  };
+  const changed = (add: (key: PoolKey) => void) => (pool?: PoolKey) => {
     if (pool === undefined) void addAll();
-    else if (source.get(pool) !== undefined) queue.add(pool);
+    else if (source.get(pool) !== undefined) add(pool);
   };
   const unwatch = [
     source.watch((key) => queue.add(key)),
-    driver.watch((key) => queue.add(key)),
-    store.subscribe('runtimes', addChanged),
-    store.subscribe('tiers', addChanged),
+    driver.watch(gather),
+    store.subscribe('runtimes', changed(gather)),
+    store.subscribe(
+      'tiers',
+      changed((key) => queue.add(key)),
+    ),
   ];
   const controller = startController({
     queue,

@@ -3,6 +3,7 @@ import type { AgentPoolSpec } from '../../api/agent-pool.ts';
 import type { HotProject, Observed, SeenRuntime } from './observed.ts';
 import type { Action, CreateAction, DrainReason, PartialPlan } from './plan.ts';
 import type { PoolLimits } from './pool-limits.ts';
+import { refillAtMs, refillRoom } from './refill.ts';
 import {
   byWorth,
   drainTimeoutMs,
@@ -40,15 +41,19 @@ export function decideHot(
   const room = hotPlaces(spec) + (placed.isRolling ? spec.updateStrategy.maxSurge : 0);
   const wanted = [...standbys.creates, ...standbys.refill];
   const allowed = wanted.slice(0, Math.max(0, room - (live.length - going)));
+  const urgent = standbys.creates.length;
   const refillMs = refillAtMs(live, standbys.isBinding, limits, nowMs);
-  const now = refillMs <= nowMs ? allowed : allowed.slice(0, standbys.creates.length);
+  const now = allowed.slice(
+    0,
+    urgent + (refillMs <= nowMs ? refillRoom(spec, live, urgent, limits) : 0),
+  );
   const later = allowed.length - now.length;
   return {
     actions: [...placed.actions, ...demoted.actions, ...standbys.actions],
     creates: now,
     later,
     wakeAtMs: [
-      ...(later > 0 ? [refillMs] : []),
+      ...(later > 0 && refillMs > nowMs ? [refillMs] : []),
       ...placed.waiting.map(blocked).filter((atMs) => atMs > nowMs),
       ...(demoted.isPending ? [nowMs + limits.demotionPollMs] : []),
     ],
@@ -202,32 +207,6 @@ function createsFor(
       return [{ do: 'create', role: 'dedicated', revision, resources }];
     return [];
   });
-}
-
-/**
- * A start takes the cores that projects need which are being promoted: a standby that nobody waits for is made when the last of those that
- * followed one another closely has moved in. -Infinity: there were none.
- */
-function refillAtMs(
-  live: readonly SeenRuntime[],
-  isBinding: boolean,
-  { refillWaitMs, refillWaitMsMax }: PoolLimits,
-  nowMs: number,
-): number {
-  const bound = live.flatMap(({ binding }) => binding?.sinceMs ?? []);
-  const latestFirst = [...bound, ...(isBinding ? [nowMs] : [])].sort((a, b) => b - a);
-  const [last = -Infinity, ...earlier] = latestFirst;
-  let first = last;
-  for (const sinceMs of earlier) {
-    if (first - sinceMs > refillWaitMs) break;
-    first = sinceMs;
-  }
-  const areMoving = live.some(
-    ({ binding, state }) =>
-      binding !== undefined && binding.sinceMs >= first && state.at === 'starting',
-  );
-  const latestMs = first + refillWaitMsMax;
-  return areMoving ? latestMs : Math.min(last + refillWaitMs, latestMs);
 }
 
 /** A project is bound for life: not to one that may not be able to claim it. */

@@ -35,6 +35,11 @@ export interface PoolLimits {
   /** Standbys are made good so long after a promotion; where one follows another, or takes long, at most the longer after the first of them. */
   readonly refillWaitMs: number;
   readonly refillWaitMsMax: number;
+  /** Standbys that nobody waits for: so many start at once, or this part of `tiers.hot.standby` where that is more. */
+  readonly refillStartsMax: number;
+  readonly refillStartsShare: number;
+  /** What is told of runtimes is gathered for so long before it is looked at: a start is told in ten parts. What people ask for is looked at at once. */
+  readonly gatherMs: number;
   /** How often to look though nothing happened: whatever a lost event left undone. */
   readonly resyncMs: number;
   /** The same where there is no runtime and none is wanted: of thousands of such pools each look costs. */
@@ -67,6 +72,9 @@ export const POOL_LIMITS: PoolLimits = Object.freeze({
   hurryMsMax: 1_000,
   refillWaitMs: 1_000,
   refillWaitMsMax: 5_000,
+  gatherMs: 0,
+  refillStartsMax: 4,
+  refillStartsShare: 0.1,
   resyncMs: 30_000,
   emptyResyncMs: 180_000,
   blindPollMs: 5_000,
@@ -81,4 +89,5 @@ export const POOL_LIMITS: PoolLimits = Object.freeze({
 export const CLUSTER_POOL_LIMITS: PoolLimits = Object.freeze({
   ...POOL_LIMITS,
   startsInFlightMax: 500,
+  gatherMs: 50,
 });
