@@ -11,6 +11,7 @@ import type { Observed } from './observed.ts';
 import type { CreateAction } from './plan.ts';
 import type { Binding, OwnOrders } from './see-runtimes.ts';
 import type { Told } from './told.ts';
+import type { WantedPool } from './wanted-pool.ts';
 
 /** A create or delete that no list shows after this time is taken for lost. */
 const EXPECTATION_TIMEOUT_MS = 30_000;
@@ -29,6 +30,7 @@ const AVOIDED_MS = 5 * 60_000;
 export interface PoolRun {
   readonly key: PoolKey;
   readonly ref: PoolRef;
+  readonly uid: string | undefined;
   /** Since when this operator looks at the pool (monotonic ms). */
   readonly bornMs: number;
   memory: Memory;
@@ -60,16 +62,17 @@ export interface PoolRun {
   readonly orders: Orders;
 }
 
-/** @param status as an earlier operator left it: a roll-out goes on from what was rolled out, conditions keep their times. */
+/** @param wanted its status as an earlier operator left it: a roll-out goes on from what was rolled out, conditions keep their times. */
 export function newPoolRun(
   key: PoolKey,
   ref: PoolRef,
   bornMs: number,
-  status?: AgentPoolStatus,
+  { uid, status }: Pick<WantedPool, 'uid' | 'status'> = {},
 ): PoolRun {
   return {
     key,
     ref,
+    uid,
     bornMs,
     memory: memoryFrom(status?.currentRevision ?? ''),
     spec: undefined,

@@ -31,6 +31,23 @@ describe('over a driver that fails or lies the operator', () => {
     expect(world.driver.creates).toBe(1);
   });
 
+  it('begins anew with a pool that was deleted and made again while nobody looked', async () => {
+    const broken = { at: 'broken', message: 'no such module' } as const;
+    const isReady = () => world.status.conditions.find(({ type }) => type === 'Ready');
+    world.put({ replicas: 1 }, broken);
+    await world.start();
+    await world.pass(1_000);
+    const before = isReady();
+    expect(before?.status).toBe('False');
+    await world.pass(60_000);
+    expect(isReady()).toEqual(before);
+    world.source.uid = 'uid-2';
+    world.put({ replicas: 1 }, broken);
+    await world.pass(1_000);
+    expect(isReady()).toMatchObject({ status: 'False' });
+    expect(isReady()?.lastTransitionTime).not.toBe(before?.lastTransitionTime);
+  });
+
   it('finds an exit that nobody told of', async () => {
     world.put({ replicas: 1 });
     await world.start();

@@ -56,7 +56,7 @@ export class PoolReconciler {
 
   reconcile: Reconcile = async (key, signal) => {
     const wanted = this.#options.source.get(key);
-    const run = this.#runs.get(key) ?? this.#newRun(key, wanted);
+    const run = this.#runOf(key, wanted);
     const spec = wanted?.spec ?? run.spec;
     if (spec === undefined) {
       await forgetPool(this.#options, key, signal);
@@ -74,8 +74,13 @@ export class PoolReconciler {
     }
   };
 
-  #newRun(key: PoolKey, wanted: WantedPool | undefined): PoolRun {
-    return newPoolRun(key, poolRefOfKey(key), this.#options.clock.nowMs(), wanted?.status);
+  /** What was remembered of an earlier pool of this name is nothing to the new one. */
+  #runOf(key: PoolKey, wanted: WantedPool | undefined): PoolRun {
+    const known = this.#runs.get(key);
+    const isAnother = wanted?.uid !== undefined && known?.uid !== wanted.uid;
+    if (known !== undefined && !isAnother) return known;
+    if (known !== undefined) this.#teller.forget(known);
+    return newPoolRun(key, poolRefOfKey(key), this.#options.clock.nowMs(), wanted);
   }
 
   /** A whole pass went well, with all that it wrote: only then the store is back. What was told of it is taken back at once. */

@@ -32,6 +32,8 @@ export type ModuleState =
 
 export interface WantedPool {
   readonly ref: PoolRef;
+  /** Of pools that had this name one after another it tells which; left out: there is only one. */
+  readonly uid?: string;
   /** Counts changes of the spec. */
   readonly generation: number;
   readonly spec: AgentPoolSpec;

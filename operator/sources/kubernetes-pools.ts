@@ -89,6 +89,7 @@ export class KubernetesPools implements PoolSource {
     const status = object.status as AgentPoolStatus | undefined;
     return {
       ref: poolRefOfKey(key),
+      uid: metadata.uid,
       generation: metadata.generation ?? 1,
       spec: deletion.isOrphaned === true ? { ...spec, deletionPolicy: 'Retain' } : spec,
       module,

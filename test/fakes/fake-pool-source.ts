@@ -15,6 +15,8 @@ export class FakePoolSource implements PoolSource {
   readonly uncovered = new Set<PoolKey>();
   /** As an earlier operator left it; for pools that are put from now on. */
   leftStatus: WantedPool['status'];
+  /** The one that is put from now on is another, though it may have the name of one that is there. */
+  uid = 'uid-1';
   readonly #pools = new Map<PoolKey, WantedPool>();
   readonly #watchers = new Set<(key: PoolKey) => void>();
 
@@ -26,7 +28,10 @@ export class FakePoolSource implements PoolSource {
     const isSame = isDeepStrictEqual(before?.spec, spec);
     const generation = (before?.generation ?? 0) + (isSame ? 0 : 1);
     const status = this.leftStatus === undefined ? {} : { status: this.leftStatus };
-    this.#pools.set(key, { ref, generation, spec, module, ...status });
+    this.#pools.set(key, {
+      ...{ ref, uid: this.uid, generation, spec, module },
+      ...status,
+    });
     this.#tell(key);
     return key;
   }
