@@ -70,11 +70,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     },
   });
   const addAll = feeder(options, queue);
-  const { gatherMs } = limits;
-  const gather = (key: PoolKey): void => {
-    if (gatherMs > 0) queue.addAfter(key, gatherMs);
-    else queue.add(key);
-  };
+  const gather = gatherer(queue, limits);
   const changed = (add: (key: PoolKey) => void) => (pool?: PoolKey) => {
     if (pool === undefined) void addAll();
     else if (source.get(pool) !== undefined) add(pool);
@@ -112,6 +108,13 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
       for (const end of unwatch) end();
       await controller.stop();
     },
+  };
+}
+
+function gatherer(queue: WorkQueue, { gatherMs }: PoolLimits): (key: PoolKey) => void {
+  return (key) => {
+    if (gatherMs > 0) queue.addAfter(key, gatherMs);
+    else queue.add(key);
   };
 }
 
