@@ -38,6 +38,7 @@ import {
 } from '../conformance/store-builders.ts';
 import { CuttingProxy, type Cut } from './cutting-proxy.ts';
 import { freePort, RedisServer } from './redis-server.ts';
+import { until } from './until.ts';
 
 const ALWAYS = { appendonly: 'yes', appendfsync: 'always' };
 
@@ -310,6 +311,23 @@ describe('Redis that stands still', () => {
     await server.start();
     await heard.promise;
     expect(await store.listPools()).toEqual([]);
+  });
+
+  it('is listened to again on its return, for the tier of one project too', async () => {
+    const server = await redisServer(ALWAYS);
+    const key = newKey();
+    const runtime = await open(server.url, { timeoutMs: 200, pool: POOL });
+    const gateway = await open(server.url, { timeoutMs: 200 });
+    let heard = 0;
+    runtime.subscribe('tiers', () => (heard += 1), key);
+    await server.kill('SIGKILL');
+    await server.start();
+    await untilAnswered(() => runtime.readTierOverride(key));
+    await until('all was looked at once more', () => heard > 0);
+    const before = heard;
+    await untilAnswered(() => gateway.setTierOverride(key, { tier: 'HOT', sinceMs: 1 }, 0));
+    await until('it was told of', () => heard > before);
+    expect(await runtime.readTierOverride(key)).toMatchObject({ tier: 'HOT' });
   });
 });
 
