@@ -78,17 +78,34 @@ async function attemptAll(actions: readonly Action[], attempt: Attempt): Promise
   return failures;
 }
 
-/** One, two, four …: a template or a quota refuses a few of them, not hundreds. */
-async function attemptWhileTheySucceed(
+/** First one, with each success one more at once: a template or a quota refuses a few of them, not hundreds; and none waits for the slowest of others. */
+function attemptWhileTheySucceed(
   actions: readonly Action[],
   attempt: Attempt,
-): Promise<unknown[]> {
-  for (let next = 0, size = 1; next < actions.length; next += size, size *= 2) {
-    size = Math.min(AT_ONCE_MAX, size);
-    const failures = await attempt(actions.slice(next, next + size));
-    if (failures.length > 0) return failures;
-  }
-  return [];
+): Promise<readonly unknown[]> {
+  return new Promise((resolve, reject) => {
+    const failures: unknown[] = [];
+    const left = [...actions].reverse();
+    let underWay = 0;
+    let atOnce = 1;
+    const tryOne = async (action: Action): Promise<void> => {
+      underWay += 1;
+      failures.push(...(await attempt([action])));
+      underWay -= 1;
+      atOnce = Math.min(AT_ONCE_MAX, atOnce + 1);
+      tryMore();
+    };
+    const tryMore = (): void => {
+      const isOver = left.length === 0 || failures.length > 0;
+      if (isOver && underWay === 0) resolve(failures);
+      while (failures.length === 0 && underWay < atOnce) {
+        const action = left.pop();
+        if (action === undefined) return;
+        tryOne(action).catch(reject);
+      }
+    };
+    tryMore();
+  });
 }
 
 async function act(action: Action, run: PoolRun, hands: Hands, signal: AbortSignal): Promise<void> {
