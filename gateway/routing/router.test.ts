@@ -154,6 +154,16 @@ describe('a known route', () => {
     router.moved(KEY, 4, undefined);
     expect(placed(gateway)).not.toBe(other);
   });
+
+  it('ignores it also when somebody has sent a task on to the owner since', async () => {
+    const { gateway, other } = await pair();
+    const { router } = gateway.core.context;
+    const owner = { incarnation: other, address: '', epoch: 4 };
+    router.elsewhere(KEY, runtime(gateway, 'a'), owner, 4);
+    router.elsewhere(KEY, runtime(gateway, 'a'), { ...owner, epoch: 0 }, 0);
+    router.moved(KEY, 3, undefined);
+    expect(placed(gateway)).toBe(other);
+  });
 });
 
 describe('an owner that cannot be reached', () => {

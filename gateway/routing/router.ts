@@ -124,7 +124,8 @@ export class Router {
     if (!isTrusted && !isSame && route !== undefined && epoch <= route.epoch) return;
     this.#routes.set(project, {
       incarnation,
-      epoch,
+      // Who sends a task on to a project's home may not know under which epoch it is there.
+      epoch: epoch === 0 ? (route?.epoch ?? 0) : epoch,
       isConfirmed: isSame && route.isConfirmed === true,
     });
   }

@@ -43,17 +43,15 @@ export function decideHot(
   const allowed = wanted.slice(0, Math.max(0, room - (live.length - going)));
   const urgent = standbys.creates.length;
   const refillMs = refillAtMs(live, standbys.isBinding, limits, nowMs);
-  const now = allowed.slice(
-    0,
-    urgent + (refillMs <= nowMs ? refillRoom(spec, live, urgent, limits) : 0),
-  );
+  const { room: refillMax, moreAtMs } = refillRoom(spec, { live, urgent, nowMs }, limits);
+  const now = allowed.slice(0, urgent + (refillMs <= nowMs ? refillMax : 0));
   const later = allowed.length - now.length;
   return {
     actions: [...placed.actions, ...demoted.actions, ...standbys.actions],
     creates: now,
     later,
     wakeAtMs: [
-      ...(later > 0 && refillMs > nowMs ? [refillMs] : []),
+      ...(later > 0 ? [refillMs > nowMs ? refillMs : moreAtMs] : []),
       ...placed.waiting.map(blocked).filter((atMs) => atMs > nowMs),
       ...(demoted.isPending ? [nowMs + limits.demotionPollMs] : []),
     ],

@@ -86,7 +86,8 @@ export function newPoolRun(
     isStoreAway: false,
     isBlind: false,
     told: undefined,
-    blindUntilMs: undefined,
+    // Of what was before nobody has heard here.
+    blindUntilMs: bornMs,
     countedBefore: undefined,
     hurry: undefined,
     idleSweep: undefined,

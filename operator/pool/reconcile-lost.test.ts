@@ -28,6 +28,21 @@ describe('of runtimes that are not heard of the operator', () => {
     expect(world.events()).toContain('RuntimeLost');
   });
 
+  it('gives those that a new pool of the name finds the same time', async () => {
+    await world.pass(120_000);
+    const before = world.running();
+    for (const name of before) world.driver.runtime(name).cutOff();
+    await world.pass(11_000);
+    world.source.uid = 'uid-2';
+    world.put({ replicas: 2, maxInstances: 7 });
+    await world.pass(20_000);
+    expect(world.running()).toEqual(before);
+    for (const name of before) world.driver.runtime(name).mend();
+    await world.pass(10_000);
+    expect(world.condition('Ready')).toBe('True AllReady');
+    expect(world.running()).toEqual(before);
+  });
+
   it('keeps one that is heard of again', async () => {
     const before = world.running();
     for (let i = 0; i < 3; i++) {

@@ -79,7 +79,6 @@ export class PoolReconciler {
     const known = this.#runs.get(key);
     const isAnother = wanted?.uid !== undefined && known?.uid !== wanted.uid;
     if (known !== undefined && !isAnother) return known;
-    if (known !== undefined) this.#teller.forget(known);
     return newPoolRun(key, poolRefOfKey(key), this.#options.clock.nowMs(), wanted);
   }
 

@@ -3,18 +3,19 @@ import { hot, NOW_MS, observed, spec, standby } from '../../test/builders/pool-b
 import { hotSpec } from '../../test/builders/plan-rows.ts';
 import { decide } from './decide.ts';
 import type { Observed } from './observed.ts';
+import type { Plan } from './plan.ts';
 import { CLUSTER_POOL_LIMITS } from './pool-limits.ts';
 
 const starting = (count: number) =>
   Array.from({ length: count }, (_, index) => standby(`s${index}`, 'starting'));
 
+function planOf(standbys: number, seen: Partial<Observed>): Plan {
+  const wanted = spec(hotSpec({ standby: standbys, maxInstances: 200 }));
+  return decide({ spec: wanted, isDeleted: false }, observed(seen), CLUSTER_POOL_LIMITS, NOW_MS);
+}
+
 function createsOf(standbys: number, seen: Partial<Observed>): number {
-  const wanted = {
-    spec: spec(hotSpec({ standby: standbys, maxInstances: 200 })),
-    isDeleted: false,
-  };
-  const { actions } = decide(wanted, observed(seen), CLUSTER_POOL_LIMITS, NOW_MS);
-  return actions.filter((action) => action.do === 'create').length;
+  return planOf(standbys, seen).actions.filter((action) => action.do === 'create').length;
 }
 
 describe('standbys that nobody waits for', () => {
@@ -26,6 +27,14 @@ describe('standbys that nobody waits for', () => {
     ['of very many, a part', 90, 0, 9],
   ])('start at once: %s', (_, standbys, started, creates) => {
     expect(createsOf(standbys, { runtimes: starting(started) })).toBe(creates);
+  });
+
+  it('that never come up keep others from starting for a while only', () => {
+    const stuck = starting(4).map((one) => ({ ...one, state: { at: 'pending' } as const }));
+    const since = (ms: number) => stuck.map((one) => ({ ...one, createdMs: NOW_MS - ms }));
+    expect(createsOf(20, { runtimes: since(29_999) })).toBe(0);
+    expect(createsOf(20, { runtimes: since(30_000) })).toBe(4);
+    expect(planOf(20, { runtimes: since(29_000) }).wakeInMs).toBe(1_000);
   });
 
   it('make room for runtimes that projects wait for, which are made at once', () => {

@@ -30,18 +30,31 @@ export function refillAtMs(
   return areMoving ? latestMs : Math.min(last + refillWaitMs, latestMs);
 }
 
+/** One that takes longer to be ready keeps no others from starting: it may never be. */
+const STARTS_WITHIN_MS = 30_000;
+
 /**
  * How many more may begin to start. One after the other they are all there little later on a machine that is small, and what runs there is served
  * meanwhile.
  *
  * @param urgent about to be made for projects that wait.
+ * @returns `moreAtMs`: when the first of those that start counts no more (monotonic ms); Infinity: none does.
  */
 export function refillRoom(
   spec: AgentPoolSpec,
-  live: readonly SeenRuntime[],
-  urgent: number,
+  { live, urgent, nowMs }: Starts,
   { refillStartsMax, refillStartsShare }: PoolLimits,
-): number {
+): { readonly room: number; readonly moreAtMs: number } {
   const max = Math.max(refillStartsMax, Math.ceil(refillStartsShare * spec.tiers.hot.standby));
-  return Math.max(0, max - live.filter(isStarting).length - urgent);
+  const untilMs = live
+    .filter(isStarting)
+    .map(({ createdMs }) => createdMs + STARTS_WITHIN_MS)
+    .filter((atMs) => atMs > nowMs);
+  return { room: Math.max(0, max - untilMs.length - urgent), moreAtMs: Math.min(...untilMs) };
+}
+
+interface Starts {
+  readonly live: readonly SeenRuntime[];
+  readonly urgent: number;
+  readonly nowMs: number;
 }
