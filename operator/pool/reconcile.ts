@@ -168,7 +168,7 @@ export class PoolReconciler {
     wanted: WantedPool,
     plan: Plan,
     signal: AbortSignal,
-  ): Promise<number | undefined> {
+  ): Promise<number> {
     const { clock } = this.#options;
     const attempts = new Attempts();
     if (plan.actions.some((action) => action.do === 'bind'))
@@ -177,12 +177,14 @@ export class PoolReconciler {
     if (leftMs > 0) return this.#noteSteps(run, attempts) ? 0 : leftMs;
     const status = this.#teller.judge(run, wanted);
     const content = { spec: wanted.spec, status, revision: run.memory.served ?? '' };
-    let againMs: number | undefined;
+    const againMs: number[] = [];
     if (!run.isBlind)
       await attempts.try('publish', async () => {
-        againMs = await publish(run, content, this.#options, clock.nowMs());
+        againMs.push((await publish(run, content, this.#options, clock.nowMs())) ?? Infinity);
       });
-    await attempts.try('report', () => this.#report(run, status, signal));
+    await attempts.try('report', async () => {
+      againMs.push((await this.#report(run, status, signal)) ?? Infinity);
+    });
     await attempts.try('keepModules', () => this.#keepModulesOf(run, signal));
     const isPrepared = await attempts.try('prepare', () => this.#prepare(run, wanted.spec, signal));
     const rest = isPrepared ? plan : withoutCreates(plan);
@@ -191,7 +193,7 @@ export class PoolReconciler {
     await attempts.try('tidy', () => this.#tidy(run, wanted.spec, signal));
     const isOver = this.#noteSteps(run, attempts);
     attempts.throwFirst();
-    return isOver ? 0 : againMs;
+    return isOver ? 0 : Math.min(...againMs);
   }
 
   #restInMs(run: PoolRun, plan: Plan): number {
@@ -215,8 +217,12 @@ export class PoolReconciler {
     this.#teller.note(run, await eraseIdleProjects(run, spec, this.#options, signal));
   }
 
-  async #report(run: PoolRun, status: AgentPoolStatus, signal: AbortSignal): Promise<void> {
-    await this.#options.source.report?.(run.key, status, signal);
+  async #report(
+    run: PoolRun,
+    status: AgentPoolStatus,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    return this.#options.source.report?.(run.key, status, signal);
   }
 
   /** A pool that has no runtimes, and is to have none, needs nothing else either. */
@@ -245,11 +251,11 @@ export class PoolReconciler {
     return { type: 'done' };
   }
 
-  #outcome(run: PoolRun, plan: Plan, againMs: number | undefined): Outcome {
+  #outcome(run: PoolRun, plan: Plan, againMs: number): Outcome {
     const { limits, clock } = this.#options;
     const afterMs = Math.min(
       plan.wakeInMs ?? Infinity,
-      againMs ?? Infinity,
+      againMs,
       (run.orders.nextTimeoutMs ?? Infinity) - clock.nowMs(),
       lookAgainMs(run, plan, limits),
       run.isBlind ? limits.blindPollMs : Infinity,

@@ -60,8 +60,12 @@ export interface PoolSource {
   watch(onChange: (key: PoolKey) => void): () => void;
   /** Told when it changes: paths of the artifacts that runtimes have or will be given. Of all others only what `get` answers is needed. */
   keep?(paths: ReadonlySet<string>): void;
-  /** Tells the pool's authors its status, where this source has a place for that. Called in every pass: writes what changed. */
-  report?(key: PoolKey, status: AgentPoolStatus, signal: AbortSignal): Promise<void>;
+  /**
+   * Tells the pool's authors its status, where this source has a place for that. Called in every pass: writes what changed.
+   *
+   * @returns in how many ms to call again, where it was too soon to write.
+   */
+  report?(key: PoolKey, status: AgentPoolStatus, signal: AbortSignal): Promise<number | undefined>;
   /** The pool that is being deleted has nothing left: it may go. */
   release?(key: PoolKey, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;

@@ -89,6 +89,29 @@ it('remembers nothing that it wrote of a pool that is gone', async () => {
   expect(side.writer.size).toBe(0);
 });
 
+it('says when to undo what another one made of the status just after it was written', async () => {
+  const kube = cluster.connect('operator');
+  const [clock, random] = [new FakeClock(), new SeededRandom(1)];
+  const own = operatorSide({ reads: kube, writes: kube, clock, random });
+  side = own;
+  const key: PoolKey = 'default~fought';
+  const ref = { namespace: 'default', name: 'fought' };
+  await createPool(cluster, key);
+  await own.synced;
+  const report = () => own.source.report(key, STATUS, new AbortController().signal);
+  const written = () => own.source.get(key)?.status;
+  while (own.source.get(key) === undefined) await settle();
+  expect(await report()).toBeUndefined();
+  while (written() === undefined) await settle();
+  cluster.server.writeStatus(AGENT_POOLS, ref, { readyReplicas: 77 });
+  while (written()?.readyReplicas !== 77) await settle();
+  await clock.advance(4_000);
+  expect(await report()).toBe(6_000);
+  await clock.advance(6_000);
+  expect(await report()).toBeUndefined();
+  while (written()?.readyReplicas === 77) await settle();
+});
+
 it('a change of the status leaves the spec the same object, for the cache and for who asks', async () => {
   const kube = cluster.connect('operator');
   const [clock, random] = [new FakeClock(), new SeededRandom(1)];

@@ -142,14 +142,18 @@ export class KubernetesPools implements PoolSource {
     });
   }
 
-  async report(key: PoolKey, status: AgentPoolStatus, signal: AbortSignal): Promise<void> {
+  async report(
+    key: PoolKey,
+    status: AgentPoolStatus,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
     const object = this.#options.pools.get(poolRefOfKey(key));
     const policy = this.#specOf(key, this.#known.get(key))?.deletionPolicy;
-    if (object === undefined) return;
+    if (object === undefined) return undefined;
     // Of what never parsed nobody knows what is to become of its projects: the finaliser stays as it is.
     if (policy !== undefined)
       await explained(this.#options.writer.keepFinaliser(object, policy === 'Delete', signal));
-    await explained(this.#options.writer.writeStatus(object, status, signal));
+    return explained(this.#options.writer.writeStatus(object, status, signal));
   }
 
   async release(key: PoolKey, signal: AbortSignal): Promise<void> {

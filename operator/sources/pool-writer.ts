@@ -33,13 +33,18 @@ export class PoolWriter {
     this.#options = options;
   }
 
-  /** Only when it differs from what is there; fields that others have written are taken back. */
+  /**
+   * Only when it differs from what is there; fields that others have written are taken back.
+   *
+   * @returns in how many ms to try again: it differs, and it is too soon. Undefined: nothing is left to do.
+   */
   async writeStatus(
     object: Stored<AgentPoolObject>,
     status: AgentPoolStatus,
     signal: AbortSignal,
-  ): Promise<void> {
-    if (!this.#isDue(object, status)) return;
+  ): Promise<number | undefined> {
+    const inMs = this.#dueInMs(object, status);
+    if (inMs === undefined || inMs > 0) return inMs;
     const { uid } = object.metadata;
     const { namespace, name } = refOf(object);
     try {
@@ -51,9 +56,10 @@ export class PoolWriter {
     } catch (error) {
       // Gone, or another one of the same name by now.
       if (!isKubeError(error, 'NotFound', 'Conflict')) throw error;
-      return;
+      return undefined;
     }
     this.#written.set(uid, { status, atMs: this.#options.clock.nowMs() });
+    return undefined;
   }
 
   async keepFinaliser(
@@ -89,7 +95,8 @@ export class PoolWriter {
     this.#written.delete(uid);
   }
 
-  #isDue(object: Stored<AgentPoolObject>, status: AgentPoolStatus): boolean {
+  /** 0: now. Undefined: it is there. */
+  #dueInMs(object: Stored<AgentPoolObject>, status: AgentPoolStatus): number | undefined {
     const stored = object.status as AgentPoolStatus | undefined;
     const { uid } = object.metadata;
     const written = this.#written.get(uid);
@@ -97,13 +104,13 @@ export class PoolWriter {
       // Now that the cache has it: one object for both, as there can be thousands.
       if (written !== undefined && isDeepStrictEqual(written.status, status))
         this.#written.set(uid, { ...written, status: stored ?? status });
-      return false;
+      return undefined;
     }
-    if (written === undefined) return true;
+    if (written === undefined) return 0;
     const ageMs = this.#options.clock.nowMs() - written.atMs;
-    if (isDeepStrictEqual(written.status, status)) return ageMs >= ECHO_MS;
-    if (!isDeepStrictEqual(withoutCounts(written.status), withoutCounts(status))) return true;
-    return ageMs >= COUNTS_INTERVAL_MS;
+    if (isDeepStrictEqual(written.status, status)) return Math.max(0, ECHO_MS - ageMs);
+    if (!isDeepStrictEqual(withoutCounts(written.status), withoutCounts(status))) return 0;
+    return Math.max(0, COUNTS_INTERVAL_MS - ageMs);
   }
 }
 
