@@ -109,6 +109,19 @@ async function callFromPod(project: string, input: string): Promise<Ran> {
   );
 }
 
+const READ_CPU_LIMIT = `
+const { existsSync, readFileSync } = require('node:fs');
+const read = (file) => readFileSync('/sys/fs/cgroup/' + file, 'utf8').trim();
+const [quota, period] = existsSync('/sys/fs/cgroup/cpu.max')
+  ? read('cpu.max').split(' ')
+  : [read('cpu/cpu.cfs_quota_us'), read('cpu/cpu.cfs_period_us')];
+console.log(quota / period);`;
+
+/** In cores, as its kernel has it. */
+async function cpuLimitOf(pod: string): Promise<number> {
+  return Number(await kubectl.run(['exec', pod, '--', 'node', '-e', READ_CPU_LIMIT]));
+}
+
 const runtimePods = () => kubectl.list('pods', 'default', 'agentpool.dev/pool=getting-started');
 const role = (name: string) => (pod: { metadata: { labels?: Readonly<Record<string, string>> } }) =>
   pod.metadata.labels?.['agentpool.dev/role'] === name;
@@ -154,9 +167,10 @@ it('4. gives a project a pod of its own', async () => {
     60_000,
   );
   const pods = (await runtimePods()).filter(role('dedicated'));
-  expect(
-    pods.some(({ metadata }) => metadata.labels?.['agentpool.dev/project'] !== undefined),
-  ).toBe(true);
+  const own = pods.find(({ metadata }) => metadata.labels?.['agentpool.dev/project'] !== undefined);
+  expect(own).toBeDefined();
+  // One core of the quota, and half of one for what it takes to serve.
+  expect(await cpuLimitOf(own?.metadata.name ?? '')).toBe(1.5);
 }, 120_000);
 
 it('5. scales', async () => {
