@@ -83,14 +83,15 @@ function attemptWhileTheySucceed(
   actions: readonly Action[],
   attempt: Attempt,
 ): Promise<readonly unknown[]> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const failures: unknown[] = [];
     const left = [...actions].reverse();
     let underWay = 0;
     let atOnce = 1;
     const tryOne = async (action: Action): Promise<void> => {
       underWay += 1;
-      failures.push(...(await attempt([action])));
+      // Also when the pass is told to stop, what is under way ends first: the next one must not meet it.
+      failures.push(...(await attempt([action]).catch((error: unknown) => [error])));
       underWay -= 1;
       atOnce = Math.min(AT_ONCE_MAX, atOnce + 1);
       tryMore();
@@ -101,7 +102,7 @@ function attemptWhileTheySucceed(
       while (failures.length === 0 && underWay < atOnce) {
         const action = left.pop();
         if (action === undefined) return;
-        tryOne(action).catch(reject);
+        void tryOne(action);
       }
     };
     tryMore();

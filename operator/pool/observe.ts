@@ -70,7 +70,6 @@ export async function look(
       readySinceMs: run.memory.readySinceMs,
       unheardSinceMs: run.memory.unheardSinceMs,
       blindUntilMs: run.blindUntilMs,
-      bornMs: run.bornMs,
       nowMs: time.nowMs,
     }),
     hot,

@@ -38,6 +38,8 @@ export interface PoolLimits {
   /** Standbys that nobody waits for: so many start at once, or this part of `tiers.hot.standby` where that is more. */
   readonly refillStartsMax: number;
   readonly refillStartsShare: number;
+  /** One that takes longer to be ready keeps no others from starting: it may never be. */
+  readonly refillStartsMs: number;
   /** What is told of runtimes is gathered for so long before it is looked at: a start is told in ten parts. What people ask for is looked at at once. */
   readonly gatherMs: number;
   /** How often to look though nothing happened: whatever a lost event left undone. */
@@ -75,6 +77,7 @@ export const POOL_LIMITS: PoolLimits = Object.freeze({
   gatherMs: 0,
   refillStartsMax: 4,
   refillStartsShare: 0.1,
+  refillStartsMs: 30_000,
   resyncMs: 30_000,
   emptyResyncMs: 180_000,
   blindPollMs: 5_000,

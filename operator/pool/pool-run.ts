@@ -31,8 +31,6 @@ export interface PoolRun {
   readonly key: PoolKey;
   readonly ref: PoolRef;
   readonly uid: string | undefined;
-  /** Since when this operator looks at the pool (monotonic ms). */
-  readonly bornMs: number;
   memory: Memory;
   /** The spec of the last pass. */
   spec: AgentPoolSpec | undefined;
@@ -50,8 +48,8 @@ export interface PoolRun {
   /** It did not answer in the last pass. */
   isBlind: boolean;
   told: Told | undefined;
-  /** When the store last did not answer, or did not take what was to be written (monotonic ms). */
-  blindUntilMs: number | undefined;
+  /** When the store last did not answer, or did not take what was to be written; at first since when this operator looks at the pool (monotonic ms). */
+  blindUntilMs: number;
   /** While the store does not answer: the failures that were counted before. */
   countedBefore: CountedFailures | undefined;
   /** Since when passes have only bound standbys. */
@@ -66,14 +64,13 @@ export interface PoolRun {
 export function newPoolRun(
   key: PoolKey,
   ref: PoolRef,
-  bornMs: number,
+  nowMs: number,
   { uid, status }: Pick<WantedPool, 'uid' | 'status'> = {},
 ): PoolRun {
   return {
     key,
     ref,
     uid,
-    bornMs,
     memory: memoryFrom(status?.currentRevision ?? ''),
     spec: undefined,
     generation: 0,
@@ -86,8 +83,7 @@ export function newPoolRun(
     isStoreAway: false,
     isBlind: false,
     told: undefined,
-    // Of what was before nobody has heard here.
-    blindUntilMs: bornMs,
+    blindUntilMs: nowMs,
     countedBefore: undefined,
     hurry: undefined,
     idleSweep: undefined,

@@ -30,9 +30,6 @@ export function refillAtMs(
   return areMoving ? latestMs : Math.min(last + refillWaitMs, latestMs);
 }
 
-/** One that takes longer to be ready keeps no others from starting: it may never be. */
-const STARTS_WITHIN_MS = 30_000;
-
 /**
  * How many more may begin to start. One after the other they are all there little later on a machine that is small, and what runs there is served
  * meanwhile.
@@ -43,12 +40,12 @@ const STARTS_WITHIN_MS = 30_000;
 export function refillRoom(
   spec: AgentPoolSpec,
   { live, urgent, nowMs }: Starts,
-  { refillStartsMax, refillStartsShare }: PoolLimits,
+  { refillStartsMax, refillStartsShare, refillStartsMs }: PoolLimits,
 ): { readonly room: number; readonly moreAtMs: number } {
   const max = Math.max(refillStartsMax, Math.ceil(refillStartsShare * spec.tiers.hot.standby));
   const untilMs = live
     .filter(isStarting)
-    .map(({ createdMs }) => createdMs + STARTS_WITHIN_MS)
+    .map(({ createdMs }) => createdMs + refillStartsMs)
     .filter((atMs) => atMs > nowMs);
   return { room: Math.max(0, max - untilMs.length - urgent), moreAtMs: Math.min(...untilMs) };
 }

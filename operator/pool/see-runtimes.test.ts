@@ -28,6 +28,7 @@ function see(over: Partial<Facts>, one: Partial<DrivenRuntime> = {}) {
     orders,
     readySinceMs: new Map([['a', LONG_MS]]),
     unheardSinceMs: new Map(),
+    blindUntilMs: -Infinity,
     nowMs: NOW_MS,
     ...over,
   });
@@ -39,10 +40,14 @@ describe('whether a runtime without a lease may serve all the same', () => {
     ['no, if it could have been heard for long', undefined, {}, {}],
     ['yes, right after the store was away', true, { blindUntilMs: NOW_MS - 9_999 }, {}],
     ['no, when a lease would have been renewed', undefined, { blindUntilMs: NOW_MS - 10_000 }, {}],
-    ['yes, right after an operator has begun', true, { bornMs: NOW_MS }, {}],
-    ['no, if it was made since', undefined, { bornMs: NOW_MS - 5 }, { createdMs: NOW_MS - 5 }],
-    ['no, if it has a lease', undefined, { bornMs: NOW_MS, members: [member] }, {}],
-    ['no, if it is not up', undefined, { bornMs: NOW_MS }, { phase: { at: 'pending' } }],
+    [
+      'no, if it was made since',
+      undefined,
+      { blindUntilMs: NOW_MS - 5 },
+      { createdMs: NOW_MS - 5 },
+    ],
+    ['no, if it has a lease', undefined, { blindUntilMs: NOW_MS, members: [member] }, {}],
+    ['no, if it is not up', undefined, { blindUntilMs: NOW_MS }, { phase: { at: 'pending' } }],
   ];
   it.each(rows)('%s', (_title, mayServe, over, one) => {
     expect(see(over, one)?.mayServe).toBe(mayServe);

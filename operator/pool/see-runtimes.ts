@@ -34,10 +34,8 @@ export interface Facts {
   readonly readySinceMs: ReadonlyMap<RuntimeName, number>;
   /** Since when each was without a live lease, as far as was seen before. */
   readonly unheardSinceMs: ReadonlyMap<RuntimeName, number>;
-  /** Until when nobody could have heard of a runtime, if there was such a time. */
-  readonly blindUntilMs?: number | undefined;
-  /** Since when this operator looks at the pool. */
-  readonly bornMs?: number;
+  /** Until when nobody could have heard of a runtime: the store was away, or this operator did not look yet. */
+  readonly blindUntilMs: number;
   readonly nowMs: number;
 }
 
@@ -105,7 +103,7 @@ function stateOf(
   const sinceMs = sinceBinding(readySinceMs.get(name), binding);
   if (isReadyFor(member, binding)) return { at: 'ready', sinceMs: sinceMs ?? nowMs };
   if (sinceMs !== undefined) return { at: 'unready' };
-  return { at: 'starting', ...(blindUntilMs === undefined ? {} : { countsFromMs: blindUntilMs }) };
+  return { at: 'starting', countsFromMs: blindUntilMs };
 }
 
 function newsOf(
@@ -122,19 +120,15 @@ function newsOf(
 }
 
 /** Where the store was away for longer than leases last, all runtimes are without one until they have renewed it. */
-function mayServe(
-  { createdMs }: DrivenRuntime,
-  { blindUntilMs = -Infinity, bornMs = -Infinity, nowMs }: Facts,
-): boolean {
-  const deafUntilMs = Math.max(blindUntilMs, bornMs);
-  return createdMs < deafUntilMs && nowMs < deafUntilMs + LEASE_TTL_MS;
+function mayServe({ createdMs }: DrivenRuntime, { blindUntilMs, nowMs }: Facts): boolean {
+  return createdMs < blindUntilMs && nowMs < blindUntilMs + LEASE_TTL_MS;
 }
 
 /** Counted anew from each start in place, and from when the store last did not answer: without it nobody is heard of. */
 function unheardSince(
   { name, phase, createdMs }: DrivenRuntime,
   member: RuntimeRecord | undefined,
-  { orders, unheardSinceMs, blindUntilMs = -Infinity, nowMs }: Facts,
+  { orders, unheardSinceMs, blindUntilMs, nowMs }: Facts,
 ): number | undefined {
   if (member !== undefined || !isUp(phase.at) || orders.isDrained(name)) return undefined;
   return Math.max(unheardSinceMs.get(name) ?? nowMs, createdMs, blindUntilMs);

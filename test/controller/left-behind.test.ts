@@ -103,8 +103,6 @@ it.each([
     const isGone = async (): Promise<boolean> =>
       (await belongings(name)).length === 0 && (await world.pods(name)).length === 0;
     await until('nothing is left', isGone, 75_000);
-    // Before, the operator takes pods of the same names for those that it has just ended.
-    await until('the pool is forgotten', isForgotten(name), 60_000);
 
     await kubectl.run(['create', '-f', '-'], {
       input: JSON.stringify({

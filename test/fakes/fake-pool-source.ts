@@ -28,10 +28,7 @@ export class FakePoolSource implements PoolSource {
     const isSame = isDeepStrictEqual(before?.spec, spec);
     const generation = (before?.generation ?? 0) + (isSame ? 0 : 1);
     const status = this.leftStatus === undefined ? {} : { status: this.leftStatus };
-    this.#pools.set(key, {
-      ...{ ref, uid: this.uid, generation, spec, module },
-      ...status,
-    });
+    this.#pools.set(key, { ref, uid: this.uid, generation, spec, module, ...status });
     this.#tell(key);
     return key;
   }

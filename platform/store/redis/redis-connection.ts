@@ -79,7 +79,7 @@ export class RedisConnection {
     const [first] = calls;
     if (first === undefined) return [];
     try {
-      return await this.#sendAll(calls);
+      return await this.#sendAll(first.name, calls);
     } catch (error) {
       throw this.#failed(first, error);
     }
@@ -140,9 +140,9 @@ export class RedisConnection {
   }
 
   /** One write for all: each by itself is a system call. */
-  async #sendAll(calls: readonly Call[]): Promise<readonly unknown[]> {
+  async #sendAll(name: string, calls: readonly Call[]): Promise<readonly unknown[]> {
     const bytes = calls.reduce((sum, { args }) => sum + bytesOf(args), 0);
-    const answers = await this.#counted(calls[0]?.name ?? '', bytes, calls.length, () => {
+    const answers = await this.#counted(name, bytes, calls.length, () => {
       const together = this.#redis.pipeline();
       for (const { command, args } of calls) together.callBuffer(command, ...args);
       return together.exec();

@@ -12,6 +12,7 @@ import {
   unpackResult,
   unpackTurn,
 } from './redis-codec.ts';
+import type { Call } from './redis-connection.ts';
 import { read, type RedisContext } from './redis-context.ts';
 
 const limitOf = (asked: number): number => Math.max(0, Math.min(asked, LISTED_MAX));
@@ -20,9 +21,13 @@ export async function readProject(
   context: RedisContext,
   key: ProjectKey,
 ): Promise<ProjectRecord | undefined> {
-  const { record } = context.keys.project(key);
-  const reply = await read(context, 'readProject', ['HMGET', record, ...RECORD_FIELDS]);
+  const reply = await context.connection.call(readRecord(context, key));
   return recordOf(key, reply as readonly unknown[]);
+}
+
+function readRecord({ keys }: RedisContext, key: ProjectKey): Call {
+  const args = [keys.project(key).record, ...RECORD_FIELDS];
+  return { name: 'readProject', writes: false, command: 'HMGET', args };
 }
 
 /** Each as of its own moment within one round trip: they are in different slots. */
@@ -32,13 +37,7 @@ export async function readProjects(
 ): Promise<readonly (ProjectRecord | undefined)[]> {
   if (keys.length > LISTED_MAX)
     throw new StoreError(`at most ${LISTED_MAX} projects can be read at once`, 'not-applied');
-  const calls = keys.map((key) => ({
-    name: 'readProjects',
-    writes: false,
-    command: 'HMGET',
-    args: [context.keys.project(key).record, ...RECORD_FIELDS],
-  }));
-  const replies = await context.connection.callAll(calls);
+  const replies = await context.connection.callAll(keys.map((key) => readRecord(context, key)));
   return keys.map((key, at) => recordOf(key, replies[at] as readonly unknown[]));
 }
 
