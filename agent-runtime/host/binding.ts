@@ -20,7 +20,6 @@ type BindingState =
   | {
       readonly type: 'bound';
       readonly project: ProjectKey;
-      readonly bindingId: string;
       readonly ready: boolean;
     };
 
@@ -44,18 +43,18 @@ export class Binding {
 
   /**
    * Notes the project and initialises its agents in the background; others are told when they are, or by the next renewal of the lease: nobody
-   * can use it before. The same binding again is fine; another is refused.
+   * can use it before. The same project again is fine; another is refused.
    */
-  bind(project: ProjectKey, bindingId: string): void {
+  bind(project: ProjectKey): void {
     if (this.#state.type === 'bound') {
-      if (this.#state.project === project && this.#state.bindingId === bindingId) return;
+      if (this.#state.project === project) return;
       throw new AppError('INTERNAL', 'this runtime is bound to a project already', {
         metadata: { project: this.#state.project },
       });
     }
-    this.#state = { type: 'bound', project, bindingId, ready: false };
+    this.#state = { type: 'bound', project, ready: false };
     this.#ports.view.followProject(project);
-    void this.#prepare(project, bindingId);
+    void this.#prepare(project);
   }
 
   /** The session that was opened ahead, once. */
@@ -66,13 +65,13 @@ export class Binding {
     return prepared;
   }
 
-  async #prepare(project: ProjectKey, bindingId: string): Promise<void> {
+  async #prepare(project: ProjectKey): Promise<void> {
     const { clock, lease } = this.#ports;
     while (!lease.stopped) {
       const session = await this.#open(project);
       if (session !== undefined) {
         this.#prepared = session;
-        this.#state = { type: 'bound', project, bindingId, ready: true };
+        this.#state = { type: 'bound', project, ready: true };
         this.#ports.publish();
         return;
       }

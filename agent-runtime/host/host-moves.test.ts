@@ -273,7 +273,7 @@ describe('tiers', () => {
     const dedicated = await new HostWorld({ incarnation: 'd1', role: 'dedicated', on: world }).open(
       HOT_ONE,
     );
-    await dedicated.host.bind(PROJECT, 'b1');
+    await dedicated.host.bind(PROJECT);
     await world.clock.advance(2_000);
     expect(world.moved).toEqual([]);
     await world.finish('q1');
@@ -295,7 +295,7 @@ describe('tiers', () => {
     const dedicated = await new HostWorld({ incarnation: 'd1', role: 'dedicated', on: world }).open(
       HOT_ONE,
     );
-    await dedicated.host.bind(PROJECT, 'b1');
+    await dedicated.host.bind(PROJECT);
     await settle();
     world.workers.onRun = () => success();
     expect((await world.send('q1')).end).toEqual({
@@ -311,7 +311,7 @@ describe('tiers', () => {
 
   it('a dedicated runtime lets go of a project that is not HOT any more', async () => {
     const world = await new HostWorld({ role: 'dedicated' }).open(HOT_ONE);
-    await world.host.bind(PROJECT, 'b1');
+    await world.host.bind(PROJECT);
     world.workers.onRun = () => success();
     await world.send('q1');
     expect(world.moved).toEqual([]);
@@ -337,10 +337,9 @@ describe('tiers', () => {
 describe('binding', () => {
   it('is once for life; the same again is the same answer', async () => {
     const world = await new HostWorld({ role: 'dedicated' }).open();
-    await world.host.bind(PROJECT, 'b1');
-    await world.host.bind(PROJECT, 'b1');
-    await expect(world.host.bind(PROJECT, 'b2')).rejects.toMatchObject({ reason: 'INTERNAL' });
-    await expect(world.host.bind(keyOf('two'), 'b1')).rejects.toMatchObject({ reason: 'INTERNAL' });
+    await world.host.bind(PROJECT);
+    await world.host.bind(PROJECT);
+    await expect(world.host.bind(keyOf('two'))).rejects.toMatchObject({ reason: 'INTERNAL' });
     expect((await world.send('q1', { project: keyOf('two') })).end).toMatchObject({
       type: 'elsewhere',
     });
@@ -352,7 +351,7 @@ describe('binding', () => {
     await world.open();
     const record = async (): Promise<unknown> => (await world.truth.listRuntimes())[0];
     expect(await record()).toMatchObject({ ready: true });
-    await world.host.bind(PROJECT, 'b1');
+    await world.host.bind(PROJECT);
     await world.clock.advance(LEASE_RENEW_MS);
     expect(await record()).toMatchObject({ ready: false, bound: PROJECT });
     world.workers.all[0]?.say({ type: 'opened', session: 1 });
@@ -365,7 +364,7 @@ describe('binding', () => {
     await settle();
     const heard = jest.fn();
     world.truth.subscribe('runtimes', heard);
-    await world.host.bind(PROJECT, 'b1');
+    await world.host.bind(PROJECT);
     await settle();
     expect(heard).toHaveBeenCalledTimes(1);
     const [record] = await world.truth.listRuntimes();
@@ -374,7 +373,7 @@ describe('binding', () => {
 
   it('has the agents initialised before the project comes', async () => {
     const world = await new HostWorld({ role: 'dedicated' }).open({ tiers: { default: 'HOT' } });
-    await world.host.bind(PROJECT, 'b1');
+    await world.host.bind(PROJECT);
     await settle();
     await world.send('q1');
     const { received } = world.workers.run('q1').worker;

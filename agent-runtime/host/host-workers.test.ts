@@ -87,7 +87,7 @@ describe('blanks', () => {
     const world = await new HostWorld({ role: 'dedicated' }).open({ tiers: { default: 'HOT' } });
     await world.clock.advance(1_000);
     expect(alive(world)).toHaveLength(1);
-    await world.host.bind(PROJECT, 'b1');
+    await world.host.bind(PROJECT);
     await world.clock.advance(2_000);
     expect(alive(world)).toHaveLength(1);
   });

@@ -148,13 +148,13 @@ export class RuntimeHost implements TaskHandler {
   }
 
   /** The operator gives a standby its project. */
-  async bind(project: ProjectKey, bindingId: string): Promise<void> {
+  async bind(project: ProjectKey): Promise<void> {
     if (this.#identity.role !== 'dedicated' || this.#phase !== 'open') {
       throw new AppError('RUNTIME_LOST', 'this runtime is no standby: bind another one', {
         retryAfterMs: 1000,
       });
     }
-    this.#binding.bind(project, bindingId);
+    this.#binding.bind(project);
   }
 
   yieldProject(project: ProjectKey, withinMs: number): Promise<boolean> {

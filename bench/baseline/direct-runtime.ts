@@ -76,7 +76,7 @@ async function serveDirectly(options: DirectRuntimeOptions): Promise<string> {
   const ready = await host.start();
   if (ready.type !== 'ready') throw new Error('the agent module is broken');
   host.open();
-  await host.bind(options.project, 'bench');
+  await host.bind(options.project);
   const server = await startGrpcServer(
     {
       listen: '127.0.0.1:0',

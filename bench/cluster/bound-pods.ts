@@ -38,8 +38,8 @@ export class BoundPods {
     let ended: unknown = new Error('the watch of the pods has ended');
     try {
       for await (const event of events) {
-        const binding = event.type === 'BOOKMARK' ? undefined : bindingOfPod(event.object);
-        if (binding !== undefined) this.#of(binding.project).resolve(undefined);
+        const project = event.type === 'BOOKMARK' ? undefined : bindingOfPod(event.object);
+        if (project !== undefined) this.#of(project).resolve(undefined);
       }
     } catch (error) {
       ended = error;

@@ -79,6 +79,7 @@ export function lead(options: LeadOptions, onFailure: (error: Error) => void): L
       stopping.abort(new Error('the operator stops'));
       const parts = await started;
       await parts?.operator.stop();
+      parts?.driver.close();
       await tellLastEvents(hands.recorder);
       await parts?.store.close();
     },
@@ -92,16 +93,18 @@ async function tellLastEvents(recorder: EventRecorder): Promise<void> {
   told.abort();
 }
 
-async function start(
-  options: LeadOptions,
-  hands: Hands,
-  signal: AbortSignal,
-): Promise<{ readonly operator: Operator; readonly store: Store }> {
+interface Parts {
+  readonly operator: Operator;
+  readonly driver: KubernetesDriver;
+  readonly store: Store;
+}
+
+async function start(options: LeadOptions, hands: Hands, signal: AbortSignal): Promise<Parts> {
   const told: Told = { isStoreRead: false, lastSpecs: new Map() };
   const { store, tried } = lateStore(options, told);
   try {
     await orAborted(tried, signal);
-    return { operator: await startWith({ store, told }, options, hands, signal), store };
+    return { ...(await startWith({ store, told }, options, hands, signal)), store };
   } catch (error) {
     // Told to stop meanwhile, perhaps: its connection would keep the process alive.
     await store.close();
@@ -161,7 +164,7 @@ async function startWith(
   options: LeadOptions,
   { kube, writer, recorder, eraseBound }: Hands,
   signal: AbortSignal,
-): Promise<Operator> {
+): Promise<Omit<Parts, 'store'>> {
   const { caches, runtimeImage, endpoint, installation, metrics, log } = options;
   await orAborted(
     caches.synced.then(() => caches.renew()),
@@ -194,12 +197,11 @@ async function startWith(
     metrics: new OperatorMetrics(metrics),
     ...(endpoint === undefined ? {} : { endpoint }),
   });
-  void driver.finishBindings();
-  return operator;
+  return { operator, driver };
 }
 
 function driverOf(options: LeadOptions, kube: Kube, source: KubernetesPools): KubernetesDriver {
-  const { caches, secrets, releaseNamespace, runtimeImage, logLevel, log } = options;
+  const { caches, secrets, releaseNamespace, runtimeImage, logLevel, isLeader, log } = options;
   const belongings = new PoolBelongings({
     kube,
     secretFiles: runtimeSecretFiles({ ...secrets, clock: systemClock }),
@@ -211,7 +213,7 @@ function driverOf(options: LeadOptions, kube: Kube, source: KubernetesPools): Ku
   for (const cache of caches.belongings) cache.onChange((change) => belongings.noteChange(change));
   const accessOf = runtimesOver(secrets.link);
   const { pods, configMaps } = caches;
-  return new KubernetesDriver({
+  const driver = new KubernetesDriver({
     kube,
     pods,
     ownerOf: (pool) => source.ownerOf(pool),
@@ -220,8 +222,11 @@ function driverOf(options: LeadOptions, kube: Kube, source: KubernetesPools): Ku
     connect: (pool, address) => connectRuntimeControl({ address, ...accessOf(pool) }, systemClock),
     clock: systemClock,
     log,
+    isLeader,
     podDefaults: { logLevel, ...(runtimeImage === undefined ? {} : { image: runtimeImage }) },
   });
+  secrets.link.onChange(() => driver.renewConnections());
+  return driver;
 }
 
 /** `kubectl describe agentpool` shows it. */

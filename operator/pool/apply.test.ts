@@ -26,7 +26,7 @@ function begin(count: number) {
   const store = new MemoryStore(clock);
   const driver = new SlowDriver(clock, store);
   const nameRuntime = randomNames(random);
-  const hands: Hands = { driver, store, clock, random, nameRuntime, log: silentLog };
+  const hands: Hands = { driver, store, clock, nameRuntime, log: silentLog };
   const run = newPoolRun('default~pool', { namespace: 'default', name: 'pool' }, 0);
   const module = { digest: 'one', path: '/one.mjs' };
   run.templates.set('new', { revision: 'new', module, spec: spec() });

@@ -2,8 +2,8 @@
 import type { Role } from '../../api/names.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
-import type { Random } from '../../platform/random.ts';
 import type { Store } from '../../platform/store/store.ts';
+import { BoundElsewhere } from './bound-elsewhere.ts';
 import { CreateRefused, NameTaken } from './create-refused.ts';
 import type { Driver } from './driver.ts';
 import type { Memory } from './memory.ts';
@@ -15,7 +15,6 @@ export interface Hands {
   readonly driver: Driver;
   readonly store: Store;
   readonly clock: Clock;
-  readonly random: Random;
   readonly nameRuntime: NameRuntime;
   readonly log: Log;
 }
@@ -53,6 +52,7 @@ export async function apply(
     plan.actions.filter((action) => kinds.includes(action.do));
   const failures = await attemptAll(of('remove', 'drain'), attempt);
   const isCrowded = failures.length > 0;
+  failures.push(...(await attemptAll(of('mark'), attempt)));
   for (const role of isCrowded ? [] : ROLES) {
     const creates = of('create').filter((action) => 'role' in action && action.role === role);
     failures.push(...(await attemptWhileTheySucceed(creates, attempt)));
@@ -116,6 +116,8 @@ async function act(action: Action, run: PoolRun, hands: Hands, signal: AbortSign
       return create(action, run, hands, signal);
     case 'bind':
       return bind(action, run, hands, signal);
+    case 'mark':
+      return driver.mark?.({ pool: run.key, name: action.name }, action.project, signal);
     case 'drain':
       log.info('runtime is drained', { runtime: action.name, detail: { why: action.why } });
       run.orders.drain(action.name, clock.nowMs());
@@ -183,14 +185,18 @@ function oneMore(
 async function bind(
   { name, project }: Extract<Action, { do: 'bind' }>,
   run: PoolRun,
-  { driver, clock, random, log }: Hands,
+  { driver, clock, log }: Hands,
   signal: AbortSignal,
 ): Promise<void> {
   log.info('standby is bound', { runtime: name, instance_id: project });
   run.orders.bind(name, { project, sinceMs: clock.nowMs() });
   try {
-    await driver.bind({ pool: run.key, name }, { project, id: random.id() }, signal);
+    await driver.bind({ pool: run.key, name }, project, signal);
   } catch (error) {
+    if (error instanceof BoundElsewhere) {
+      run.orders.bind(name, { project: error.project, sinceMs: clock.nowMs() });
+      throw error;
+    }
     // Whether it took the project is unknown, and it serves nobody yet: another one is cheaper than finding out.
     await driver.remove({ pool: run.key, name });
     run.orders.remove(name, clock.nowMs());

@@ -44,6 +44,19 @@ const HOT: readonly Row[] = [
     ['bind s p'],
   ],
   [
+    'has what a runtime took written down, unless it ends',
+    hotSpec({ standby: 0 }),
+    {
+      hot: [hot('p'), hot('q')],
+      runtimes: [
+        { ...bound('b', 'p', 'ready'), binding: { project: 'p', sinceMs: 0, isUnmarked: true } },
+        { ...bound('c', 'q', 'ready'), binding: { project: 'q', sinceMs: 0 } },
+        { ...bound('d', 'r', 'ending'), binding: { project: 'r', sinceMs: 0, isUnmarked: true } },
+      ],
+    },
+    ['mark b p'],
+  ],
+  [
     'refills no standby shortly after a promotion',
     hotSpec({ standby: 1 }),
     { hot: [hot('p')], runtimes: [boundAt('b', 'p', NOW_MS - 999)] },

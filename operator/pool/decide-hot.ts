@@ -47,7 +47,7 @@ export function decideHot(
   const now = allowed.slice(0, urgent + (refillMs <= nowMs ? refillMax : 0));
   const later = allowed.length - now.length;
   return {
-    actions: [...placed.actions, ...demoted.actions, ...standbys.actions],
+    actions: [...placed.actions, ...demoted.actions, ...standbys.actions, ...marks(live)],
     creates: now,
     later,
     wakeAtMs: [
@@ -56,6 +56,12 @@ export function decideHot(
       ...(demoted.isPending ? [nowMs + limits.demotionPollMs] : []),
     ],
   };
+}
+
+function marks(live: readonly SeenRuntime[]): readonly Action[] {
+  return live.flatMap(({ name, binding }) =>
+    binding?.isUnmarked === true ? [{ do: 'mark', name, project: binding.project }] : [],
+  );
 }
 
 /** Nothing, where it must stay for now. */

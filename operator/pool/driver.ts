@@ -99,7 +99,7 @@ export interface DrivenRuntime {
   readonly resources: ResourceClass;
   /** When it last began to run, as far as this operator has seen; until then, when it was made. Monotonic ms of the operator's clock. */
   readonly createdMs: number;
-  /** The project that `bind` was asked for, whether or not it has succeeded yet. */
+  /** The project that it was given, as far as it was marked. */
   readonly binding?: { readonly project: ProjectKey; readonly sinceMs: number };
   readonly phase: RuntimePhase;
 }
@@ -116,12 +116,13 @@ export interface Driver {
   };
   /** Resolves when the runtime is being made; that it fails later shows as an exit. The same name again changes nothing. */
   create(request: RuntimeRequest, signal: AbortSignal): Promise<void>;
-  /** Gives a standby its one project, for life. The same project and id again are answered like the first time. */
-  bind(
-    runtime: RuntimeRef,
-    binding: { readonly project: ProjectKey; readonly id: string },
-    signal: AbortSignal,
-  ): Promise<void>;
+  /**
+   * Gives a standby its one project, for life: the runtime itself takes it, or has another one (`BoundElsewhere`). The same project again is
+   * answered like the first time.
+   */
+  bind(runtime: RuntimeRef, project: ProjectKey, signal: AbortSignal): Promise<void>;
+  /** Writes down what a runtime took, so that `list` shows it, also to the operators to come. Left out: `list` shows it by itself. */
+  mark?(runtime: RuntimeRef, project: ProjectKey, signal: AbortSignal): Promise<void>;
   /** Asks it to finish what it does, release what it owns and end; after `withinMs` it is ended. Does not wait for that. */
   drain(runtime: RuntimeRef, withinMs: number): Promise<void>;
   /** Ends it now if it still runs, and forgets it once it is gone. Unknown names are fine. */

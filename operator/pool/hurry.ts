@@ -25,7 +25,8 @@ export function restInMs(
   const inMs = Math.min(untilMs, sinceMs + hurryMsMax) - nowMs;
   const isOver = inMs <= 0;
   if (isOver) run.hurry = undefined;
-  const mayWait = isPublished(run) && actions.every((action) => action.do === 'bind');
+  const mayWait =
+    isPublished(run) && actions.every(({ do: what }) => what === 'bind' || what === 'mark');
   return isOver || !mayWait ? 0 : inMs;
 }
 

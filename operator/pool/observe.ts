@@ -15,7 +15,7 @@ import {
 import type { Observed, SeenRuntime } from './observed.ts';
 import type { PoolLimits } from './pool-limits.ts';
 import type { PoolRun } from './pool-run.ts';
-import { seeRuntimes } from './see-runtimes.ts';
+import { seeRuntimes, unknownBindings } from './see-runtimes.ts';
 import type { ModuleArtifact, ModuleState } from './wanted-pool.ts';
 
 export interface Eyes {
@@ -50,6 +50,8 @@ export async function look(
   run.isBlind = isBlind;
   if (isBlind) run.blindUntilMs = time.nowMs;
   const { members, overrides, records, used, atWallMs } = told;
+  const unknown = unknownBindings({ driven, members, orders: run.orders, nowMs: time.nowMs });
+  for (const [name, binding] of unknown) run.orders.bind(name, binding);
   const facts: TierFacts = {
     pool: run.ref,
     spec,

@@ -39,8 +39,12 @@ export interface SeenRuntime {
   readonly mayServe?: true;
   /** Its machine does not answer those who manage it. */
   readonly isUnseen?: boolean;
-  /** Dedicated: the project it was given, and since when. */
-  readonly binding?: { readonly project: ProjectKey; readonly sinceMs: number };
+  /** Dedicated: the project it was given, and since when; `isUnmarked`: only it and this operator know. */
+  readonly binding?: {
+    readonly project: ProjectKey;
+    readonly sinceMs: number;
+    readonly isUnmarked?: true;
+  };
   /** It owns its project, or (shared) any instance. */
   readonly isServing: boolean;
   /** Live ones, by the tier that they are served in. */

@@ -34,6 +34,8 @@ export type CreateAction = {
 export type Action =
   | CreateAction
   | { readonly do: 'bind'; readonly name: RuntimeName; readonly project: ProjectKey }
+  /** What it took is to be written down. */
+  | { readonly do: 'mark'; readonly name: RuntimeName; readonly project: ProjectKey }
   | {
       readonly do: 'drain';
       readonly name: RuntimeName;

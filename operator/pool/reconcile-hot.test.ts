@@ -191,4 +191,27 @@ describe('HOT projects', () => {
     expect(world.driver.runtimes.filter((one) => one.binding?.project === PROJECT)).toHaveLength(1);
     expect(world.status.tiers[0]).toMatchObject({ ready: 1, idle: 1 });
   });
+
+  it('a standby that another operator gave away is left to its project, and another one is bound', async () => {
+    const other = 'default~pool~acme~other';
+    world.put({ replicas: 1, tiers: { hot: { standby: 2 } } });
+    await world.start();
+    await world.pass(10_000);
+    const bind = world.driver.bind.bind(world.driver);
+    let stolen = '';
+    world.driver.bind = async (runtime, project) => {
+      if (stolen === '') {
+        stolen = runtime.name;
+        await bind(runtime, other);
+      }
+      await bind(runtime, project);
+    };
+    await world.setTier(PROJECT, 'HOT');
+    await world.setTier(other, 'HOT');
+    await world.pass(5_000);
+    const bound = world.driver.runtimes.filter((one) => one.binding !== undefined);
+    expect(bound.find(({ binding }) => binding?.project === other)?.request.name).toBe(stolen);
+    expect(bound.map(({ binding }) => binding?.project).sort()).toEqual([other, PROJECT].sort());
+    expect(world.status.tiers[0]).toMatchObject({ desired: 2, ready: 2 });
+  });
 });

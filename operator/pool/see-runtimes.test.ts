@@ -5,7 +5,7 @@ import { NONE_IN_ANY_TIER } from '../../core/tier.ts';
 import type { RuntimeRecord } from '../../platform/store/store.ts';
 import type { DrivenRuntime } from './driver.ts';
 import { newPoolRun } from './pool-run.ts';
-import { type Facts, seeRuntimes } from './see-runtimes.ts';
+import { type Facts, seeRuntimes, unknownBindings } from './see-runtimes.ts';
 
 const LONG_MS = NOW_MS - 90_000;
 const driven: DrivenRuntime = {
@@ -102,5 +102,62 @@ describe('a runtime whose machine does not answer', () => {
       unheardSinceMs: NOW_MS - 9_000,
       isUnseen: true,
     });
+  });
+});
+
+describe('what a runtime is bound to', () => {
+  const given = (project: string, sinceMs: number) => {
+    const { orders } = newPoolRun('default~pool', { namespace: 'default', name: 'pool' }, 0);
+    orders.bind('a', { project, sinceMs });
+    return orders;
+  };
+  const mark = { project: 'p', sinceMs: NOW_MS };
+  const rows: readonly [string, unknown, Partial<Facts>, Partial<DrivenRuntime>][] = [
+    ['nothing', undefined, {}, {}],
+    ['what its mark says', mark, {}, { binding: mark }],
+    [
+      'what we gave it',
+      { project: 'p', sinceMs: 5, isUnmarked: true },
+      { orders: given('p', 5) },
+      {},
+    ],
+    [
+      'since we gave it',
+      { project: 'p', sinceMs: 5 },
+      { orders: given('p', 5) },
+      { binding: mark },
+    ],
+    [
+      'what its mark says rather than what we gave it',
+      mark,
+      { orders: given('q', 5) },
+      { binding: mark },
+    ],
+  ];
+  it.each(rows)('%s', (_title, binding, facts, one) => {
+    expect(see(facts, one)?.binding).toEqual(binding);
+  });
+
+  it('stays ready when it is marked', () => {
+    const facts = {
+      orders: given('p', NOW_MS - 60_000),
+      readySinceMs: new Map([['a', NOW_MS - 50_000]]),
+      members: [{ ...member, bound: 'p' }],
+    };
+    expect(see(facts, { binding: mark })?.state).toEqual({ at: 'ready', sinceMs: NOW_MS - 50_000 });
+  });
+
+  it('is learnt from the runtime where nobody else tells', () => {
+    const { orders } = newPoolRun('default~pool', { namespace: 'default', name: 'pool' }, 0);
+    const members = [{ ...member, bound: 'p' }];
+    const learnt = (over: Partial<Facts>, one: Partial<DrivenRuntime> = {}) => {
+      const facts = { driven: [{ ...driven, ...one }], members, orders, nowMs: NOW_MS, ...over };
+      return [...unknownBindings(facts)];
+    };
+    expect(learnt({})).toEqual([['a', { project: 'p', sinceMs: NOW_MS }]]);
+    expect(learnt({}, { binding: mark })).toEqual([]);
+    expect(learnt({ orders: given('p', 5) })).toEqual([]);
+    expect(learnt({ members: [member] })).toEqual([]);
+    expect(learnt({ members: [{ ...member, name: 'b', bound: 'p' }] })).toEqual([]);
   });
 });

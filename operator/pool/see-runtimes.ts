@@ -67,7 +67,7 @@ function seeOne(
   const { name, role, revision, resources, createdMs } = driven;
   // After a restart in place the lease of the one before may live on for a while: it is the one that is not ready any more.
   const member = members.find(({ ready }) => ready) ?? members.at(-1);
-  const binding = driven.binding ?? facts.orders.bindingOf(name);
+  const binding = bindingOf(driven, facts.orders);
   const { instances, blanks } = member ?? NOTHING_TOLD;
   const owner = binding && facts.projects.get(binding.project)?.owner;
   return {
@@ -85,6 +85,32 @@ function seeOne(
     instances,
     blanks,
   };
+}
+
+/** Our own order is older than its mark, from which on the runtime would seem to start anew. */
+function bindingOf({ name, binding }: DrivenRuntime, orders: OwnOrders): SeenRuntime['binding'] {
+  const own = orders.bindingOf(name);
+  if (binding === undefined) return own && { ...own, isUnmarked: true };
+  return own?.project === binding.project ? own : binding;
+}
+
+/** What runtimes say that they are bound to, and neither the driver's list nor our own orders: an operator before this one did not come to mark it. */
+export function unknownBindings({
+  driven,
+  members,
+  orders,
+  nowMs,
+}: Pick<Facts, 'driven' | 'members' | 'orders' | 'nowMs'>): ReadonlyMap<RuntimeName, Binding> {
+  const bound = new Map(
+    members.flatMap(({ name, bound: to }) => (to ? [[name, to] as const] : [])),
+  );
+  return new Map(
+    driven.flatMap(({ name, binding }) => {
+      const project = bound.get(name);
+      const isKnown = binding !== undefined || orders.bindingOf(name) !== undefined;
+      return project === undefined || isKnown ? [] : [[name, { project, sinceMs: nowMs }] as const];
+    }),
+  );
 }
 
 /** `<name>`, or `<name>.<random>` where runtimes restart in place; names have no dots. */

@@ -166,6 +166,7 @@ function actionEvents(action: Action, { observed, specBefore, spec }: Pass): New
       return [{ reason: 'Bound', message: `${action.name} to ${projectLabel(action.project)}` }];
     case 'drain':
       return drainEvents(action, observed);
+    case 'mark':
     case 'remove':
       return [];
   }

@@ -34,7 +34,7 @@ export interface RuntimeService {
   readonly incarnation: string;
   readonly accept: (channel: FrameChannel<FromRuntime, ToRuntime>) => void;
   /** Once for life; rejects with an AppError. */
-  bind(project: ProjectKey, bindingId: string): Promise<void>;
+  bind(project: ProjectKey): Promise<void>;
   /** True: released. */
   yieldProject(project: ProjectKey, withinMs: number): Promise<boolean>;
 }
@@ -68,8 +68,8 @@ export function addRuntimeService(server: Server, service: RuntimeService, clock
   const handlers: AgentRuntimeServiceHandlers = {
     Control: opened('control'),
     Data: opened('data'),
-    Bind: unary(async ({ project, bindingId }) => {
-      await service.bind(project, bindingId);
+    Bind: unary(async ({ project }) => {
+      await service.bind(project);
       return {};
     }),
     Ping: unary(async () => ({ incarnation: service.incarnation })),

@@ -75,10 +75,10 @@ function connect(address: string, events: LinkEvents, key = KEY): RuntimeLink {
   );
 }
 
-async function bind(address: string, project: string, bindingId: string, key = KEY): Promise<void> {
+async function bind(address: string, project: string, key = KEY): Promise<void> {
   const control = connectRuntimeControl({ address, key }, clock);
   try {
-    await control.bind(project, bindingId, 1_000);
+    await control.bind(project, 1_000);
   } finally {
     control.close();
   }
@@ -122,9 +122,9 @@ describe('the runtime service over gRPC', () => {
       options,
       new RecordingHandler(),
       {
-        async bind(project, bindingId) {
+        async bind(project) {
           if (service.bound.length > 0) throw new AppError('INTERNAL', 'bound already');
-          service.bound.push([project, bindingId]);
+          service.bound.push(project);
         },
         yieldProject: async () => service.yields,
       },
@@ -152,7 +152,7 @@ describe('the runtime service over gRPC', () => {
     link.close();
     expect(runtime.server.hub.links).toBe(0);
     const peer = createGrpcPeer({ key }, clock);
-    await expect(bind(runtime.address, 'p', 'b', key)).rejects.toMatchObject({
+    await expect(bind(runtime.address, 'p', key)).rejects.toMatchObject({
       reason: 'TOKEN_INVALID',
     });
     expect(await peer.yieldProject(runtime.address, 'p', 1_000)).toBe(false);
@@ -161,11 +161,11 @@ describe('the runtime service over gRPC', () => {
 
   it('binds once, over TCP as well', async () => {
     const tcp = await startRuntime('127.0.0.1:0', options, new RecordingHandler());
-    await bind(tcp.address, 'p', 'b');
-    await bind(runtime.address, 'p', 'b');
-    expect(service.bound).toEqual([['p', 'b']]);
-    await expect(bind(runtime.address, 'q', 'c')).rejects.toMatchObject({ reason: 'INTERNAL' });
-    await expect(bind('unix:/nowhere.sock', 'q', 'c')).rejects.toMatchObject({
+    await bind(tcp.address, 'p');
+    await bind(runtime.address, 'p');
+    expect(service.bound).toEqual(['p']);
+    await expect(bind(runtime.address, 'q')).rejects.toMatchObject({ reason: 'INTERNAL' });
+    await expect(bind('unix:/nowhere.sock', 'q')).rejects.toMatchObject({
       reason: 'DEADLINE',
     });
     await tcp.grpc.stop(0);

@@ -18,22 +18,23 @@ export interface ControlTarget extends RuntimeAccess {
 }
 
 export interface RuntimeControl {
-  /** Begins to connect, so that the first call need not wait for that. */
-  open(): void;
   /** `refused`: nobody listens; `silent`: no answer in time. Never rejects. */
   ping(timeoutMs: number): Promise<'alive' | 'refused' | 'silent'>;
   /** Waits for the connection, and for the runtime to have noted its project; rejects with an AppError, after `timeoutMs` at the latest. */
-  bind(project: ProjectKey, bindingId: string, timeoutMs: number): Promise<void>;
+  bind(project: ProjectKey, timeoutMs: number): Promise<void>;
   close(): void;
 }
 
+const DAY_MS = 86_400_000;
 const OPTIONS = {
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 1_000,
   'grpc.enable_http_proxy': 0,
+  // A standby may wait for days; its connection is there when it is bound.
+  'grpc.client_idle_timeout_ms': DAY_MS,
 };
 
-/** One connection, made with `open` or the first call. */
+/** One connection, made with the first call. */
 export function connectRuntimeControl(target: ControlTarget, clock: Clock): RuntimeControl {
   const client = openClient(target.address, target, OPTIONS);
   const call = (waitForReady: boolean, timeoutMs: number) => ({
@@ -41,16 +42,14 @@ export function connectRuntimeControl(target: ControlTarget, clock: Clock): Runt
     deadlineMs: clock.wallMs() + timeoutMs,
   });
   return {
-    open: () => void client.getChannel().getConnectivityState(true),
     ping: (timeoutMs) =>
       askRuntime(client, agentRuntimeService.Ping, {}, call(false, timeoutMs)).then(
         () => 'alive',
         (error: unknown) => lifeOf(error as ServiceError),
       ),
-    async bind(project, bindingId, timeoutMs) {
-      const request = { project, bindingId };
+    async bind(project, timeoutMs) {
       try {
-        await askRuntime(client, agentRuntimeService.Bind, request, call(true, timeoutMs));
+        await askRuntime(client, agentRuntimeService.Bind, { project }, call(true, timeoutMs));
       } catch (error) {
         throw appErrorOf(error as ServiceError);
       }

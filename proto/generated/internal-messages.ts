@@ -248,7 +248,6 @@ export interface Target {
 
 export interface BindRequest {
   project: string;
-  bindingId: string;
 }
 
 export interface BindResponse {

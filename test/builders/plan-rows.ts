@@ -13,7 +13,7 @@ export type Row = readonly [
   actions: readonly string[],
 ];
 
-/** `create dedicated new 512 100`, `bind name project`, `drain name Why`, `remove name Why`. */
+/** `create dedicated new 512 100`, `bind name project`, `mark name project`, `drain name Why`, `remove name Why`. */
 export function show(action: Action): string {
   switch (action.do) {
     case 'create': {
@@ -23,7 +23,8 @@ export function show(action: Action): string {
         .join(' ');
     }
     case 'bind':
-      return `bind ${action.name} ${action.project}`;
+    case 'mark':
+      return `${action.do} ${action.name} ${action.project}`;
     case 'drain':
       return `drain ${action.name} ${action.why}`;
     case 'remove':

@@ -1,5 +1,6 @@
 /** The conformance suite of the driver port: every driver, the fake included, passes all of it (driver.test.ts lists them). */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { BoundElsewhere } from '../../operator/pool/bound-elsewhere.ts';
 import type { Driver, DrivenRuntime, RuntimeRequest } from '../../operator/pool/driver.ts';
 import { spec } from '../builders/pool-builders.ts';
 
@@ -185,19 +186,20 @@ export function describeDriver(title: string, make: () => Promise<DriverFixture>
       await create('pool-a1');
       await fixture.listening('pool-a1');
       const project = `${POOL}~acme~website`;
-      await driver.bind(at('pool-a1'), { project, id: 'first' }, NEVER);
+      await driver.bind(at('pool-a1'), project, NEVER);
+      await driver.mark?.(at('pool-a1'), project, NEVER);
       expect((await one('pool-a1'))?.binding?.project).toBe(project);
-      await driver.bind(at('pool-a1'), { project, id: 'first' }, NEVER);
-      await expect(
-        driver.bind(at('pool-a1'), { project: `${POOL}~acme~shop`, id: 'second' }, NEVER),
-      ).rejects.toThrow();
+      await driver.bind(at('pool-a1'), project, NEVER);
+      await driver.mark?.(at('pool-a1'), project, NEVER);
+      await expect(driver.bind(at('pool-a1'), `${POOL}~acme~shop`, NEVER)).rejects.toBeInstanceOf(
+        BoundElsewhere,
+      );
       expect((await one('pool-a1'))?.binding?.project).toBe(project);
     });
 
     it('does not know what it did not make', async () => {
-      await expect(
-        driver.bind(at('pool-zz'), { project: `${POOL}~a~b`, id: 'x' }, NEVER),
-      ).rejects.toThrow();
+      await expect(driver.bind(at('pool-zz'), `${POOL}~a~b`, NEVER)).rejects.toThrow();
+      await driver.mark?.(at('pool-zz'), `${POOL}~a~b`, NEVER);
       await driver.drain(at('pool-zz'), 10);
       await driver.remove(at('pool-zz'));
       expect(await driver.list(POOL)).toEqual([]);

@@ -70,7 +70,7 @@ describe('a runtime process', () => {
   it('serves the one project that it is bound to', async () => {
     const world = await start({ role: 'dedicated', spec: { tiers: { default: 'HOT' } } });
     await world.ready();
-    await world.bind(PROJECT, 'b1');
+    await world.bind(PROJECT);
     await until('bound and ready', async () => {
       const [record] = await world.store.listRuntimes();
       return record?.bound === PROJECT && record.ready;

@@ -175,9 +175,9 @@ export class RuntimeUnderTest {
     return this.#link?.call(request, 20_000) ?? Promise.reject(new Error('no link'));
   }
 
-  bind(project: string, bindingId: string): Promise<void> {
+  bind(project: string): Promise<void> {
     const control = connectRuntimeControl({ address: this.address, key: KEY }, systemClock);
-    return control.bind(project, bindingId, 5_000).finally(() => control.close());
+    return control.bind(project, 5_000).finally(() => control.close());
   }
 
   signal(signal: NodeJS.Signals): void {

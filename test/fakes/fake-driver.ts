@@ -108,9 +108,9 @@ export class FakeDriver implements Driver {
     this.onCreate?.(request);
   }
 
-  async bind({ name }: RuntimeRef, binding: { readonly project: string }): Promise<void> {
+  async bind({ name }: RuntimeRef, project: string): Promise<void> {
     const runtime = this.runtime(name);
-    runtime.bind(binding.project);
+    runtime.bind(project);
     this.#changed(runtime.request.pool);
     if (this.faults.failBinds > 0) {
       this.faults.failBinds--;

@@ -1,5 +1,6 @@
 /** What a real runtime does as far as the operator can see it: starts, heartbeats, owns its project, drains, ends. No process. */
 import { NONE_IN_ANY_TIER } from '../../core/tier.ts';
+import { BoundElsewhere } from '../../operator/pool/bound-elsewhere.ts';
 import type { DrivenRuntime, RuntimePhase, RuntimeRequest } from '../../operator/pool/driver.ts';
 import type { Clock, Timer } from '../../platform/clock.ts';
 import {
@@ -83,7 +84,7 @@ export class FakeRuntime {
 
   bind(project: string): void {
     if (this.binding !== undefined && this.binding.project !== project)
-      throw new Error(`bound twice: ${this.binding.project}, ${project}`);
+      throw new BoundElsewhere(this.binding.project);
     this.binding = { project, sinceMs: this.#parts.clock.nowMs() };
     this.#isReady = false;
     this.#heartbeat();

@@ -1,4 +1,6 @@
 /** The fixture of the driver's conformance suite for pods of a cluster in memory. */
+import { AppError } from '../../core/errors.ts';
+import type { KubernetesDriver } from '../../operator/drivers/kubernetes/kubernetes-driver.ts';
 import type { Driver } from '../../operator/pool/driver.ts';
 import { PODS, type Pod } from '../../platform/kube/resources.ts';
 import type { DriverFixture } from '../conformance/driver.ts';
@@ -36,7 +38,14 @@ export async function kubernetesFixture(): Promise<DriverFixture> {
   for (const pool of POOLS) await createPool(cluster, pool, { runtime: { image: 'agents:1' } });
   const kube = cluster.connect('agentpool-operator');
   const random = new SeededRandom(1);
-  const side = operatorSide({ reads: kube, writes: kube, clock, random });
+  const bound = new Map<string, string>();
+  const onBind = (_pool: string, address: string, project: string): void => {
+    const before = bound.get(address) ?? project;
+    bound.set(address, before);
+    if (before !== project)
+      throw new AppError('INTERNAL', 'taken', { metadata: { project: before } });
+  };
+  const side = operatorSide({ reads: kube, writes: kube, clock, random, onBind });
   await clock.advance(SEEN_MS);
   await side.synced;
   const podOf = async (name: string): Promise<Pod> =>
@@ -76,7 +85,7 @@ export async function kubernetesFixture(): Promise<DriverFixture> {
 }
 
 /** Lets the cluster act on an order before the test looks: a cache lags, which is no part of what is tested here. */
-function settling(driver: Driver, clock: FakeClock): Driver {
+function settling(driver: KubernetesDriver, clock: FakeClock): Driver {
   const then = async (order: Promise<void>, ms: number): Promise<void> => {
     await order;
     await clock.advance(ms);
@@ -85,7 +94,8 @@ function settling(driver: Driver, clock: FakeClock): Driver {
     kind: driver.kind,
     enforces: driver.enforces,
     create: (request, signal) => then(driver.create(request, signal), START_MS),
-    bind: (runtime, binding, signal) => then(driver.bind(runtime, binding, signal), SEEN_MS),
+    bind: (runtime, project, signal) => then(driver.bind(runtime, project, signal), SEEN_MS),
+    mark: (runtime, project, signal) => then(driver.mark(runtime, project, signal), SEEN_MS),
     drain: (runtime, withinMs) => then(driver.drain(runtime, withinMs), SEEN_MS),
     remove: (runtime) => then(driver.remove(runtime), START_MS),
     list: (pool) => driver.list(pool),

@@ -37,12 +37,22 @@ export interface SideOptions {
   readonly random: Random;
   /** What an earlier operator served. */
   readonly lastSpecs?: ReadonlyMap<PoolKey, AgentPoolSpec>;
+  /** Left out: always. */
+  readonly isLeader?: () => boolean;
   /** A runtime is told its project. */
   readonly onBind?: (pool: PoolKey, address: string, project: string) => void;
 }
 
 export function operatorSide(options: SideOptions): OperatorSide {
-  const { reads, writes, clock, random, onBind, lastSpecs = new Map() } = options;
+  const {
+    reads,
+    writes,
+    clock,
+    random,
+    onBind,
+    lastSpecs = new Map(),
+    isLeader = () => true,
+  } = options;
   const group = <T extends KubeObject>(
     options: Pick<CacheOptions<T>, 'resource' | 'indexes' | 'keep'>,
     labelSelector?: string,
@@ -82,11 +92,11 @@ export function operatorSide(options: SideOptions): OperatorSide {
     copies: new ModuleCopies({ kube: writes, configMaps, pods }),
     podDefaults: { image: 'agents:default' },
     connect: (pool, address) => ({
-      open: () => undefined,
       ping: async () => 'alive',
       bind: async (project) => onBind?.(pool, address, project),
       close: () => undefined,
     }),
+    isLeader,
     clock,
     log: silentLog,
   });
@@ -97,6 +107,7 @@ export function operatorSide(options: SideOptions): OperatorSide {
     synced: Promise.all(all.map((one) => one.synced)),
     renew: () => Promise.all(all.map((one) => one.renew())),
     async stop() {
+      driver.close();
       await Promise.all(all.map((one) => one.stop()));
     },
   };

@@ -177,7 +177,7 @@ export class Faults {
 
   #bindWhenOpen(runtime: SimRuntime): void {
     this.#room.world.schedule(200, runtime.process, () => {
-      if (runtime.isOpen) void runtime.host.bind(HOT_PROJECT, `binding-${runtime.process.name}`);
+      if (runtime.isOpen) void runtime.host.bind(HOT_PROJECT);
       else this.#bindWhenOpen(runtime);
     });
   }

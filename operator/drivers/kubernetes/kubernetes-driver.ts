@@ -8,7 +8,6 @@ import type { Clock } from '../../../platform/clock.ts';
 import { isKubeError } from '../../../platform/kube/kube-error.ts';
 import type { Kube, Stored } from '../../../platform/kube/kube.ts';
 import { type Pod, PODS } from '../../../platform/kube/resources.ts';
-import type { RuntimeControl } from '../../../platform/link/grpc-runtime-control.ts';
 import type { Log } from '../../../platform/log.ts';
 import type {
   Driver,
@@ -41,7 +40,8 @@ import type { PodDefaults, PoolOwner } from './pod-of.ts';
 import type { ModuleCopies } from './module-copies.ts';
 import type { PoolBelongings } from './pool-belongings.ts';
 import { phaseSince, Sightings } from './sightings.ts';
-import { BIND_TIMEOUT_MS, tellBindings, withControl } from './tell-bindings.ts';
+import { type ConnectControl, StandbyControls } from './standby-controls.ts';
+import { tell, tellBindings } from './tell-bindings.ts';
 
 export interface KubernetesDriverOptions {
   /** Writes only while this process leads. */
@@ -52,7 +52,9 @@ export interface KubernetesDriverOptions {
   readonly ownerOf: (pool: PoolKey) => PoolOwner | undefined;
   readonly belongings: PoolBelongings;
   readonly copies: ModuleCopies;
-  readonly connect: (pool: PoolKey, address: string) => RuntimeControl;
+  readonly connect: ConnectControl;
+  /** Now: what is told to runtimes has no other fence. */
+  readonly isLeader: () => boolean;
   readonly podDefaults: PodDefaults;
   readonly clock: Clock;
   readonly log: Log;
@@ -67,9 +69,11 @@ export class KubernetesDriver implements Driver {
   readonly enforces = { hotLimits: true };
   readonly #options: KubernetesDriverOptions;
   readonly #sightings: Sightings;
+  readonly #controls: StandbyControls;
 
   constructor(options: KubernetesDriverOptions) {
     this.#options = options;
+    this.#controls = new StandbyControls(options.pods, options.connect);
     this.#sightings = new Sightings(options.pods, options.clock);
   }
 
@@ -83,20 +87,19 @@ export class KubernetesDriver implements Driver {
     await explained(makePod(kube, made, owner, signal));
   }
 
-  async bind(
-    runtime: RuntimeRef,
-    binding: { readonly project: ProjectKey; readonly id: string },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { kube } = this.#options;
+  async bind(runtime: RuntimeRef, project: ProjectKey, signal: AbortSignal): Promise<void> {
     const pod = this.#find(runtime);
     if (pod === undefined) throw new Error(`there is no runtime ${runtime.name} to bind`);
-    // It is told only what is written; the connection is made meanwhile.
-    await withControl(this.#options, { pool: runtime.pool, pod }, async (control) => {
-      control.open();
-      await explained(markBound(kube, pod, binding, signal));
-      await control.bind(binding.project, binding.id, BIND_TIMEOUT_MS);
-    });
+    signal.throwIfAborted();
+    // Nothing is written to the cluster for it, where that would be refused.
+    if (!this.#options.isLeader()) throw new Error('this process does not lead');
+    await this.#controls.use({ pool: runtime.pool, pod }, (control) => tell(control, project));
+  }
+
+  async mark(runtime: RuntimeRef, project: ProjectKey, signal: AbortSignal): Promise<void> {
+    const pod = this.#find(runtime);
+    if (pod === undefined) return;
+    await explained(markBound(this.#options.kube, pod, project, signal));
   }
 
   async drain(runtime: RuntimeRef, withinMs: number): Promise<void> {
@@ -162,16 +165,13 @@ export class KubernetesDriver implements Driver {
     };
   }
 
-  /**
-   * Tells standbys that were marked as bound, and perhaps never told, what their project is: for an operator that takes over from
-   * another one.
-   */
-  async finishBindings(): Promise<void> {
-    const owned = this.#options.pods.list().flatMap((pod) => {
-      const pool = poolOfPod(pod);
-      return pool === undefined ? [] : { pool, pod };
-    });
-    await tellBindings(owned, this.#options);
+  /** Runtimes are to be reached in another way (by other certificates) from now on. */
+  renewConnections(): void {
+    this.#controls.renew();
+  }
+
+  close(): void {
+    this.#controls.close();
   }
 
   /** Those, too, that an earlier pool has left: they are taken over by and by. */
@@ -191,7 +191,7 @@ export class KubernetesDriver implements Driver {
       (pod) => pod.metadata.deletionTimestamp === undefined && ownershipOf(owner, pod) !== 'own',
     );
     const pods = left.map((pod) => ({ pool, pod }));
-    const told = await tellBindings(pods, this.#options);
+    const told = await tellBindings(pods, this.#controls, this.#options.log);
     for (const found of left) {
       if (bindingOfPod(found) !== undefined && !told.has(found.metadata.uid)) continue;
       await explained(adopted(this.#options.kube, PODS, { found, owner }, signal));
@@ -215,7 +215,7 @@ export class KubernetesDriver implements Driver {
       phase: phaseSince(pod, seen),
       ...(binding === undefined
         ? {}
-        : { binding: { project: binding.project, sinceMs: seen.boundMs ?? seen.seenMs } }),
+        : { binding: { project: binding, sinceMs: seen.boundMs ?? seen.seenMs } }),
     };
   }
 

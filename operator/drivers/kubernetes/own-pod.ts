@@ -8,18 +8,11 @@ import type { ResourceClass } from '../../pool/driver.ts';
 import { classOfAnnotations } from './pod-resources.ts';
 import { isOrdinalName } from './runtime-names.ts';
 
-export const BINDING_ANNOTATIONS = {
-  project: `${API_GROUP}/bound-project`,
-  id: `${API_GROUP}/binding-id`,
-} as const;
+/** The project that a pod is bound to. */
+export const BOUND_PROJECT = `${API_GROUP}/bound-project`;
 
 /** Of caches: pods by the pool that controls them. */
 export const BY_POOL = 'pool';
-
-export interface PodBinding {
-  readonly project: ProjectKey;
-  readonly id: string;
-}
 
 export function controllerOf(
   metadata: ObjectMeta | undefined,
@@ -56,20 +49,18 @@ export function resourcesOfPod({ metadata }: Pod): ResourceClass {
   return classOfAnnotations(metadata?.annotations ?? {});
 }
 
-export function bindingOfPod({ metadata }: Pod): PodBinding | undefined {
-  const project = metadata?.annotations?.[BINDING_ANNOTATIONS.project];
-  if (project === undefined) return undefined;
-  return { project, id: metadata?.annotations?.[BINDING_ANNOTATIONS.id] ?? '' };
+export function bindingOfPod({ metadata }: Pod): ProjectKey | undefined {
+  return metadata?.annotations?.[BOUND_PROJECT];
 }
 
 const HASH_CHARACTERS = 16;
 
 /** What a bind writes: a label to find the project's pod by (a hash, as keys are longer than labels may be), and all of it beside. */
-export function bindingMetadata({ project, id }: PodBinding) {
+export function bindingMetadata(project: ProjectKey) {
   const hash = createHash('sha256').update(project).digest('hex').slice(0, HASH_CHARACTERS);
   return {
     labels: { [LABELS.project]: hash },
-    annotations: { [BINDING_ANNOTATIONS.project]: project, [BINDING_ANNOTATIONS.id]: id },
+    annotations: { [BOUND_PROJECT]: project },
   };
 }
 

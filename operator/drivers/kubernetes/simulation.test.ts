@@ -102,9 +102,14 @@ class OperatorProcess {
       writes,
       clock,
       random,
+      isLeader: () => this.#election.isLeader(),
       onBind: (_pool, address, project) => {
+        const isLast = --this.diesAfterWrites < 0;
+        // Killed just before or just after the runtime took it: nothing of it is written yet.
+        if (isLast && dice.chance(0.5)) this.crash();
         if (this.isDead) throw new Error('killed');
         world.runtimes.bind(address, project);
+        if (isLast) this.crash();
       },
     });
     const start = (): Promise<Operator> =>
@@ -118,7 +123,6 @@ class OperatorProcess {
           driver: this.#side.driver,
           source: this.#side.source,
         });
-        void this.#side.driver.finishBindings();
         return operator;
       });
     this.#election = new LeaderElection({

@@ -45,7 +45,8 @@ beforeEach(async () => {
     signal,
   );
   await clock.advance(UP_MS);
-  await side.driver.bind({ pool: POOL, name }, { project: PROJECT, id: 'b1' }, signal);
+  await side.driver.bind({ pool: POOL, name }, PROJECT, signal);
+  await side.driver.mark({ pool: POOL, name }, PROJECT, signal);
   await restore();
 });
 afterEach(async () => {

@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { plainVariables } from '../../../api/cluster-fields.ts';
-import type { PoolKey } from '../../../core/identifiers.ts';
+import type { PoolKey, ProjectKey } from '../../../core/identifiers.ts';
 import type { Clock } from '../../../platform/clock.ts';
 import type { ControlTarget, RuntimeControl } from '../../../platform/link/grpc-runtime-control.ts';
 import type { Log } from '../../../platform/log.ts';
@@ -109,13 +109,10 @@ class ChildProcesses implements ProcessDriver {
     this.#changed(request.pool);
   }
 
-  async bind(
-    { name }: RuntimeRef,
-    binding: { readonly project: string; readonly id: string },
-  ): Promise<void> {
+  async bind({ name }: RuntimeRef, project: ProjectKey): Promise<void> {
     const runtime = this.#runtimes.get(name);
     if (runtime === undefined) throw new Error(`there is no runtime ${name} to bind`);
-    await runtime.bind(binding.project, binding.id, BIND_TIMEOUT_MS);
+    await runtime.bind(project, BIND_TIMEOUT_MS);
   }
 
   async drain({ name }: RuntimeRef, withinMs: number): Promise<void> {

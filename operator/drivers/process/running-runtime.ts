@@ -1,6 +1,7 @@
 /** One runtime of the process driver: its process, its note on disk, its connection and whether it answers. */
 import { rmSync } from 'node:fs';
 import type { ProjectKey } from '../../../core/identifiers.ts';
+import { BoundElsewhere } from '../../pool/bound-elsewhere.ts';
 import type { Clock } from '../../../platform/clock.ts';
 import type { RuntimeControl } from '../../../platform/link/grpc-runtime-control.ts';
 import type { DrivenRuntime, RuntimePhase, RuntimeRequest } from '../../pool/driver.ts';
@@ -41,8 +42,7 @@ export class RunningRuntime {
   readonly #createdMs: number;
   readonly #gone = new AbortController();
   #phase: RuntimePhase = { at: 'running' };
-  #binding:
-    { readonly project: ProjectKey; readonly id: string; readonly sinceMs: number } | undefined;
+  #binding: { readonly project: ProjectKey; readonly sinceMs: number } | undefined;
   #isRemoved = false;
 
   constructor(parts: RuntimeParts, events: RuntimeEvents, clock: Clock) {
@@ -85,12 +85,11 @@ export class RunningRuntime {
     };
   }
 
-  async bind(project: ProjectKey, id: string, timeoutMs: number): Promise<void> {
-    const bound = this.#binding;
-    if (bound !== undefined && (bound.project !== project || bound.id !== id))
-      throw new Error(`${this.#parts.request.name} is bound for life to another project`);
-    this.#binding ??= { project, id, sinceMs: this.#clock.nowMs() };
-    await this.#parts.control.bind(project, id, timeoutMs);
+  async bind(project: ProjectKey, timeoutMs: number): Promise<void> {
+    const bound = this.#binding?.project;
+    if (bound !== undefined && bound !== project) throw new BoundElsewhere(bound);
+    this.#binding ??= { project, sinceMs: this.#clock.nowMs() };
+    await this.#parts.control.bind(project, timeoutMs);
     this.#events.changed();
   }
 
