@@ -34,11 +34,15 @@ export async function hearStore(
 
 async function ask(store: Store, question: Question, limits: PoolLimits): Promise<Told> {
   const { run, spec, wallMs } = question;
-  const [members, overrides] = await Promise.all([
+  // Most of them are known before: whoever is promoted waits for one question less.
+  const expected = keysOf(question, run.told?.overrides ?? []);
+  const [members, overrides, early] = await Promise.all([
     store.listRuntimes(run.key),
     store.listTierOverrides(run.key),
+    readRecords(store, [...expected]),
   ]);
-  const records = await readRecords(store, keysOf(question, overrides));
+  const late = [...keysOf(question, overrides)].filter((key) => !expected.has(key));
+  const records = new Map([...early, ...(await readRecords(store, late))]);
   const used =
     spec.tiers.default === 'HOT'
       ? await scanProjects(store, run, limits.projectsScannedMax)
@@ -65,7 +69,7 @@ function hasNotEnded(at: DrivenRuntime['phase']['at']): boolean {
 function keysOf(
   { run, spec, driven }: Question,
   overrides: TierFacts['overrides'],
-): readonly ProjectKey[] {
+): ReadonlySet<ProjectKey> {
   const bound = driven.flatMap(
     (one) => one.binding?.project ?? run.orders.bindingOf(one.name)?.project ?? [],
   );
@@ -73,7 +77,7 @@ function keysOf(
     spec.tiers.hot.idleSeconds > 0
       ? overrides.filter(({ override }) => override.tier === 'HOT').map(({ key }) => key)
       : [];
-  return [...new Set([...bound, ...hot])];
+  return new Set([...bound, ...hot]);
 }
 
 async function readRecords(
