@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PoolKey } from '../../core/identifiers.ts';
 import { StoreError } from './store-error.ts';
-import type { RuntimeRecord } from './store.ts';
+import type { RuntimeChange, RuntimeRecord } from './store.ts';
 import type { Clock, Timer } from '../clock.ts';
 
 const TICK_MS = 250;
@@ -20,16 +20,18 @@ interface Lease {
   readonly expiresAtMs: number;
 }
 
+type OnLeases = (pool: PoolKey, changes: readonly RuntimeChange[]) => void;
+
 export class LeaseTable {
   readonly #clock: Clock;
-  readonly #onChange: (pool: PoolKey) => void;
+  readonly #onChange: OnLeases;
   readonly #leases = new Map<string, Lease>();
   readonly #gone = new Set<string>();
   #lookedAtMs = 0;
   #tick: Timer | undefined;
 
   /** @param onChange after any change of what `list` answers for the pool. */
-  constructor(clock: Clock, onChange: (pool: PoolKey) => void) {
+  constructor(clock: Clock, onChange: OnLeases) {
     this.#clock = clock;
     this.#onChange = onChange;
   }
@@ -46,7 +48,7 @@ export class LeaseTable {
     this.#leases.set(record.incarnation, { record, ttlMs, expiresAtMs: nowMs + ttlMs });
     this.#tick ??= this.#clock.after(TICK_MS, this.#onTick);
     if (known === undefined || !isDeepStrictEqual(known.record, record))
-      this.#onChange(record.pool);
+      this.#onChange(record.pool, [{ type: 'lives', record }]);
   }
 
   deregister(incarnation: string): void {
@@ -60,7 +62,7 @@ export class LeaseTable {
     const known = this.#leases.get(incarnation);
     if (known === undefined) return;
     this.#leases.delete(incarnation);
-    this.#onChange(known.record.pool);
+    this.#onChange(known.record.pool, [{ type: 'gone', incarnation }]);
   }
 
   /** The record of a runtime whose lease lives. */
@@ -93,13 +95,11 @@ export class LeaseTable {
     const paused = nowMs - this.#lookedAtMs > OWN_PAUSE_MS + TICK_MS;
     if (paused && this.#tick !== undefined) this.#extendAll(nowMs);
     this.#lookedAtMs = nowMs;
-    const bereft = new Set<PoolKey>();
     for (const [incarnation, lease] of this.#leases) {
       if (lease.expiresAtMs > nowMs) continue;
       this.#leases.delete(incarnation);
-      bereft.add(lease.record.pool);
+      this.#onChange(lease.record.pool, [{ type: 'gone', incarnation }]);
     }
-    for (const pool of bereft) this.#onChange(pool);
     return nowMs;
   }
 

@@ -36,8 +36,8 @@ export class LedgerStore implements port.Store {
     this.kind = backend.kind;
     this.#backend = backend;
     this.#clock = clock;
-    this.#leases = new LeaseTable(clock, (pool) => {
-      this.#topics.notify('runtimes', pool);
+    this.#leases = new LeaseTable(clock, (pool, changes) => {
+      this.#topics.notify('runtimes', pool, changes);
     });
     if (this.#read(isSweepDue)) this.#sweepSoon();
   }

@@ -8,12 +8,14 @@ import type { RateBucket } from '../../core/rate.ts';
 import type { TierOverride } from '../../core/tier.ts';
 import type { Retention } from './commit-limit.ts';
 import type { ClientLease, ProjectRecord, SeenProject } from './project-record.ts';
+import type { RuntimeChange } from './runtime-changes.ts';
 import type { RuntimeRecord } from './runtime-record.ts';
 
 export type { Retention } from './commit-limit.ts';
 export type { ClientLease, Ownership, ProjectRecord, SeenProject } from './project-record.ts';
 export { StoreError } from './store-error.ts';
 export type { AgentInfo, RuntimeRecord } from './runtime-record.ts';
+export type { RuntimeChange } from './runtime-changes.ts';
 export {
   LEASE_FENCE_MS,
   LEASE_RENEW_MS,
@@ -186,8 +188,11 @@ export interface Page {
  */
 export type Topic = 'pools' | 'reports' | 'runtimes' | 'tiers';
 
-/** @param pool undefined: any. */
-export type OnChange = (pool?: PoolKey) => void;
+/**
+ * @param pool undefined: any.
+ * @param changes of `runtimes`, where a store tells them: all that has changed, in the order in which it did. Left out at any time: read again.
+ */
+export type OnChange = (pool?: PoolKey, changes?: readonly RuntimeChange[]) => void;
 
 /** What an acknowledged commit survives; `durable` undefined: it could not be found out. */
 export interface StoreDurability {
@@ -271,7 +276,8 @@ export interface Store {
 
   /**
    * Calls back after anything of the topic changed, with the pool whose it is: read again. Without a pool: anybody's may have changed. May be
-   * spurious. Returns its end.
+   * spurious. With changes: who has read since it subscribed and lays them all over (runtime-changes.ts) knows what reading would tell it.
+   * Returns its end.
    * @param of of `tiers`: only this project's is of interest, so that a store need not wake everybody.
    */
   subscribe(topic: Topic, onChange: OnChange, of?: ProjectKey): () => void;

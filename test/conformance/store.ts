@@ -4,6 +4,7 @@ import type { Store } from '../../platform/store/store.ts';
 import type { FakeClock } from '../fakes/fake-clock.ts';
 import { claimCases } from './store-claims.ts';
 import { commitCases } from './store-commits.ts';
+import { newsCases } from './store-news.ts';
 import { recordCases } from './store-records.ts';
 import { retentionCases } from './store-retention.ts';
 
@@ -48,6 +49,9 @@ export function describeStore(name: string, make: () => Promise<StoreFixture>): 
     });
     describe('projects, listings, overrides, pools', () => {
       recordCases(subject);
+    });
+    describe('news of runtimes', () => {
+      newsCases(subject);
     });
   });
 }

@@ -31,6 +31,8 @@ export class FlakyStore {
   readonly store: Store;
   /** False: every call fails as `not-applied` and no change is heard of. Subscribers are told when it comes back. */
   #reachable = true;
+  /** False: whoever hears of a change is not told what it is, as any store may leave it out. */
+  saysWhat = true;
   #inner: Store;
   readonly #options: FlakyOptions;
   readonly #subscriptions = new Set<{ topic: Topic; onChange: OnChange; stop: () => void }>();
@@ -66,8 +68,8 @@ export class FlakyStore {
   }
 
   #listen(topic: Topic, onChange: OnChange): () => void {
-    return this.#inner.subscribe(topic, (pool) => {
-      if (this.#reachable) onChange(pool);
+    return this.#inner.subscribe(topic, (pool, ...what) => {
+      if (this.#reachable) onChange(pool, ...(this.saysWhat ? what : []));
     });
   }
 

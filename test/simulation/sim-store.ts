@@ -63,8 +63,11 @@ export class SimStore {
   }
 
   #subscribe(process: SimProcess, topic: Topic, onChange: OnChange): () => void {
-    return this.#inner.subscribe(topic, (pool) => {
-      this.#world.schedule(this.#delayMs(), process, () => onChange(pool));
+    let lastAtMs = 0;
+    return this.#inner.subscribe(topic, (...told) => {
+      // One connection: nothing that is told overtakes what was told before.
+      lastAtMs = Math.max(lastAtMs, this.#world.nowMs + this.#delayMs());
+      this.#world.schedule(lastAtMs - this.#world.nowMs, process, () => onChange(...told));
     });
   }
 

@@ -1,4 +1,7 @@
-/** Leases of runtimes in Lua, judged by Redis' own clock. ARGV[1] is the time that a test gives, else empty. */
+/**
+ * Leases of runtimes in Lua, judged by Redis' own clock. ARGV[1] is the time that a test gives, else empty. What changes is announced with what it
+ * has become: the record, or a list of the incarnations that have gone (redis-codec.ts reads both).
+ */
 import { readingScript, writingScript } from './redis-script.ts';
 
 /** Incarnations that said goodbye and must not come back by a late heartbeat: so many, for so long. */
@@ -16,7 +19,7 @@ local known = redis.call('HGET', KEYS[2], ARGV[2])
 redis.call('ZADD', KEYS[1], whole(at + tonumber(ARGV[3])), ARGV[2])
 if known ~= ARGV[4] then redis.call('HSET', KEYS[2], ARGV[2], ARGV[4]) end
 if known ~= ARGV[4] or not expires or tonumber(expires) <= at then
-  redis.call('PUBLISH', ARGV[5], '')
+  redis.call('PUBLISH', ARGV[5], ARGV[4])
 end
 return {known and 1 or 2, whole(at)}
 `,
@@ -30,7 +33,7 @@ redis.call('ZADD', KEYS[3], whole(now()), ARGV[2])
 redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -${GONE_MAX + 1})
 redis.call('PEXPIRE', KEYS[3], ${GONE_MS})
 redis.call('ZREM', KEYS[1], ARGV[2])
-if redis.call('HDEL', KEYS[2], ARGV[2]) == 1 then redis.call('PUBLISH', ARGV[3], '') end
+if redis.call('HDEL', KEYS[2], ARGV[2]) == 1 then redis.call('PUBLISH', ARGV[3], cjson.encode({ARGV[2]})) end
 return 1
 `,
 );
@@ -65,7 +68,7 @@ for _, incarnation in ipairs(expired) do
   redis.call('ZREM', KEYS[1], incarnation)
   redis.call('HDEL', KEYS[2], incarnation)
 end
-if #expired > 0 then redis.call('PUBLISH', ARGV[2], '') end
+if #expired > 0 then redis.call('PUBLISH', ARGV[2], cjson.encode(expired)) end
 local earliest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 return {whole(at), earliest[2] or ''}
 `,

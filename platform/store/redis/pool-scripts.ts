@@ -70,17 +70,19 @@ return 1
 
 /**
  * The record goes, and with the last project everything else. KEYS record, leases, runtimes, projects, erasing, counters, overrides, told ·
- * ARGV time, channel → 1 when no runtime of it has a lease
+ * ARGV time, its channel, that of its runtimes → 1 when no runtime of it has a lease
  */
 export const DELETE_POOL = writingScript(
   'deletePool',
   `
 redis.call('DEL', KEYS[1], KEYS[8])
 redis.call('PUBLISH', ARGV[2], '')
-for _, incarnation in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', whole(now()))) do
+local expired = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', whole(now()))
+for _, incarnation in ipairs(expired) do
   redis.call('ZREM', KEYS[2], incarnation)
   redis.call('HDEL', KEYS[3], incarnation)
 end
+if #expired > 0 then redis.call('PUBLISH', ARGV[3], cjson.encode(expired)) end
 if redis.call('EXISTS', KEYS[4], KEYS[5], KEYS[7]) == 0 then redis.call('DEL', KEYS[6]) end
 return redis.call('EXISTS', KEYS[2]) == 0 and 1 or 0
 `,

@@ -1,6 +1,6 @@
 /** Between the port's types and what stands in Redis: MessagePack for what only we read, JSON for what people may want to look at. */
 import { Packr } from 'msgpackr';
-import type { ProjectKey } from '../../../core/identifiers.ts';
+import type { PoolKey, ProjectKey } from '../../../core/identifiers.ts';
 import type { RateBucket } from '../../../core/rate.ts';
 import type { TierOverride } from '../../../core/tier.ts';
 import { resultBytes, turnBytes } from '../rows.ts';
@@ -10,6 +10,7 @@ import type {
   PayloadArm,
   ProjectRecord,
   ResultId,
+  RuntimeChange,
   RuntimeRecord,
   StateEntry,
   StoredResult,
@@ -152,6 +153,30 @@ export function recordOf(key: ProjectKey, reply: readonly unknown[]): ProjectRec
 export const isTrue = (reply: unknown): boolean => textOrEmpty(reply) === '1';
 
 export const runtimeOf = (reply: unknown): RuntimeRecord => jsonOf(reply) as RuntimeRecord;
+
+/** What an announcement of the pool's runtimes says. Undefined: only that there is something to read, as one of another version may. */
+export function runtimeChangesOf(
+  pool: PoolKey,
+  message: string,
+): readonly RuntimeChange[] | undefined {
+  const said = parsedOrUndefined(message);
+  if (Array.isArray(said)) {
+    const incarnations: readonly unknown[] = said;
+    if (!incarnations.every((one) => typeof one === 'string')) return undefined;
+    return incarnations.map((incarnation) => ({ type: 'gone', incarnation }));
+  }
+  const record = said as Partial<RuntimeRecord> | null | undefined;
+  if (record?.pool !== pool || typeof record.incarnation !== 'string') return undefined;
+  return [{ type: 'lives', record: record as RuntimeRecord }];
+}
+
+function parsedOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
 
 /** The generation stands in front, where the script can compare it. */
 export function overrideOf(reply: unknown): TierOverride | undefined {

@@ -18,7 +18,7 @@ export interface ConnectionEvents {
   /** Connected, before anybody else's call: what it sends goes first. */
   readonly onReady: () => void;
   readonly onLost: () => void;
-  readonly onMessage: (channel: string) => void;
+  readonly onMessage: (channel: string, message: string) => void;
 }
 
 export interface Call {
@@ -50,8 +50,10 @@ export class RedisConnection {
       events.onReady();
     });
     this.#redis.on('close', events.onLost);
-    this.#redis.on('pmessage', (_pattern: string, channel: string) => events.onMessage(channel));
-    this.#redis.on('message', (channel: string) => events.onMessage(channel));
+    this.#redis.on('pmessage', (_pattern: string, channel: string, message: string) =>
+      events.onMessage(channel, message),
+    );
+    this.#redis.on('message', events.onMessage);
     // Its failure is told by the event, and it tries again by itself.
     this.#redis.connect().catch(() => undefined);
   }

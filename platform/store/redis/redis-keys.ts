@@ -81,7 +81,7 @@ export class RedisKeys {
     return this.pool(poolKeyOfProject(key));
   }
 
-  /** On which changes of one pool are announced, so that who follows one topic is not woken by another; the message is empty. */
+  /** On which changes of one pool are announced, so that who follows one topic is not woken by another; only those of `runtimes` say what. */
   channel(pool: PoolKey, topic: Topic): string {
     return `${this.channels.slice(0, -1)}${pool}:${topic}`;
   }

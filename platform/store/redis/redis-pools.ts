@@ -40,7 +40,7 @@ export class RedisPools {
     const isDeserted = await connection.run(
       DELETE_POOL,
       [record, leases, runtimes, projects, erasing, counters, overrides, told],
-      [time(), keys.channel(key, 'pools')],
+      [time(), keys.channel(key, 'pools'), keys.channel(key, 'runtimes')],
     );
     if (isDeserted !== 1) return;
     const args = [keys.pools, key];

@@ -6,6 +6,7 @@ import type { StoreError } from '../store-error.ts';
 import { TOPICS } from '../store-methods.ts';
 import type { StoreDurability, Topic } from '../store.ts';
 import type { LeaseWatch } from './lease-watch.ts';
+import { runtimeChangesOf } from './redis-codec.ts';
 import { read, type RedisContext } from './redis-context.ts';
 import { checkDurability, UNCHECKED } from './redis-durability.ts';
 import type { RedisLeases } from './redis-leases.ts';
@@ -92,12 +93,13 @@ export class RedisSession {
     this.#listen([channel]).catch((error: unknown) => this.#failed(error as StoreError));
   }
 
-  heard(channel: string): void {
+  heard(channel: string, message: string): void {
     const { context, watch, topics } = this.#parts;
     const change = context.keys.ofChannel(channel);
     if (change === undefined) return;
-    if (change.topic === 'runtimes') watch.lookAt(change.pool);
-    topics.notify(change.topic, change.pool);
+    const { pool, topic } = change;
+    if (topic === 'runtimes') watch.changed(pool);
+    topics.notify(topic, pool, topic === 'runtimes' ? runtimeChangesOf(pool, message) : undefined);
   }
 
   close(): void {

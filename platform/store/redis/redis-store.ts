@@ -37,7 +37,7 @@ export class RedisStore implements port.Store {
     const connection = new RedisConnection(options, {
       onReady: () => void this.#session.connected(),
       onLost: () => this.#session.lost(),
-      onMessage: (channel) => this.#session.heard(channel),
+      onMessage: (channel, message) => this.#session.heard(channel, message),
     });
     const time = (): string => (serverTimeMs === undefined ? '' : String(serverTimeMs()));
     this.#context = { connection, keys, pool, time };
