@@ -1,12 +1,12 @@
 /**
- * Keeps one view of the store up to date: after a change of a pool it reads that of the pool again, never twice at once, and goes on with the
- * old view while the store is away.
+ * Keeps one view of the store up to date: after a change of a pool it reads that of the pool again, never twice at once, unless it is told
+ * what has changed; goes on with the old view while the store is away.
  */
 import { AppError } from '../core/errors.ts';
 import type { PoolKey } from '../core/identifiers.ts';
 import type { Clock, Timer } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
-import type { Store, Topic } from '../platform/store/store.ts';
+import type { OnChange, RuntimeChange, Store, Topic } from '../platform/store/store.ts';
 
 const RETRY_MS = 500;
 
@@ -20,6 +20,8 @@ export interface FollowerOptions {
   readonly topics: readonly [Topic, ...Topic[]];
   /** Reads and replaces the view; a rejection leaves the old one. */
   readonly read: (scope: Scope) => Promise<void>;
+  /** Lays over the view what is told, also while a read is under way. Left out: all of the pool is read again. */
+  readonly take?: (pool: PoolKey, changes: readonly RuntimeChange[]) => void;
 }
 
 export class Follower {
@@ -39,7 +41,7 @@ export class Follower {
   /** Resolves after the first attempt to read, whatever came of it. */
   start(): Promise<void> {
     const { store, topics } = this.#options;
-    this.#ends = topics.map((topic) => store.subscribe(topic, (pool) => void this.refresh(pool)));
+    this.#ends = topics.map((topic) => store.subscribe(topic, this.#heard));
     return this.refresh();
   }
 
@@ -53,6 +55,12 @@ export class Follower {
     this.#reading ??= this.#readUntilClean();
     return this.#reading;
   }
+
+  readonly #heard: OnChange = (pool, changes) => {
+    const { take } = this.#options;
+    if (take === undefined || pool === undefined || changes === undefined) void this.refresh(pool);
+    else take(pool, changes);
+  };
 
   stop(): void {
     this.#isStopped = true;

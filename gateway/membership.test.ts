@@ -1,6 +1,6 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { settle } from '../test/fakes/fake-clock.ts';
-import { testGateway } from '../test/builders/gateway.ts';
+import { runtimeRecord, TestGateway, testGateway } from '../test/builders/gateway.ts';
 
 describe('the links of a gateway', () => {
   it('are opened ahead of the first task, one per runtime, standbys included', async () => {
@@ -111,15 +111,18 @@ describe('what is read of the store', () => {
     await gateway.putRuntime('b', { pool: 'default~other' });
     await gateway.memory.setTierOverride('default~other~acme~p', { tier: 'HOT', sinceMs: 1 }, 0);
     await settle();
+    gateway.flaky.saysWhat = false;
+    await gateway.putRuntime('b', { pool: 'default~other', ready: false });
     expect(asked).toEqual([
       ['listPools', 'default~other'],
-      ['listRuntimes', 'default~other'],
       ['listTierOverrides', 'default~other'],
+      ['listRuntimes', 'default~other'],
     ]);
   });
 
   it('is not forgotten when it failed while another pool changed', async () => {
     const gateway = await testGateway();
+    gateway.flaky.saysWhat = false;
     await gateway.putPool({}, 'other');
     let failures = 1;
     const record = gateway.core.context.runtimes.get('a')!.record;
@@ -138,6 +141,7 @@ describe('what is read of the store', () => {
 
   it('is all of it after a failure', async () => {
     const gateway = await testGateway();
+    gateway.flaky.saysWhat = false;
     let failures = 1;
     gateway.storePlan = (method) =>
       method === 'listRuntimes' && failures-- > 0 ? { fault: 'before' } : undefined;
@@ -149,5 +153,82 @@ describe('what is read of the store', () => {
     expect([...gateway.links.keys()]).toEqual(['a']);
     await gateway.clock.advance(1_000);
     expect([...gateway.links.keys()]).toEqual(['a', 'b']);
+  });
+});
+
+describe('what is told of runtimes', () => {
+  const POOL = 'default~main';
+  const gone = (link: { readonly state: string }): boolean => link.state === 'closed';
+
+  async function listening(): Promise<{
+    readonly gateway: TestGateway;
+    readonly asked: string[];
+  }> {
+    const gateway = await testGateway({}, ['a', 'b']);
+    const asked: string[] = [];
+    gateway.storePlan = (method) => {
+      asked.push(method);
+      return undefined;
+    };
+    return { gateway, asked };
+  }
+
+  it('is known at once, and nothing is asked for it', async () => {
+    const { gateway, asked } = await listening();
+    const { runtimes } = gateway.core.context;
+    await gateway.putRuntime('new', { ready: false });
+    await gateway.putRuntime('a', { draining: true });
+    await gateway.memory.deregister('b');
+    await settle();
+    expect(runtimes.of(POOL).map(({ record }) => record)).toEqual(
+      await gateway.memory.listRuntimes(POOL),
+    );
+    expect([runtimes.get('a')?.isDraining, gone(gateway.link('b'))]).toEqual([true, true]);
+    expect(asked).toEqual([]);
+  });
+
+  it('outlasts a read that was under way and answers with what was before', async () => {
+    const { gateway } = await listening();
+    gateway.storePlan = () => ({ answerDelayMs: 100 });
+    const read = gateway.core.context.membership.refreshRuntimes(POOL);
+    await settle();
+    await gateway.putRuntime('new');
+    await gateway.putRuntime('a', { draining: true });
+    await gateway.memory.deregister('b');
+    await settle();
+    await gateway.clock.advance(100);
+    await read;
+    const { membership, runtimes } = gateway.core.context;
+    expect(membership.runtimesOf(POOL)).toEqual(await gateway.memory.listRuntimes(POOL));
+    expect([...gateway.links.values()].map(gone)).toEqual([false, true, false]);
+    expect(runtimes.get('a')?.isDraining).toBe(true);
+  });
+
+  it('is not taken for all before all was read once', async () => {
+    const gateway = new TestGateway();
+    await gateway.putPool();
+    await gateway.memory.heartbeat(runtimeRecord('a'), 60_000);
+    let failures = 1;
+    gateway.storePlan = (method) =>
+      method === 'listRuntimes' && failures-- > 0 ? { fault: 'before' } : undefined;
+    await gateway.core.start();
+    await gateway.memory.heartbeat(runtimeRecord('b'), 60_000);
+    await settle();
+    expect(gateway.core.context.membership.runtimesOf(POOL)).toEqual([]);
+    await gateway.clock.advance(1_000);
+    expect([...gateway.links.keys()]).toEqual(['a', 'b']);
+  });
+
+  it('wakes nobody where only the number of its instances has changed', async () => {
+    const { gateway } = await listening();
+    const woken = jest.fn();
+    gateway.core.onChange(woken);
+    await gateway.putRuntime('a', { instances: { HOT: 0, WARM: 7, COLD: 1 }, blanks: 2 });
+    expect(woken).not.toHaveBeenCalled();
+    expect(gateway.core.context.membership.runtimesOf(POOL)).toEqual(
+      await gateway.memory.listRuntimes(POOL),
+    );
+    await gateway.putRuntime('a', { ready: false });
+    expect(woken).toHaveBeenCalled();
   });
 });

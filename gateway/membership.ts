@@ -3,7 +3,8 @@ import { parsePoolName, type PoolKey, type ProjectKey, poolKeyOf } from '../core
 import type { TierOverride } from '../core/tier.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
-import type { RuntimeRecord, Store } from '../platform/store/store.ts';
+import { concernsOthers, layOver, RuntimeReads } from '../platform/store/runtime-changes.ts';
+import type { RuntimeChange, RuntimeRecord, Store } from '../platform/store/store.ts';
 import { Follower, type Scope } from './follower.ts';
 import { PoolView } from './pool-view.ts';
 
@@ -30,7 +31,9 @@ export class Membership {
   readonly #listeners = new Set<(pools: ReadonlySet<PoolKey>) => void>();
   /** Of pools that the store has, and of those that have runtimes though it does not have them (yet, or any more). */
   readonly #known = new Map<PoolKey, Known>();
+  readonly #runtimeReads = new RuntimeReads();
   #isKnown = false;
+  #areRuntimesKnown = false;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -44,6 +47,7 @@ export class Membership {
         ...options,
         topics: ['runtimes'],
         read: (scope) => this.#readRuntimes(scope),
+        take: (pool, changes) => this.#takeRuntimes(pool, changes),
       }),
       tiers: new Follower({
         ...options,
@@ -129,13 +133,26 @@ export class Membership {
 
   async #readRuntimes(scope: Scope): Promise<void> {
     const { store } = this.#options;
-    const byPool = Map.groupBy(
-      await readScope(scope, (pool) => store.listRuntimes(pool)),
-      ({ pool }) => pool,
+    await this.#runtimeReads.read(
+      () => readScope(scope, (pool) => store.listRuntimes(pool)),
+      (records) => {
+        const byPool = Map.groupBy(records, ({ pool }) => pool);
+        this.#areRuntimesKnown = true;
+        const keys = this.#keysOf(scope, byPool.keys());
+        for (const key of keys) this.#learn(key, { runtimes: byPool.get(key) ?? [] });
+        this.#tell(keys);
+      },
     );
-    const keys = this.#keysOf(scope, byPool.keys());
-    for (const key of keys) this.#learn(key, { runtimes: byPool.get(key) ?? [] });
-    this.#tell(keys);
+  }
+
+  /** At once: whoever waits for a runtime waits for this. */
+  #takeRuntimes(pool: PoolKey, changes: readonly RuntimeChange[]): void {
+    this.#runtimeReads.tell(changes);
+    // A few of them must not look like all: the first read, which is tried until it succeeds, is of all.
+    if (!this.#areRuntimesKnown) return;
+    const known = this.runtimesOf(pool);
+    this.#learn(pool, { runtimes: layOver(known, changes) });
+    if (concernsOthers(known, changes)) this.#tell(new Set([pool]));
   }
 
   async #readOverrides(scope: Scope): Promise<void> {

@@ -2,6 +2,8 @@ import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { agentPoolSpecSchema } from '../../api/agent-pool.ts';
 import { silentLog } from '../../platform/log.ts';
 import { MemoryStore } from '../../platform/store/memory-store.ts';
+import type { RuntimeRecord } from '../../platform/store/store.ts';
+import { runtimeRecord } from '../../test/conformance/store-builders.ts';
 import { FakeClock, settle } from '../../test/fakes/fake-clock.ts';
 import { FlakyStore } from '../../test/fakes/flaky-store.ts';
 import { PoolView } from './pool-view.ts';
@@ -80,5 +82,68 @@ describe('what a dedicated runtime asks of its pool', () => {
     await setTier(MINE, 'WARM', 1);
     await clock.advance(1_000);
     expect(view.tierOf(MINE)).toBe('WARM');
+  });
+});
+
+describe('what a shared runtime knows of the others', () => {
+  let clock: FakeClock;
+  let store: MemoryStore;
+  let answerDelayMs: number;
+  let asked: string[];
+  let view: PoolView;
+  const onChange = jest.fn();
+  const own = { role: 'dedicated', ready: false, pool: POOL, incarnation: 'own' } as const;
+
+  const say = async (more: Partial<RuntimeRecord>): Promise<void> => {
+    await store.heartbeat(runtimeRecord({ ...own, ...more }), 60_000);
+    await settle();
+  };
+
+  beforeEach(async () => {
+    clock = new FakeClock();
+    store = new MemoryStore(clock);
+    asked = [];
+    answerDelayMs = 0;
+    const { store: flaky } = new FlakyStore(store, {
+      clock,
+      plan: (method) => {
+        asked.push(method);
+        return { answerDelayMs };
+      },
+    });
+    await store.putPool(record);
+    await say({});
+    view = new PoolView({ clock, store: flaky, log: silentLog, onChange }, POOL, 'shared');
+    await view.start();
+    asked.length = 0;
+    onChange.mockClear();
+  });
+
+  it('is what they say, at once and without asking', async () => {
+    await say({ bound: MINE });
+    expect([view.hotProjects, view.dedicatedOf(MINE)]).toEqual([1, undefined]);
+    await say({ bound: MINE, ready: true });
+    expect(view.dedicatedOf(MINE)).toMatchObject({ incarnation: 'own' });
+    expect(onChange).toHaveBeenCalledTimes(2);
+    await store.deregister('own');
+    await settle();
+    expect(view.dedicatedOf(MINE)).toBeUndefined();
+    expect(asked).toEqual([]);
+  });
+
+  it('outlasts a read that was under way and answers with what was before', async () => {
+    answerDelayMs = 100;
+    const read = view.refreshAll();
+    while (asked.at(-1) !== 'listRuntimes') await clock.advance(50);
+    await say({ bound: MINE, ready: true });
+    expect(view.dedicatedOf(MINE)).toBeDefined();
+    await clock.advance(100);
+    await read;
+    expect(view.dedicatedOf(MINE)).toBeDefined();
+  });
+
+  it('is of no consequence where only the number of instances has changed', async () => {
+    await say({ instances: { HOT: 1, WARM: 0, COLD: 0 }, blanks: 1 });
+    expect(onChange).not.toHaveBeenCalled();
   });
 });

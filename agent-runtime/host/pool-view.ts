@@ -1,6 +1,6 @@
 /**
  * What this runtime knows of its pool: the spec, tier overrides and other runtimes, read again whenever the store says that they
- * changed. Between two reads it answers from memory; a store that is away leaves the last known view.
+ * changed, but not what. Between two reads it answers from memory; a store that is away leaves the last known view.
  */
 import type { AgentPoolSpec, ProjectEntry } from '../../api/agent-pool.ts';
 import { isMapping, layDefaults } from '../../api/spec-defaults.ts';
@@ -10,7 +10,15 @@ import { chooseTier, type Tier, type TierOverride } from '../../core/tier.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { TenantSecrets } from './tenant-secrets.ts';
-import type { PoolRecord, RuntimeRecord, Store, Topic } from '../../platform/store/store.ts';
+import { concernsOthers, layOver, RuntimeReads } from '../../platform/store/runtime-changes.ts';
+import type {
+  OnChange,
+  PoolRecord,
+  RuntimeChange,
+  RuntimeRecord,
+  Store,
+  Topic,
+} from '../../platform/store/store.ts';
 
 /**
  * A dedicated runtime asks for nothing that other runtimes or other projects are about: with many of them each would read what all the others
@@ -42,6 +50,9 @@ export class PoolView {
   #projects = new Map<string, ProjectEntry>();
   #overrides = new Map<ProjectKey, TierOverride>();
   #runtimes: readonly RuntimeRecord[] = [];
+  readonly #runtimeReads = new RuntimeReads();
+  /** All of it, once. */
+  #isRead = false;
   readonly #topics: Set<Topic>;
   readonly #stale: Set<Topic>;
   /** Whose override alone is of interest. */
@@ -182,6 +193,7 @@ export class PoolView {
         await this.#ports.clock.sleep(RETRY_MS);
         continue;
       }
+      this.#isRead = true;
       this.#tell();
     }
   }
@@ -193,8 +205,24 @@ export class PoolView {
   async #read(topic: Topic): Promise<void> {
     const { store } = this.#ports;
     if (topic === 'pools') this.#takePool(await store.listPools(this.#pool));
-    if (topic === 'runtimes') this.#runtimes = await store.listRuntimes(this.#pool);
     if (topic === 'tiers') this.#overrides = await this.#readOverrides();
+    if (topic === 'runtimes')
+      await this.#runtimeReads.read(
+        () => store.listRuntimes(this.#pool),
+        (records) => {
+          this.#runtimes = records;
+        },
+      );
+  }
+
+  /** At once: a project that has a runtime of its own is let go of when that is ready. */
+  #takeRuntimes(changes: readonly RuntimeChange[]): void {
+    this.#runtimeReads.tell(changes);
+    // Before that a read is under way or to come.
+    if (!this.#isRead) return;
+    const known = this.#runtimes;
+    this.#runtimes = layOver(known, changes);
+    if (concernsOthers(known, changes)) this.#tell();
   }
 
   async #readOverrides(): Promise<Map<ProjectKey, TierOverride>> {
@@ -210,8 +238,12 @@ export class PoolView {
   }
 
   #follow(topic: Topic, of?: ProjectKey): void {
-    const onChange = (pool?: PoolKey): void => {
+    const onChange: OnChange = (pool, changes) => {
       if (pool !== undefined && pool !== this.#pool) return;
+      if (topic === 'runtimes' && changes !== undefined) {
+        this.#takeRuntimes(changes);
+        return;
+      }
       this.#stale.add(topic);
       void this.refresh();
     };
