@@ -8,6 +8,7 @@ import type { SimProcess, World } from './world.ts';
 
 const COMMAND_TIMEOUT_MS = 2_000;
 const LATE_MS_MAX = 6_000;
+const RECONNECT_MS = 100;
 
 export interface StoreWeather {
   delayMsMax: number;
@@ -64,11 +65,28 @@ export class SimStore {
 
   #subscribe(process: SimProcess, topic: Topic, onChange: OnChange): () => void {
     let lastAtMs = 0;
+    let isLost = false;
+    const reconnect = (): void => {
+      this.#world.schedule(RECONNECT_MS, process, () => {
+        isLost = this.#cutOff(process);
+        if (isLost) reconnect();
+        else onChange();
+      });
+    };
     return this.#inner.subscribe(topic, (...told) => {
-      // One connection: nothing that is told overtakes what was told before.
+      // One connection: nothing that is told overtakes what was told before, and with it goes all that was on its way.
       lastAtMs = Math.max(lastAtMs, this.#world.nowMs + this.#delayMs());
-      this.#world.schedule(lastAtMs - this.#world.nowMs, process, () => onChange(...told));
+      this.#world.schedule(lastAtMs - this.#world.nowMs, process, () => {
+        if (isLost) return;
+        isLost = this.#cutOff(process);
+        if (isLost) reconnect();
+        else onChange(...told);
+      });
     });
+  }
+
+  #cutOff(process: SimProcess): boolean {
+    return this.weather.away || this.weather.cutOff.has(process.name);
   }
 
   #delayMs(): number {
@@ -76,11 +94,7 @@ export class SimStore {
   }
 
   #lost(process: SimProcess): boolean {
-    return (
-      this.weather.away ||
-      this.weather.cutOff.has(process.name) ||
-      this.#world.random.chance(this.weather.loss)
-    );
+    return this.#cutOff(process) || this.#world.random.chance(this.weather.loss);
   }
 
   #call(process: SimProcess, method: string, args: readonly unknown[]): Promise<unknown> {
