@@ -205,6 +205,7 @@ function driverOf(options: LeadOptions, kube: Kube, source: KubernetesPools): Ku
   const belongings = new PoolBelongings({
     kube,
     secretFiles: runtimeSecretFiles({ ...secrets, clock: systemClock }),
+    pods: caches.pods,
     releaseNamespace,
     clock: systemClock,
   });

@@ -2,19 +2,27 @@ import { expect, it } from '@jest/globals';
 import { FakeClock, settle } from '../../test/fakes/fake-clock.ts';
 import { FakeDriver } from '../../test/fakes/fake-driver.ts';
 import { spec } from '../../test/builders/pool-builders.ts';
-import { SeededRandom } from '../../test/simulation/seeded-random.ts';
 import { silentLog } from '../../platform/log.ts';
 import { MemoryStore } from '../../platform/store/memory-store.ts';
+import { ordinalNames } from '../drivers/kubernetes/runtime-names.ts';
 import { apply, type Hands } from './apply.ts';
-import { randomNames } from './name-runtime.ts';
+import type { RuntimeRequest } from './driver.ts';
 import type { Plan } from './plan.ts';
 import { newPoolRun } from './pool-run.ts';
 
 /** Creates of which a test says when each ends. */
 class SlowDriver extends FakeDriver {
   readonly underWay: PromiseWithResolvers<undefined>[] = [];
+  readonly given: string[] = [];
+  asked = 0;
 
-  override async create(): Promise<void> {
+  namesInUse(): readonly string[] {
+    this.asked += 1;
+    return ['pool-snew-0', 'pool-snew-2'];
+  }
+
+  override async create({ name }: RuntimeRequest): Promise<void> {
+    this.given.push(name);
     const end = Promise.withResolvers<undefined>();
     this.underWay.push(end);
     await end.promise;
@@ -22,10 +30,9 @@ class SlowDriver extends FakeDriver {
 }
 
 function begin(count: number) {
-  const [clock, random] = [new FakeClock(), new SeededRandom(1)];
+  const [clock, nameRuntime] = [new FakeClock(), ordinalNames];
   const store = new MemoryStore(clock);
   const driver = new SlowDriver(clock, store);
-  const nameRuntime = randomNames(random);
   const hands: Hands = { driver, store, clock, nameRuntime, log: silentLog };
   const run = newPoolRun('default~pool', { namespace: 'default', name: 'pool' }, 0);
   const module = { digest: 'one', path: '/one.mjs' };
@@ -36,7 +43,7 @@ function begin(count: number) {
   let isOver = false;
   const ended = apply(plan, run, hands, stop.signal).finally(() => (isOver = true));
   ended.catch(() => undefined);
-  return { ended, isOver: () => isOver, stop, underWay: driver.underWay };
+  return { ended, isOver: () => isOver, stop, driver, underWay: driver.underWay };
 }
 
 it('makes one first, and with each that succeeds one more at once', async () => {
@@ -77,4 +84,15 @@ it('that is told to stop makes no more, and ends when all that were begun have',
   underWay[2]?.resolve(undefined);
   await expect(ended).rejects.toThrow('not the leader any more');
   expect(underWay).toHaveLength(3);
+});
+
+it('gives each the lowest name that is free, and asks once which are not', async () => {
+  const { ended, driver, underWay } = begin(4);
+  for (let next = 0; next < 4; next += 1) {
+    await settle();
+    underWay[next]?.resolve(undefined);
+  }
+  await ended;
+  expect(driver.given).toEqual(['pool-snew-1', 'pool-snew-3', 'pool-snew-4', 'pool-snew-5']);
+  expect(driver.asked).toBe(1);
 });

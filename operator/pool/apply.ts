@@ -8,6 +8,7 @@ import { CreateRefused, NameTaken } from './create-refused.ts';
 import type { Driver } from './driver.ts';
 import type { Memory } from './memory.ts';
 import type { NameRuntime } from './name-runtime.ts';
+import { NamesOfPass } from './names-of-pass.ts';
 import type { Action, CreateAction, Plan } from './plan.ts';
 import type { PoolRun } from './pool-run.ts';
 
@@ -63,10 +64,18 @@ export async function apply(
 /** Answers the failures. */
 type Attempt = (actions: readonly Action[]) => Promise<unknown[]>;
 
+/** Of one pool, for one pass. */
+interface Pass {
+  readonly run: PoolRun;
+  readonly hands: Hands;
+  readonly names: NamesOfPass;
+}
+
 function attemptWith(run: PoolRun, hands: Hands, signal: AbortSignal): Attempt {
+  const pass: Pass = { run, hands, names: new NamesOfPass(run, hands) };
   return async (actions) => {
     signal.throwIfAborted();
-    const tried = await Promise.allSettled(actions.map((one) => act(one, run, hands, signal)));
+    const tried = await Promise.allSettled(actions.map((one) => act(one, pass, signal)));
     return tried.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
   };
 }
@@ -109,11 +118,12 @@ function attemptWhileTheySucceed(
   });
 }
 
-async function act(action: Action, run: PoolRun, hands: Hands, signal: AbortSignal): Promise<void> {
+async function act(action: Action, pass: Pass, signal: AbortSignal): Promise<void> {
+  const { run, hands } = pass;
   const { driver, store, clock, log } = hands;
   switch (action.do) {
     case 'create':
-      return create(action, run, hands, signal);
+      return create(action, pass, signal);
     case 'bind':
       return bind(action, run, hands, signal);
     case 'mark':
@@ -145,15 +155,14 @@ async function proveTaking({ published }: PoolRun, store: Store): Promise<void> 
 
 async function create(
   action: CreateAction,
-  run: PoolRun,
-  { driver, clock, nameRuntime, log }: Hands,
+  { run, hands, names }: Pass,
   signal: AbortSignal,
 ): Promise<void> {
+  const { driver, clock, log } = hands;
   const template = run.templates.get(action.revision);
   if (template === undefined) return;
   const { role, resources, revision } = action;
-  const taken = new Set([...run.orders.names, ...(driver.namesInUse?.(run.key) ?? [])]);
-  const name = nameRuntime({ pool: run.ref, role, revision, taken });
+  const name = names.next(role, revision);
   log.info('runtime is created', { runtime: name, detail: { role, revision } });
   run.orders.create(name, action, clock.nowMs());
   try {

@@ -10,6 +10,8 @@ export interface NewRuntime {
   readonly revision: string;
   /** Names that are, or may still be, in use. */
   readonly taken: ReadonlySet<RuntimeName>;
+  /** What an equal runtime was called just now: nothing in front of that has become free since. */
+  readonly after?: RuntimeName;
 }
 
 /** A lower case DNS label of at most 63 characters that is not taken. */

@@ -31,6 +31,8 @@ export function aroundCalls(kube: Kube, around: Around): Kube {
     watch: (resource, selection, options) => kube.watch(resource, selection, options),
     create: (resource, object, options) =>
       around(call('create', resource, options), () => kube.create(resource, object, options)),
+    createUnread: (resource, object, options) =>
+      around(call('create', resource, options), () => kube.createUnread(resource, object, options)),
     apply: (resource, object, options) =>
       around(call('apply', resource, options), () => kube.apply(resource, object, options)),
     applyStatus: (resource, object, options) =>

@@ -177,7 +177,7 @@ export class EventRecorder {
 
   #create({ event, count }: Series): Promise<unknown> {
     const counted = { ...event, ...this.#countOf(count) };
-    return this.#options.kube.create(EVENTS, counted).catch((error: unknown) => {
+    return this.#options.kube.createUnread(EVENTS, counted).catch((error: unknown) => {
       if (!isKubeError(error, 'AlreadyExists')) throw error;
     });
   }

@@ -1,6 +1,7 @@
 /** The port over HTTP: paths, content types and bodies of the Kubernetes API. Retries nothing, bounds nothing. */
 import type { Clock } from '../clock.ts';
 import type { ClusterAccess } from './credentials.ts';
+import { isSuccess } from './http-answer.ts';
 import { HttpTransport, type HttpCall } from './http-transport.ts';
 import { linesOf } from './json-lines.ts';
 import type {
@@ -48,6 +49,9 @@ interface WatchLine<T extends KubeObject> {
 
 const APPLY = 'application/apply-patch+yaml';
 const MERGE = 'application/merge-patch+json';
+/** The least that the API server answers a write with; one that knows no such thing answers as ever. */
+const METADATA_ONLY =
+  'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json';
 
 export class HttpKube implements Kube {
   readonly #transport: HttpTransport;
@@ -123,9 +127,16 @@ export class HttpKube implements Kube {
     object: T,
     { signal }: CallOptions = {},
   ): Promise<Stored<T>> {
-    const { namespace } = refOf(object);
-    const path = pathOf(resource, { namespace, name: '' }, { fieldManager: this.#fieldManager });
-    return this.#call({ method: 'POST', path, signal, body: bodyOf(resource, object) });
+    return this.#call(this.#creationOf(resource, object, signal));
+  }
+
+  async createUnread<T extends KubeObject>(
+    resource: Resource<T>,
+    object: T,
+    { signal }: CallOptions = {},
+  ): Promise<void> {
+    const call = this.#creationOf(resource, object, signal);
+    await this.#answerTo({ ...call, accept: METADATA_ONLY, isUnread: true });
   }
 
   apply<T extends KubeObject>(
@@ -208,9 +219,25 @@ export class HttpKube implements Kube {
     return this.#call({ method: 'PATCH', path, signal, body, contentType: APPLY });
   }
 
+  #creationOf(resource: Resource<KubeObject>, object: KubeObject, signal?: AbortSignal): HttpCall {
+    const { namespace } = refOf(object);
+    const query = {
+      fieldManager: this.#fieldManager,
+      // By default it looks twice at each field for warnings, which come as headers: nobody reads those.
+      fieldValidation: 'Ignore',
+    };
+    const path = pathOf(resource, { namespace, name: '' }, query);
+    return { method: 'POST', path, signal, body: bodyOf(resource, object) };
+  }
+
   async #call<R>(call: HttpCall): Promise<R> {
+    return JSON.parse(await this.#answerTo(call)) as R;
+  }
+
+  /** @throws {KubeError} */
+  async #answerTo(call: HttpCall): Promise<string> {
     const answer = await this.#transport.send(call);
-    if (answer.status >= 200 && answer.status < 300) return JSON.parse(answer.body) as R;
+    if (isSuccess(answer.status)) return answer.body;
     const { method, path } = call;
     throw refusalError({ ...answer, isWrite: method !== 'GET', call: `${method} ${path}` });
   }

@@ -1,10 +1,10 @@
-/** When a write leaves, over a server that holds back its answers. */
+/** When a write leaves, over a server that holds back its answers; and what is read of an answer. */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { systemClock as clock } from '../clock.ts';
-import { HttpTransport } from './http-transport.ts';
+import { type HttpCall, HttpTransport } from './http-transport.ts';
 
 describe('a leader that is none any more', () => {
   let server: Server;
@@ -75,5 +75,76 @@ describe('a leader that is none any more', () => {
       expect(await answer).toMatchObject({ status: 200 });
       leads = true;
     }
+  });
+});
+
+describe('an answer', () => {
+  let server: Server;
+  let transport: HttpTransport;
+  let reply: (response: ServerResponse) => void;
+  let accepted: (string | undefined)[];
+  beforeEach(async () => {
+    accepted = [];
+    server = createServer(({ headers }, response) => {
+      accepted.push(headers.accept);
+      reply(response);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    transport = new HttpTransport({
+      access: {
+        server: new URL(`http://127.0.0.1:${port}`),
+        credentials: async () => ({ headers: {}, tls: {} }),
+        refresh: () => undefined,
+      },
+      ...{ clock, userAgent: 'test', requestTimeoutMs: 5_000, connectionsMax: 1 },
+    });
+  });
+  afterEach(async () => {
+    transport.close();
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+  });
+  const write: HttpCall = {
+    ...{ method: 'POST', path: '/', body: '{}' },
+    ...{ accept: 'text/least', isUnread: true },
+  };
+
+  it.each([
+    ['is left unread where nobody wants it', 201, ''],
+    ['is read all the same where it is a refusal', 409, 'taken'],
+  ])('%s', async (_, status, body) => {
+    reply = (response) => response.writeHead(status).end('taken');
+    expect(await transport.send(write)).toMatchObject({ status, body });
+    expect(await transport.send({ method: 'GET', path: '/' })).toMatchObject({ body: 'taken' });
+    expect(accepted).toEqual(['text/least', 'application/json']);
+  });
+
+  it('that breaks off leaves a write unknown', async () => {
+    reply = (response) => {
+      response.writeHead(201, { 'content-length': '100' });
+      response.write('half', () => response.destroy());
+    };
+    await expect(transport.send(write)).rejects.toMatchObject({ reason: 'OutcomeUnknown' });
+  });
+
+  it('is waited for no longer than the caller wants, and leaves nothing with its signal', async () => {
+    const stop = new AbortController();
+    const listening = () => getEventListeners(stop.signal, 'abort').length;
+    reply = (response) => response.end('{}');
+    await transport.send({ ...write, signal: stop.signal });
+    expect(listening()).toBe(0);
+    const isHeld = new Promise<void>((resolve) => {
+      reply = () => resolve();
+    });
+    const held = expect(
+      transport.send({ method: 'GET', path: '/', signal: stop.signal }),
+    ).rejects.toThrow('enough');
+    await isHeld;
+    expect(listening()).toBe(1);
+    stop.abort(new Error('enough'));
+    await held;
   });
 });

@@ -115,6 +115,12 @@ export interface KubeWriter {
     object: T,
     options?: CallOptions,
   ): Promise<Stored<T>>;
+  /** The same for those who need nothing of the answer: less of it is made and sent, and none of it is read. */
+  createUnread<T extends KubeObject>(
+    resource: Resource<T>,
+    object: T,
+    options?: CallOptions,
+  ): Promise<void>;
   /**
    * Server-side apply under the one field manager of this client: creates or changes; what this manager applied before and leaves
    * out now is removed; other managers' fields stay. Nothing is written when nothing differs. With metadata.uid it never creates.

@@ -88,6 +88,18 @@ export function describeKube(name: string, open: () => Promise<KubeFixture>): vo
         );
       });
 
+      it('is made just as well when nobody reads the answer, and refused in the same words', async () => {
+        await kube.createUnread(CONFIG_MAPS, map('a', { k: 'v' }));
+        expect(await kube.get(CONFIG_MAPS, at('a'))).toMatchObject({ data: { k: 'v' } });
+        const again = kube.createUnread(CONFIG_MAPS, map('a', {}));
+        await expect(again).rejects.toMatchObject(failure('AlreadyExists'));
+        const wrong = kube.createUnread(CONFIG_MAPS, map('Not_A_Name', {}));
+        await expect(wrong).rejects.toMatchObject({
+          ...failure('Invalid'),
+          fields: [{ field: 'metadata.name' }],
+        });
+      });
+
       it('tells a kind that is not installed from an object that is not there', async () => {
         const kind = { ...CONFIG_MAPS, group: 'nobody.example', plural: 'things', kind: 'Thing' };
         await expect(kube.get(kind, at('a'))).rejects.toMatchObject(failure('KindNotFound'));

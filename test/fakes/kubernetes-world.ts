@@ -86,6 +86,7 @@ export function operatorSide(options: SideOptions): OperatorSide {
     belongings: new PoolBelongings({
       kube: writes,
       secretFiles: async () => ({ key: 'sesame' }),
+      pods,
       releaseNamespace: 'agentpool',
       clock,
     }),

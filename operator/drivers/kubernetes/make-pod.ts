@@ -25,7 +25,7 @@ export async function makePod(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await kube.create(PODS, pod, { signal });
+    await kube.createUnread(PODS, pod, { signal });
   } catch (error) {
     if (!isKubeError(error, 'AlreadyExists')) throw refusalOf(error);
     await checkPresent(kube, pod, owner, signal);

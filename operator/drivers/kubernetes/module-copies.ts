@@ -127,7 +127,7 @@ export class ModuleCopies {
       data: { [mounted.key]: text },
     };
     try {
-      await kube.create(CONFIG_MAPS, copy, { signal });
+      await kube.createUnread(CONFIG_MAPS, copy, { signal });
     } catch (error) {
       if (!isKubeError(error, 'AlreadyExists')) throw error;
       const found = await kube.get(CONFIG_MAPS, { namespace, name }, { signal });

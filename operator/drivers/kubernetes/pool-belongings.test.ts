@@ -1,12 +1,15 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { agentPoolSpecSchema } from '../../../api/agent-pool.ts';
 import { isKubeError } from '../../../platform/kube/kube-error.ts';
+import type { Stored } from '../../../platform/kube/kube.ts';
 import {
   AGENT_POOLS,
   CONFIG_MAPS,
   type KubeObject,
   NETWORK_POLICIES,
+  type Pod,
   POD_DISRUPTION_BUDGETS,
+  PODS,
   type Resource,
   SECRETS,
 } from '../../../platform/kube/resources.ts';
@@ -15,6 +18,7 @@ import { FakeClock } from '../../../test/fakes/fake-clock.ts';
 import { FakeCluster } from '../../../test/fakes/fake-cluster.ts';
 import { createPool } from '../../../test/fakes/kubernetes-world.ts';
 import type { PoolNeeds } from '../../pool/driver.ts';
+import { BY_POOL } from './own-pod.ts';
 import type { PoolOwner } from './pod-of.ts';
 import { PoolBelongings } from './pool-belongings.ts';
 import { tenantKey, textOf } from './pool-objects.ts';
@@ -30,6 +34,7 @@ describe('what a pool has besides its pods', () => {
   let changed: string[];
   let kube: FakeKube;
   let owner: PoolOwner;
+  let pods: readonly Stored<Pod>[];
   const ensure = (isStarting = false, more: Partial<PoolNeeds> = {}) =>
     belongings.ensure(POOL, owner, { ...NEEDS, isStarting, ...more }, new AbortController().signal);
   const exists = (resource: Resource<KubeObject>, name: string) =>
@@ -48,8 +53,11 @@ describe('what a pool has besides its pods', () => {
     await createPool(cluster, POOL);
     const { metadata } = await cluster.admin.get(AGENT_POOLS, at('pool'));
     owner = { ...at('pool'), uid: metadata.uid };
+    const spec = { containers: [{ name: 'runtime' }] };
+    pods = [await cluster.admin.create(PODS, { metadata: at('pool-s1-0'), spec })];
     belongings = new PoolBelongings({
       kube,
+      pods: { find: (index, pool) => (index === BY_POOL && pool === POOL ? pods : []) },
       secretFiles: async () => ({ key: 'sesame' }),
       releaseNamespace: 'agentpool',
       clock,
@@ -168,6 +176,26 @@ describe('what a pool has besides its pods', () => {
       const now = await cluster.admin.get(NETWORK_POLICIES, at('pool-runtimes'));
       expect(now.metadata.ownerReferences).toMatchObject([{ uid: owner.uid }]);
     });
+  });
+
+  it('its budgets wait for the first pod, and then nothing else is asked again', async () => {
+    const there = pods;
+    pods = [];
+    await ensure(false, { shared: 3 });
+    const wanted = async () =>
+      (await cluster.admin.get(POD_DISRUPTION_BUDGETS, at('pool-shared'))).spec?.minAvailable;
+    expect(await wanted()).toBe(1);
+    const before = new Map(kube.calls);
+    await ensure(false, { shared: 3 });
+    expect(kube.calls).toEqual(before);
+    pods = there;
+    await ensure(false, { shared: 3 });
+    expect(await wanted()).toBe(2);
+    const asked = [...kube.calls].filter(([call, count]) => count !== before.get(call));
+    expect(asked.map(([call]) => call)).toEqual([
+      'get poddisruptionbudgets',
+      'apply poddisruptionbudgets',
+    ]);
   });
 
   it('a status that changes is nothing to look at', async () => {

@@ -2,7 +2,6 @@
  * Keeps what a pool has in the cluster besides its pods as it should be: looks before it writes, writes only what differs, and leaves
  * alone what somebody else has made under the same name.
  */
-import { createHash } from 'node:crypto';
 import type { AgentPoolSpec } from '../../../api/agent-pool.ts';
 import { type PoolKey, poolKeyOf } from '../../../core/identifiers.ts';
 import type { Clock } from '../../../platform/clock.ts';
@@ -12,6 +11,7 @@ import type { CacheChange } from '../../../platform/kube/resource-cache.ts';
 import {
   type KubeObject,
   NETWORK_POLICIES,
+  type Pod,
   POD_DISRUPTION_BUDGETS,
   type Resource,
   type Secret,
@@ -19,8 +19,17 @@ import {
 } from '../../../platform/kube/resources.ts';
 import type { PoolNeeds } from '../../pool/driver.ts';
 import { adopted } from './adopt.ts';
+import {
+  type CurrentNeeds,
+  digestOf,
+  isSettled,
+  LOOK_AGAIN_MS,
+  type Settled,
+  tenantsAgainMs,
+} from './belongings-settled.ts';
 import { isContained } from './is-contained.ts';
-import { controllerOf, ownershipOf } from './own-pod.ts';
+import type { CachedObjects } from './cached-objects.ts';
+import { BY_POOL, controllerOf, leftBy, ownershipOf } from './own-pod.ts';
 import type { PoolOwner } from './pod-of.ts';
 import {
   disruptionBudget,
@@ -37,34 +46,15 @@ export interface PoolBelongingsOptions {
     pool: PoolKey,
     before: Secret | undefined,
   ) => Promise<Readonly<Record<string, string>>>;
+  /** Indexed by `BY_POOL`. */
+  readonly pods: Pick<CachedObjects<Pod>, 'find'>;
   /** Where gateways and operator run. */
   readonly releaseNamespace: string;
   readonly clock: Clock;
 }
 
-/** What is as it should be is looked at again after this: somebody may have changed it, certificates grow old. */
-const LOOK_AGAIN_MS = 10 * 60_000;
-/** While runtimes start, which cannot without them. */
-const LOOK_AGAIN_STARTING_MS = 5_000;
-/**
- * Secrets of tenants are asked for by name, as a watch would need the right to read all Secrets there are: not more often than this, and
- * so that many of them come to a few requests a second.
- */
-const TENANTS_AGAIN_MS = 30_000;
-const MS_PER_TENANT = 200;
-
 /** Selects what the operator makes for pools, pods apart. */
 export const BELONGINGS_SELECTOR = 'app.kubernetes.io/managed-by=agentpool-operator';
-
-interface Settled {
-  readonly uid: string;
-  readonly digest: string;
-  readonly sinceMs: number;
-  /** When the tenants' Secrets were read. */
-  readonly tenantsMs: number;
-}
-
-type CurrentNeeds = PoolNeeds & { readonly isStarting?: boolean };
 
 export class PoolBelongings {
   readonly #options: PoolBelongingsOptions;
@@ -107,30 +97,55 @@ export class PoolBelongings {
     const digest = digestOf(needs);
     const settled = this.#settled.get(pool);
     if (settled !== undefined && isSettled(settled, { uid: owner.uid, digest, needs, nowMs })) {
-      if (nowMs < settled.tenantsMs + tenantsAgainMs(needs)) return;
-      await this.#ensureTenants(owner, needs.spec, signal);
-      this.#settled.set(pool, { ...settled, tenantsMs: nowMs });
+      await this.#ensureRest(pool, owner, { settled, needs, nowMs }, signal);
       return;
     }
     await this.#ensureAll(pool, owner, needs, signal);
+    const hasBudgets = await this.#ensureBudgets(pool, owner, needs, signal);
     for (const [key, { sinceMs }] of this.#settled)
       if (nowMs >= sinceMs + LOOK_AGAIN_MS) this.#settled.delete(key);
-    this.#settled.set(pool, { uid: owner.uid, digest, sinceMs: nowMs, tenantsMs: nowMs });
+    const { uid } = owner;
+    this.#settled.set(pool, { uid, digest, sinceMs: nowMs, tenantsMs: nowMs, hasBudgets });
   }
 
-  async #ensureAll(
+  /** What has its own time. */
+  async #ensureRest(
+    pool: PoolKey,
+    owner: PoolOwner,
+    now: { readonly settled: Settled; readonly needs: PoolNeeds; readonly nowMs: number },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { needs, nowMs } = now;
+    let { settled } = now;
+    if (!settled.hasBudgets && (await this.#ensureBudgets(pool, owner, needs, signal)))
+      settled = this.#settle(pool, settled, { hasBudgets: true });
+    if (nowMs < settled.tenantsMs + tenantsAgainMs(needs)) return;
+    await this.#ensureTenants(owner, needs.spec, signal);
+    this.#settle(pool, settled, { tenantsMs: nowMs });
+  }
+
+  /** What was told to have changed meanwhile is looked at again all the same. */
+  #settle(pool: PoolKey, before: Settled, more: Partial<Settled>): Settled {
+    const settled = { ...before, ...more };
+    if (this.#settled.get(pool) === before) this.#settled.set(pool, settled);
+    return settled;
+  }
+
+  /**
+   * While a pool has no pod there is nothing to protect, and with a budget the cluster's own controller would write its status anew for each
+   * few pods that are made.
+   *
+   * @returns whether there are some.
+   */
+  async #ensureBudgets(
     pool: PoolKey,
     owner: PoolOwner,
     { spec, shared, dedicated }: PoolNeeds,
     signal: AbortSignal,
-  ): Promise<void> {
-    const { secretFiles, releaseNamespace } = this.#options;
+  ): Promise<boolean> {
+    const { pods } = this.#options;
+    if ([pool, leftBy(pool)].every((one) => pods.find(BY_POOL, one).length === 0)) return false;
     const { maxUnavailable } = spec.disruption;
-    await this.#ensure(SECRETS, owner, runtimeSecret(owner, {}), {
-      signal,
-      make: async (before) => runtimeSecret(owner, await secretFiles(pool, before)),
-    });
-    await this.#ensureTenants(owner, spec, signal);
     for (const [role, count] of [
       ['shared', shared],
       ['dedicated', dedicated],
@@ -138,10 +153,28 @@ export class PoolBelongings {
       const budget = disruptionBudget(owner, role, count, maxUnavailable);
       await this.#ensure(POD_DISRUPTION_BUDGETS, owner, budget, { signal });
     }
+    return true;
+  }
+
+  async #ensureAll(
+    pool: PoolKey,
+    owner: PoolOwner,
+    { spec }: PoolNeeds,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { secretFiles, releaseNamespace } = this.#options;
     const policy = networkPolicy(owner, releaseNamespace);
-    if (spec.networkPolicy === 'Managed')
-      await this.#ensure(NETWORK_POLICIES, owner, policy, { signal });
-    else await this.#removeOwn(NETWORK_POLICIES, owner, policy, signal);
+    // None of them needs another, and the first pod waits for all.
+    await allOf([
+      this.#ensure(SECRETS, owner, runtimeSecret(owner, {}), {
+        signal,
+        make: async (before) => runtimeSecret(owner, await secretFiles(pool, before)),
+      }),
+      this.#ensureTenants(owner, spec, signal),
+      spec.networkPolicy === 'Managed'
+        ? this.#ensure(NETWORK_POLICIES, owner, policy, { signal })
+        : this.#removeOwn(NETWORK_POLICIES, owner, policy, signal),
+    ]);
   }
 
   /** One Secret with what the Secrets of the tenants hold: kubelets bring its changes into running pods. */
@@ -224,24 +257,15 @@ export class PoolBelongings {
   }
 }
 
+/** Ends when each has. @throws what the first of them threw that failed. */
+async function allOf(works: readonly Promise<void>[]): Promise<void> {
+  const ended = await Promise.allSettled(works);
+  for (const one of ended) if (one.status === 'rejected') throw one.reason;
+}
+
 function isSame(before: KubeObject, after: KubeObject | undefined): boolean {
   const [was, is] = [before.metadata, after?.metadata];
   return was?.generation === is?.generation && controllerOf(was)?.uid === controllerOf(is)?.uid;
-}
-
-function isSettled(
-  settled: Settled,
-  now: Pick<Settled, 'uid' | 'digest'> & { readonly needs: CurrentNeeds; readonly nowMs: number },
-): boolean {
-  const againMs = now.needs.isStarting === true ? LOOK_AGAIN_STARTING_MS : LOOK_AGAIN_MS;
-  const isAsked = settled.uid === now.uid && settled.digest === now.digest;
-  return isAsked && now.nowMs < settled.sinceMs + againMs;
-}
-
-/** Infinity: there are none. */
-function tenantsAgainMs({ spec }: PoolNeeds): number {
-  const count = spec.tenants.filter(({ secretRef }) => secretRef !== undefined).length;
-  return count === 0 ? Infinity : Math.max(TENANTS_AGAIN_MS, count * MS_PER_TENANT);
 }
 
 /** Keys that a Secret of ours must not hold any more, as that of a tenant that left. */
@@ -257,11 +281,4 @@ function spareKeys(before: object, wanted: object): readonly string[] {
 function dataKeysOf(object: object): readonly string[] {
   if (!('data' in object) || typeof object.data !== 'object' || object.data === null) return [];
   return Object.keys(object.data);
-}
-
-function digestOf({ spec, shared, dedicated }: PoolNeeds): string {
-  const { disruption, networkPolicy: policy, tenants } = spec;
-  return createHash('sha256')
-    .update(JSON.stringify([shared, dedicated, disruption, policy, tenants]))
-    .digest('base64url');
 }

@@ -26,6 +26,14 @@ describe('names of runtime pods', () => {
     );
   });
 
+  it('go on after the one that was given last, as all before it are taken', () => {
+    const taken = new Set(['main-s01234-0', 'main-s01234-1', 'main-s01234-2', 'main-s01234-4']);
+    const pool = { namespace: 'default', name: 'main' };
+    const more = { pool, role: 'shared', revision: '0123456789', taken } as const;
+    expect(ordinalNames({ ...more, after: 'main-s01234-1' })).toBe('main-s01234-3');
+    expect(ordinalNames({ ...more, after: 'main-s01234-3' })).toBe('main-s01234-5');
+  });
+
   it.each([
     ['main-s01234-0', true],
     ['main-s01234-17', true],

@@ -10,9 +10,10 @@ const HASH_CHARACTERS = 6;
 const SUFFIX_CHARACTERS_MAX = 2 + REVISION_CHARACTERS + 1 + 5;
 
 /** `<pool>-<s|d><revision>-<lowest ordinal that is not taken>`. */
-export const ordinalNames: NameRuntime = ({ pool, role, revision, taken }) => {
+export const ordinalNames: NameRuntime = ({ pool, role, revision, taken, after }) => {
   const start = startOf(pool.name, role, revision);
-  for (let ordinal = 0; ; ordinal++) {
+  const first = after === undefined ? 0 : Number(after.slice(start.length)) + 1;
+  for (let ordinal = first; ; ordinal++) {
     const name = `${start}${ordinal}`;
     if (!taken.has(name)) return name;
   }

@@ -100,6 +100,14 @@ export class FakeKube implements Kube {
     });
   }
 
+  async createUnread<T extends KubeObject>(
+    resource: Resource<T>,
+    object: T,
+    options: CallOptions = {},
+  ): Promise<void> {
+    await this.create(resource, object, options);
+  }
+
   apply<T extends KubeObject>(
     resource: Resource<T>,
     object: T,
