@@ -4,6 +4,7 @@ import { systemClock } from '../platform/clock.ts';
 import { createLog, type Log } from '../platform/log.ts';
 import { createMetrics } from '../platform/metrics/registry.ts';
 import { systemRandom } from '../platform/random.ts';
+import { MemoryStore } from '../platform/store/memory-store.ts';
 import { StoreClient } from '../platform/store/store-client.ts';
 import { LAUNCH_BYTES_MAX, parseLaunch, type LaunchConfig } from './launch.ts';
 import { dieWithParent, readFirstLine } from './server/parent-watch.ts';
@@ -35,6 +36,7 @@ async function run(config: LaunchConfig, log: Log): Promise<void> {
     metrics: createMetrics(false),
     // The parent's limit, if it has one, is for all its children together.
     memoryLimitBytes: undefined,
+    memoryStore: (clock) => new MemoryStore(clock),
   });
   if (started.type === 'broken') {
     writeSync(1, `${JSON.stringify(started.failure)}\n`);

@@ -1,10 +1,11 @@
 /** Wires a runtime: host, link server, store and workers, from a launch configuration to one that serves. Knows neither pods nor parents. */
 import { fileURLToPath } from 'node:url';
 import { poolKeyOf } from '../core/identifiers.ts';
-import { systemClock } from '../platform/clock.ts';
+import { type Clock, systemClock } from '../platform/clock.ts';
 import { serverOptions } from '../platform/grpc/grpc-options.ts';
 import { startGrpcServer, type GrpcServer } from '../platform/grpc/grpc-server.ts';
 import { channelTls, serverTls } from '../platform/grpc/grpc-tls.ts';
+import { keepCode } from '../platform/kept-code.ts';
 import { LINK_MESSAGE_BYTES_MAX } from '../platform/link/grpc-link-dial.ts';
 import { addRuntimeService } from '../platform/link/grpc-link-listen.ts';
 import { createGrpcPeer } from '../platform/link/grpc-peer.ts';
@@ -14,10 +15,12 @@ import type { Log } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics/registry.ts';
 import { systemRandom } from '../platform/random.ts';
 import type { Store } from '../platform/store/store.ts';
+import type { HostIdentity } from './host/host-ports.ts';
 import type { TenantSecrets } from './host/tenant-secrets.ts';
 import { RuntimeHost } from './host/runtime-host.ts';
 import type { WorkerReady } from './host/worker-handle.ts';
 import type { LaunchConfig, Listen } from './launch.ts';
+import { rehearse } from './rehearsal.ts';
 import { createStartWorker } from './worker/thread-channel.ts';
 
 /** The agent module cannot be used: what drivers read as the exit code. */
@@ -35,6 +38,8 @@ export interface Surroundings {
   /** All of the workers' environment; absent: what the manifest's `env` names. */
   readonly workerEnv?: Readonly<Record<string, string>>;
   readonly tenantSecrets?: TenantSecrets;
+  /** An empty store in memory: for rehearsing. */
+  readonly memoryStore: (clock: Clock) => Store;
 }
 
 /** In one line, for the driver. */
@@ -59,7 +64,12 @@ export async function startRuntime(
 ): Promise<Started> {
   const { log, store } = surroundings;
   const { host, links } = wire(config, surroundings);
-  const [ready, server] = await Promise.all([host.start(), listen(config, host, links)]);
+  const [ready, server] = await Promise.all([
+    host.start(),
+    listen(config, host, links),
+    // While the module is imported.
+    config.role === 'dedicated' ? becomeWarm(config, surroundings) : undefined,
+  ]);
   if (ready.type !== 'ready') return { type: 'broken', failure: failureOf(ready) };
   host.onSpec(() => links.setMaxConcurrentTasks(host.maxConcurrentTasks));
   links.setMaxConcurrentTasks(host.maxConcurrentTasks);
@@ -76,11 +86,23 @@ export async function startRuntime(
   };
 }
 
+/** Who promotes a project waits for a standby's first task, not for a standby to be ready for it. */
+async function becomeWarm(
+  config: LaunchConfig,
+  { store, log, memoryStore }: Surroundings,
+): Promise<void> {
+  // It may stand by for hours.
+  keepCode();
+  const identity = identityOf(config);
+  const machine = { clock: systemClock, random: systemRandom };
+  await rehearse({ ...machine, log, store, memoryStore, identity });
+}
+
 function wire(
   config: LaunchConfig,
   { store, log, metrics, memoryLimitBytes, workerEnv, tenantSecrets }: Surroundings,
 ): { readonly host: RuntimeHost; readonly links: LinkServer } {
-  const { incarnation, name, revision, role, modulePath, listen: at } = config;
+  const { incarnation, revision, listen: at } = config;
   const links = createLinkServer(
     { incarnation, revision, maxConcurrentTasks: 0 },
     { task: (task) => host.task(task), call: (request) => host.call(request) },
@@ -106,17 +128,22 @@ function wire(
       }),
       ...(tenantSecrets === undefined ? {} : { tenantSecrets }),
     },
-    {
-      incarnation,
-      name,
-      revision,
-      role,
-      modulePath,
-      address: at.address,
-      pool: poolKeyOf({ namespace: config.namespace, name: config.pool }),
-    },
+    identityOf(config),
   );
   return { host, links };
+}
+
+function identityOf(config: LaunchConfig): HostIdentity {
+  const { incarnation, name, revision, role, modulePath, listen: at, namespace, pool } = config;
+  return {
+    incarnation,
+    name,
+    revision,
+    role,
+    modulePath,
+    address: at.address,
+    pool: poolKeyOf({ namespace, name: pool }),
+  };
 }
 
 /** How this runtime reaches its peers: as it is reached itself. */

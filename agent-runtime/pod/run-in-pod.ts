@@ -7,6 +7,7 @@ import { hostAndPort } from '../../platform/host-and-port.ts';
 import { createLog, type Log } from '../../platform/log.ts';
 import { createMetrics } from '../../platform/metrics/registry.ts';
 import { systemRandom } from '../../platform/random.ts';
+import { MemoryStore } from '../../platform/store/memory-store.ts';
 import { openRedisStore } from '../../platform/store/redis/redis-store.ts';
 import type { Store } from '../../platform/store/store.ts';
 import type { LaunchConfig } from '../launch.ts';
@@ -102,6 +103,7 @@ async function start(options: PodOptions, identity: PodIdentity, log: Log): Prom
     log,
     metrics,
     memoryLimitBytes: memoryLimitBytes(),
+    memoryStore: (clock) => new MemoryStore(clock),
     workerEnv: agentEnvironment(environment),
     tenantSecrets: tenantSecretsIn(options.tenantFolder, log),
   });

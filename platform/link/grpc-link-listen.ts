@@ -20,7 +20,7 @@ import { statusOf } from '../../proto/status.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { fromRuntimeMessage, toRuntimeFrame } from './frame-codec.ts';
 import type { FrameChannel, FromRuntime, ToRuntime } from './frames.ts';
-import { GrpcFrameChannel } from './grpc-frame-channel.ts';
+import { type FrameCodec, GrpcFrameChannel } from './grpc-frame-channel.ts';
 import { LINK_METADATA } from './grpc-link-dial.ts';
 import { KEY_METADATA } from './grpc-runtime-client.ts';
 
@@ -38,6 +38,12 @@ export interface RuntimeService {
   /** True: released. */
   yieldProject(project: ProjectKey, withinMs: number): Promise<boolean>;
 }
+
+/** Frames as the runtime's end writes and reads them. */
+export const RUNTIME_CODEC: FrameCodec<FromRuntime, Init<DataResponse>, ToRuntime, DataRequest> = {
+  pack: (frames) => ({ frames: frames.map(fromRuntimeMessage) }),
+  unpack: ({ frames }) => frames.map(toRuntimeFrame).filter((frame) => frame !== undefined),
+};
 
 type Stream = ServerDuplexStream<DataRequest, Init<DataResponse>>;
 
@@ -177,10 +183,7 @@ function channelOf({
   return new GrpcFrameChannel<Init<DataResponse>, DataRequest, FromRuntime, ToRuntime>({
     control,
     data,
-    codec: {
-      pack: (frames) => ({ frames: frames.map(fromRuntimeMessage) }),
-      unpack: ({ frames }) => frames.map(toRuntimeFrame).filter((frame) => frame !== undefined),
-    },
+    codec: RUNTIME_CODEC,
     hangUp(reason) {
       const status = statusOf(new AppError('RUNTIME_LOST', reason));
       control.emit('error', status);
