@@ -58,4 +58,10 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'runtime.unfinished -= 1;',
     replace: '',
   },
+  {
+    name: 'keep-runtimes-that-have-gone',
+    file: 'platform/store/runtime-changes.ts',
+    find: 'else byIncarnation.delete(change.incarnation);',
+    replace: '',
+  },
 ];

@@ -2,8 +2,10 @@
  * One seed: gateways, runtimes and a store in simulated time, requests that are sent until they succeed, faults, then peace; the
  * judge looks at every step. Production code runs everywhere but in clock, chance, store connection, link and worker thread.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { agentPoolSpecSchema } from '../../api/agent-pool.ts';
 import { MemoryStore } from '../../platform/store/memory-store.ts';
+import type { RuntimeRecord } from '../../platform/store/store.ts';
 import { Faults } from './faults.ts';
 import { InvariantBroken, Judge } from './judge.ts';
 import { SimNetwork } from './sim-channel.ts';
@@ -109,6 +111,7 @@ class Simulation {
       }
     }
     await this.#quiesce();
+    await this.#checkNews();
     if (this.#broken !== undefined) throw this.#broken;
     await this.#judge.verify(this.#memory);
     const { commits, refused, takeovers, acknowledged } = this.#judge;
@@ -152,6 +155,22 @@ class Simulation {
     for (const { process, tasks } of this.#gateways) {
       if (tasks.active > 0)
         throw new InvariantBroken(`I7: ${process.name} still has ${String(tasks.active)} tasks`);
+    }
+  }
+
+  /** Liveness, too: in peace every gateway knows the runtimes that there are, whatever it was told or not. */
+  async #checkNews(): Promise<void> {
+    const told = (records: readonly RuntimeRecord[]): readonly string[] =>
+      records
+        .map(({ instances: _instances, blanks: _blanks, ...record }) => JSON.stringify(record))
+        .sort();
+    const living = told(await this.#memory.listRuntimes(POOL));
+    for (const { process, core } of this.#gateways) {
+      const known = told(core.context.membership.runtimesOf(POOL));
+      if (!isDeepStrictEqual(known, living))
+        throw new InvariantBroken(
+          `liveness: ${process.name} knows the runtimes ${String(known)}, and there are ${String(living)}`,
+        );
     }
   }
 
