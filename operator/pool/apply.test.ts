@@ -4,9 +4,9 @@ import { FakeDriver } from '../../test/fakes/fake-driver.ts';
 import { spec } from '../../test/builders/pool-builders.ts';
 import { silentLog } from '../../platform/log.ts';
 import { MemoryStore } from '../../platform/store/memory-store.ts';
-import { ordinalNames } from '../drivers/kubernetes/runtime-names.ts';
 import { apply, type Hands } from './apply.ts';
 import type { RuntimeRequest } from './driver.ts';
+import type { NameRuntime } from './name-runtime.ts';
 import type { Plan } from './plan.ts';
 import { newPoolRun } from './pool-run.ts';
 
@@ -18,7 +18,7 @@ class SlowDriver extends FakeDriver {
 
   namesInUse(): readonly string[] {
     this.asked += 1;
-    return ['pool-snew-0', 'pool-snew-2'];
+    return ['0', '2'];
   }
 
   override async create({ name }: RuntimeRequest): Promise<void> {
@@ -29,8 +29,14 @@ class SlowDriver extends FakeDriver {
   }
 }
 
+/** The lowest number that is free. */
+const numbered: NameRuntime = ({ taken, after }) => {
+  const first = after === undefined ? 0 : Number(after) + 1;
+  for (let number = first; ; number += 1) if (!taken.has(`${number}`)) return `${number}`;
+};
+
 function begin(count: number) {
-  const [clock, nameRuntime] = [new FakeClock(), ordinalNames];
+  const [clock, nameRuntime] = [new FakeClock(), numbered];
   const store = new MemoryStore(clock);
   const driver = new SlowDriver(clock, store);
   const hands: Hands = { driver, store, clock, nameRuntime, log: silentLog };
@@ -93,6 +99,6 @@ it('gives each the lowest name that is free, and asks once which are not', async
     underWay[next]?.resolve(undefined);
   }
   await ended;
-  expect(driver.given).toEqual(['pool-snew-1', 'pool-snew-3', 'pool-snew-4', 'pool-snew-5']);
+  expect(driver.given).toEqual(['1', '3', '4', '5']);
   expect(driver.asked).toBe(1);
 });

@@ -3,7 +3,6 @@ import type { Role } from '../../api/names.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Store } from '../../platform/store/store.ts';
-import { BoundElsewhere } from './bound-elsewhere.ts';
 import { CreateRefused, NameTaken } from './create-refused.ts';
 import type { Driver } from './driver.ts';
 import type { Memory } from './memory.ts';
@@ -24,18 +23,6 @@ export interface Hands {
 const AT_ONCE_MAX = 16;
 /** In a fixed order: it decides who gets the last place of a quota. */
 const ROLES: readonly Role[] = ['shared', 'dedicated'];
-
-/** Gives standbys their projects: somebody waits for that, and it needs nothing of the rest. Throws the first failure. */
-export async function applyBinds(
-  plan: Plan,
-  run: PoolRun,
-  hands: Hands,
-  signal: AbortSignal,
-): Promise<void> {
-  const binds = plan.actions.filter((action) => action.do === 'bind');
-  const failures = await attemptAll(binds, attemptWith(run, hands, signal));
-  if (failures.length > 0) throw failures[0];
-}
 
 /**
  * All but the binds. Tries every action, but makes no runtime in place of one that would not go: there could be too many; nor one that would fare like
@@ -125,7 +112,7 @@ async function act(action: Action, pass: Pass, signal: AbortSignal): Promise<voi
     case 'create':
       return create(action, pass, signal);
     case 'bind':
-      return bind(action, run, hands, signal);
+      return;
     case 'mark':
       return driver.mark?.({ pool: run.key, name: action.name }, action.project, signal);
     case 'drain':
@@ -189,26 +176,4 @@ function oneMore(
 ): NonNullable<Memory['refusal']> {
   const count = before?.revision === revision ? before.count + 1 : 1;
   return { revision, count, lastMs: clock.nowMs(), reason, message };
-}
-
-async function bind(
-  { name, project }: Extract<Action, { do: 'bind' }>,
-  run: PoolRun,
-  { driver, clock, log }: Hands,
-  signal: AbortSignal,
-): Promise<void> {
-  log.info('standby is bound', { runtime: name, instance_id: project });
-  run.orders.bind(name, { project, sinceMs: clock.nowMs() });
-  try {
-    await driver.bind({ pool: run.key, name }, project, signal);
-  } catch (error) {
-    if (error instanceof BoundElsewhere) {
-      run.orders.bind(name, { project: error.project, sinceMs: clock.nowMs() });
-      throw error;
-    }
-    // Whether it took the project is unknown, and it serves nobody yet: another one is cheaper than finding out.
-    await driver.remove({ pool: run.key, name });
-    run.orders.remove(name, clock.nowMs());
-    throw error;
-  }
 }

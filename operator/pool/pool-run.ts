@@ -4,6 +4,7 @@ import type { PoolEvent } from '../../api/pool-report.ts';
 import type { PoolKey, PoolRef } from '../../core/identifiers.ts';
 import type { PoolRecord } from '../../platform/store/store.ts';
 import { Expectations } from '../engine/expectations.ts';
+import { Binds } from './binds.ts';
 import type { Broken } from './broken.ts';
 import type { RuntimeName, RuntimeTemplate } from './driver.ts';
 import { type CountedFailures, type Memory, NO_MEMORY } from './memory.ts';
@@ -58,6 +59,7 @@ export interface PoolRun {
   idleSweep: IdleSweep | undefined;
   readonly templates: Map<string, RuntimeTemplate>;
   readonly orders: Orders;
+  readonly binds: Binds;
 }
 
 /** @param wanted its status as an earlier operator left it: a roll-out goes on from what was rolled out, conditions keep their times. */
@@ -89,6 +91,7 @@ export function newPoolRun(
     idleSweep: undefined,
     templates: new Map(),
     orders: new Orders(),
+    binds: new Binds(),
   };
 }
 

@@ -3,7 +3,7 @@ import type { AgentPoolSpec, AgentPoolStatus } from '../../api/agent-pool.ts';
 import { type PoolKey, poolRefOfKey } from '../../core/identifiers.ts';
 import { StoreError } from '../../platform/store/store.ts';
 import type { Outcome, Reconcile } from '../engine/controller.ts';
-import { apply, applyBinds, type Hands } from './apply.ts';
+import { apply, type Hands } from './apply.ts';
 import { Attempts } from './attempts.ts';
 import { brokenOf } from './broken.ts';
 import { decide } from './decide.ts';
@@ -171,8 +171,8 @@ export class PoolReconciler {
   ): Promise<number> {
     const { clock } = this.#options;
     const attempts = new Attempts();
-    if (plan.actions.some((action) => action.do === 'bind'))
-      await attempts.try('bind', () => applyBinds(plan, run, this.#options, signal));
+    run.binds.begin(plan, run, this.#options, signal);
+    await run.binds.tell(attempts);
     const leftMs = attempts.haveFailed ? 0 : this.#restInMs(run, plan);
     if (leftMs > 0) return this.#noteSteps(run, attempts) ? 0 : leftMs;
     const status = this.#teller.judge(run, wanted);
@@ -259,6 +259,7 @@ export class PoolReconciler {
       (run.orders.nextTimeoutMs ?? Infinity) - clock.nowMs(),
       lookAgainMs(run, plan, limits),
       run.isBlind ? limits.blindPollMs : Infinity,
+      run.binds.isIdle ? Infinity : limits.hurryMs,
       (run.idleSweep?.dueMs ?? Infinity) - clock.nowMs(),
     );
     return { type: 'again', afterMs: Math.max(1, afterMs) };

@@ -106,9 +106,9 @@ describe('a runtime whose machine does not answer', () => {
 });
 
 describe('what a runtime is bound to', () => {
-  const given = (project: string, sinceMs: number) => {
+  const given = (project: string, sinceMs: number, taken: { readonly isTaken?: true } = {}) => {
     const { orders } = newPoolRun('default~pool', { namespace: 'default', name: 'pool' }, 0);
-    orders.bind('a', { project, sinceMs });
+    orders.bind('a', { project, sinceMs, ...taken });
     return orders;
   };
   const mark = { project: 'p', sinceMs: NOW_MS };
@@ -116,9 +116,15 @@ describe('what a runtime is bound to', () => {
     ['nothing', undefined, {}, {}],
     ['what its mark says', mark, {}, { binding: mark }],
     [
-      'what we gave it',
-      { project: 'p', sinceMs: 5, isUnmarked: true },
+      'what we gave it, before it said so',
+      { project: 'p', sinceMs: 5 },
       { orders: given('p', 5) },
+      {},
+    ],
+    [
+      'what we gave it, and is to be marked',
+      { project: 'p', sinceMs: 5, isUnmarked: true },
+      { orders: given('p', 5, { isTaken: true }) },
       {},
     ],
     [
@@ -154,7 +160,7 @@ describe('what a runtime is bound to', () => {
       const facts = { driven: [{ ...driven, ...one }], members, orders, nowMs: NOW_MS, ...over };
       return [...unknownBindings(facts)];
     };
-    expect(learnt({})).toEqual([['a', { project: 'p', sinceMs: NOW_MS }]]);
+    expect(learnt({})).toEqual([['a', { project: 'p', sinceMs: NOW_MS, isTaken: true }]]);
     expect(learnt({}, { binding: mark })).toEqual([]);
     expect(learnt({ orders: given('p', 5) })).toEqual([]);
     expect(learnt({ members: [member] })).toEqual([]);

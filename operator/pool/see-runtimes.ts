@@ -9,6 +9,8 @@ import type { RuntimeState, SeenRuntime } from './observed.ts';
 export interface Binding {
   readonly project: ProjectKey;
   readonly sinceMs: number;
+  /** The runtime said so. */
+  readonly isTaken?: true;
 }
 
 /** Orders of ours that a list may not show yet. */
@@ -90,8 +92,10 @@ function seeOne(
 /** Our own order is older than its mark, from which on the runtime would seem to start anew. */
 function bindingOf({ name, binding }: DrivenRuntime, orders: OwnOrders): SeenRuntime['binding'] {
   const own = orders.bindingOf(name);
-  if (binding === undefined) return own && { ...own, isUnmarked: true };
-  return own?.project === binding.project ? own : binding;
+  if (own === undefined || (binding !== undefined && binding.project !== own.project))
+    return binding;
+  const { isTaken, ...given } = own;
+  return isTaken === true && binding === undefined ? { ...given, isUnmarked: true } : given;
 }
 
 /** What runtimes say that they are bound to, and neither the driver's list nor our own orders: an operator before this one did not come to mark it. */
@@ -108,7 +112,9 @@ export function unknownBindings({
     driven.flatMap(({ name, binding }) => {
       const project = bound.get(name);
       const isKnown = binding !== undefined || orders.bindingOf(name) !== undefined;
-      return project === undefined || isKnown ? [] : [[name, { project, sinceMs: nowMs }] as const];
+      return project === undefined || isKnown
+        ? []
+        : [[name, { project, sinceMs: nowMs, isTaken: true }] as const];
     }),
   );
 }
