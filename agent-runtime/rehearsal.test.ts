@@ -1,4 +1,4 @@
-/** The rehearsal of a standby goes the whole way of a promotion, on its own things, and neither leaves nor breaks any of the runtime's. */
+/** The rehearsal of a runtime goes the whole way of a first task, on its own things, and neither leaves nor breaks any of the runtime's. */
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { agentPoolSpecSchema, type AgentPoolSpecInput } from '../api/agent-pool.ts';
 import { FakeClock, settle } from '../test/fakes/fake-clock.ts';
@@ -66,7 +66,7 @@ class World {
     return this;
   }
 
-  rehearse(): Promise<void> {
+  rehearse(role: HostIdentity['role'] = 'dedicated'): Promise<void> {
     const say = (message: string): void => void this.lines.push(message);
     const log: Log = { debug: say, info: say, warn: say, error: say, with: () => log };
     const { listPools } = this;
@@ -80,7 +80,7 @@ class World {
         this.memories.push(memory);
         return recorded(memory, clock, this.played, (method, args) => this.plan(method, args));
       },
-      identity: IDENTITY,
+      identity: { ...IDENTITY, role },
     });
   }
 
@@ -95,7 +95,7 @@ class World {
   }
 }
 
-describe('the rehearsal of a standby', () => {
+describe('the rehearsal of a runtime', () => {
   let clock: FakeClock;
   let world: World;
 
@@ -121,6 +121,17 @@ describe('the rehearsal of a standby', () => {
       expect([world.times('claim'), world.times('readTurns')]).toEqual([1, 1]);
       expect(await world.memories[0]?.readProject(PROJECT)).toMatchObject({ epoch: 1 });
       expect(world.lines).toEqual([]);
+    },
+  );
+
+  it.each(['WARM', 'COLD'] as const)(
+    'does so without a promotion where it is shared, %s',
+    async (tier) => {
+      await world.publish({ tiers: { default: tier } });
+      await world.rehearse('shared');
+      expect(world.commits.flatMap((commit) => commit.tasks)).toHaveLength(3);
+      expect(world.times('setTierOverride')).toBe(0);
+      expect([world.lines, clock.pendingTimers]).toEqual([[], 0]);
     },
   );
 

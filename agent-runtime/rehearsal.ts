@@ -1,6 +1,6 @@
 /**
- * Plays being bound and some tasks through the real code of a runtime, for nobody: V8 compiles a function when it is first called, and so not while
- * somebody waits for a standby. Store, metrics, link and worker are its own: it changes nothing and leaves nothing.
+ * Plays some tasks through the real code of a runtime, before them being bound where it is dedicated, for nobody: V8 compiles a function when it is
+ * first called, and so not while somebody waits for the first task. Store, metrics, link and worker are its own: it changes nothing and leaves nothing.
  */
 import type { ProjectKey } from '../core/identifiers.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -31,7 +31,6 @@ export interface RehearsalParts {
   readonly store: Pick<Store, 'listPools'>;
   /** An empty one that nobody else knows. */
   readonly memoryStore: (clock: Clock) => Store;
-  /** Of a dedicated runtime. */
   readonly identity: HostIdentity;
 }
 
@@ -109,15 +108,19 @@ class Stage {
     if (this.#isOver) return;
     for (const pool of pools) await this.#store.putPool(pool);
     const project = `${identity.pool}~${REHEARSED}~${REHEARSED}`;
-    const promoted = { tier: 'HOT', sinceMs: this.#clock.wallMs() } as const;
-    await this.#store.setTierOverride(project, promoted, 0);
     await this.#host.start();
     this.#host.open();
+    if (identity.role === 'dedicated') await this.#promote(project);
+    this.#greet();
+    for (let task = 1; task <= TASKS; task += 1) await this.#ask(project, task);
+  }
+
+  async #promote(project: ProjectKey): Promise<void> {
+    const promoted = { tier: 'HOT', sinceMs: this.#clock.wallMs() } as const;
+    await this.#store.setTierOverride(project, promoted, 0);
     const bound = this.#whenBound(project);
     await this.#host.bind(project);
     await bound;
-    this.#greet();
-    for (let task = 1; task <= TASKS; task += 1) await this.#ask(project, task);
   }
 
   #whenBound(project: ProjectKey): Promise<void> {

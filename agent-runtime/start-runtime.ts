@@ -67,8 +67,7 @@ export async function startRuntime(
   const [ready, server] = await Promise.all([
     host.start(),
     listen(config, host, links),
-    // While the module is imported.
-    config.role === 'dedicated' ? becomeWarm(config, surroundings) : undefined,
+    becomeWarm(config, surroundings),
   ]);
   if (ready.type !== 'ready') return { type: 'broken', failure: failureOf(ready) };
   host.onSpec(() => links.setMaxConcurrentTasks(host.maxConcurrentTasks));
@@ -86,13 +85,13 @@ export async function startRuntime(
   };
 }
 
-/** Who promotes a project waits for a standby's first task, not for a standby to be ready for it. */
+/** Somebody waits for the first task, and while the module is imported nobody for this thread. */
 async function becomeWarm(
   config: LaunchConfig,
   { store, log, memoryStore }: Surroundings,
 ): Promise<void> {
   // It may stand by for hours.
-  keepCode();
+  if (config.role === 'dedicated') keepCode();
   const identity = identityOf(config);
   const machine = { clock: systemClock, random: systemRandom };
   await rehearse({ ...machine, log, store, memoryStore, identity });
