@@ -1,5 +1,4 @@
 /** Who wants to hear that something of a topic changed; tells them once per pool and turn of the event loop, and what changed where that was said. */
-import { isDeepStrictEqual } from 'node:util';
 import type { PoolKey } from '../../core/identifiers.ts';
 import type { OnChange, PoolRecord, RuntimeChange, Topic } from './store.ts';
 
@@ -60,14 +59,12 @@ export function changedTopics(
 ): readonly ('pools' | 'reports')[] {
   const [old, fresh] = [split(before), split(now)];
   return (['pools', 'reports'] as const).filter(
-    (topic) => before === undefined || !isDeepStrictEqual(old[topic], fresh[topic]),
+    (topic) => before === undefined || old[topic] !== fresh[topic],
   );
 }
 
-function split(record: PoolRecord | undefined): {
-  readonly pools: object;
-  readonly reports: object;
-} {
+/** As text, as Redis compares it: what lmdb has read may be of another realm's prototypes. */
+function split(record: PoolRecord | undefined): Readonly<Record<'pools' | 'reports', string>> {
   const { status, report, ...pools } = record ?? {};
-  return { pools, reports: { status, report } };
+  return { pools: JSON.stringify(pools), reports: JSON.stringify({ status, report }) };
 }
