@@ -36,6 +36,10 @@ export class Binding {
     return this.#state.type === 'bound' ? this.#state.project : undefined;
   }
 
+  get isFree(): boolean {
+    return this.#state.type === 'unbound';
+  }
+
   /** A standby is ready as it is; a bound one when its agents are initialised. */
   get ready(): boolean {
     return this.#state.type === 'unbound' || this.#state.ready;

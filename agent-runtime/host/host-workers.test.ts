@@ -83,6 +83,13 @@ describe('blanks', () => {
     expect(task.reason).toBe('RUNTIME_LOST');
   });
 
+  it('are there in a standby, however long it waits', async () => {
+    const world = await new HostWorld({ role: 'dedicated' }).open({ tiers: { default: 'HOT' } });
+    await world.clock.advance(3_600_000);
+    expect(alive(world)).toHaveLength(1);
+    expect(world.workers.all).toHaveLength(1);
+  });
+
   it('are none in a dedicated runtime once it is bound', async () => {
     const world = await new HostWorld({ role: 'dedicated' }).open({ tiers: { default: 'HOT' } });
     await world.clock.advance(1_000);

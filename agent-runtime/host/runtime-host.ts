@@ -238,6 +238,7 @@ export class RuntimeHost implements TaskHandler {
       {
         isolation: () => this.#isolation,
         blanksPerClass: () => this.#blanksWanted(),
+        keptClassMb: () => (this.#isStandby() ? heapClassMb(this.#firstQuotaMb()) : undefined),
         coldStartsMax: () => view.spec.tiers.cold.maxConcurrentActivations,
         busy: () => this.#projects.activating,
         sharedHeapMb: SHARED_HEAP_MB,
@@ -266,8 +267,10 @@ export class RuntimeHost implements TaskHandler {
   #blanksWanted(): number {
     if (this.#phase === 'draining') return 0;
     if (this.#identity.role === 'shared') return this.#view.spec.tiers.warm.blankWorkers;
-    return this.#binding.project === undefined ? 1 : 0;
+    return this.#isStandby() ? 1 : 0;
   }
+
+  #isStandby = (): boolean => this.#identity.role === 'dedicated' && this.#binding.isFree;
 
   #firstQuotaMb(): number {
     const { default: tier, hot, warm, cold } = this.#view.spec.tiers;
@@ -291,9 +294,7 @@ export class RuntimeHost implements TaskHandler {
   }
 
   #usedBytes(): number {
-    return [...this.#workers.alive].reduce(
-      (sum, worker) => sum + (worker.use?.memoryBytes ?? 0),
-      0,
-    );
+    const used = [...this.#workers.alive].map(({ use }) => use?.memoryBytes ?? 0);
+    return used.reduce((sum, bytes) => sum + bytes, 0);
   }
 }

@@ -27,6 +27,8 @@ export interface WorkerRules {
   isolation(): 'WorkerThread' | 'Shared';
   /** Blanks to keep for each heap class in use. */
   blanksPerClass(): number;
+  /** A heap class that is in use though no instance wanted it for long: what a standby is there for. */
+  keptClassMb(): number | undefined;
   coldStartsMax(): number;
   /** Tasks wait for activations. */
   busy(): boolean;
@@ -142,10 +144,13 @@ export class Workers {
 
   /** Ends blanks of classes that nobody uses any more. */
   trim(): void {
+    const keptMb = this.#rules.keptClassMb();
+    if (keptMb !== undefined) this.#usedAtMs.set(keptMb, this.#ports.clock.nowMs());
     for (const [heapMb, blanks] of this.#blanks) {
       const surplus = blanks.splice(this.#wanted(heapMb));
       for (const blank of surplus) blank.terminate({ type: 'ordered', message: 'not needed' });
     }
+    this.refill();
   }
 
   stop(): void {
