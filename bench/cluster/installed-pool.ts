@@ -2,8 +2,7 @@
 import { dirname } from 'node:path';
 import { Cluster } from '../../test/cluster/cluster.ts';
 import { type Installation, install } from '../../test/cluster/product/installation.ts';
-import { BoundPods } from './bound-pods.ts';
-import { adminKube } from './kube-clients.ts';
+import { BoundRuntimes } from './bound-runtimes.ts';
 
 const NAME = 'bench';
 const AGENTS = `export default {
@@ -25,9 +24,9 @@ export interface Answer {
 export class InstalledPool {
   readonly #cluster: Cluster;
   readonly #installation: Installation;
-  readonly #bound: BoundPods;
+  readonly #bound: BoundRuntimes;
 
-  private constructor(cluster: Cluster, installation: Installation, bound: BoundPods) {
+  private constructor(cluster: Cluster, installation: Installation, bound: BoundRuntimes) {
     this.#cluster = cluster;
     this.#installation = installation;
     this.#bound = bound;
@@ -40,7 +39,7 @@ export class InstalledPool {
       throw new Error('set KUBECONFIG to that of `npm run cluster:up -- --name bench`');
     const cluster = new Cluster(dirname(kubeconfig));
     const installation = await install(cluster);
-    const bound = await BoundPods.watch(await adminKube(kubeconfig), OF_POOL);
+    const bound = await BoundRuntimes.follow(cluster);
     const pool = new InstalledPool(cluster, installation, bound);
     const metadata = { name: NAME };
     await cluster.kubectl.apply([
@@ -73,7 +72,7 @@ export class InstalledPool {
     }
   }
 
-  /** Resolves when a pod is bound to the project: not before it is to be HOT. */
+  /** Resolves when a runtime of the project's own is ready: not before it is to be HOT. */
   untilBound(project: string): Promise<unknown> {
     return this.#bound.until(`default~${NAME}~${TENANT}~${project}`);
   }
@@ -89,9 +88,9 @@ export class InstalledPool {
     await this.#call('PUT', `projects/${TENANT}/${project}/tier?pool=${NAME}`, { tier });
   }
 
-  remove(): Promise<void> {
-    this.#bound.end();
-    return this.#installation.remove();
+  async remove(): Promise<void> {
+    await this.#bound.end();
+    await this.#installation.remove();
   }
 
   async #call(method: string, path: string, body: object): Promise<unknown> {

@@ -46,7 +46,7 @@ export const promotion: BenchProgram = {
           atMost('failed tasks', load.failures.length, 0, `of ${load.latenciesMs.length}`),
         ],
         notes: [
-          `a watch of the pods tells when one is bound; from then on the project is asked for every ${ASK_EVERY_MS} ms, in a burst every ${CROWD_ASKS_EVERY_MS}: the time of the task that its own pod answers first is in the figure`,
+          `the store tells when a runtime that is bound is ready; from then on the project is asked for every ${ASK_EVERY_MS} ms, in a burst every ${CROWD_ASKS_EVERY_MS}: the time of the task that its own pod answers first is in the figure`,
         ],
         data: { phases, failures: load.failures, latenciesMs: load.latenciesMs },
       };
@@ -114,7 +114,7 @@ function specOf(standby: number): object {
   };
 }
 
-/** Of a project that has been served once, and that nobody asks for until its pod is bound. */
+/** Of a project that has been served once, and that nobody asks for until its pod can serve. */
 async function promote(pool: InstalledPool, project: string, askEveryMs: number): Promise<number> {
   const startedMs = performance.now();
   await pool.setTier(project, 'HOT');
