@@ -157,8 +157,11 @@ export class ClusterOperators {
     return pods.filter(({ metadata }) => metadata['deletionTimestamp'] === undefined);
   }
 
-  /** What the kubelet and the runtime itself would say once it serves. */
-  async serve(pod: KubeObject): Promise<void> {
+  /**
+   * What the kubelet and the runtime itself would say once it serves.
+   * @param bound the project that the runtime says it has taken.
+   */
+  async serve(pod: KubeObject, bound?: string): Promise<void> {
     const { name, namespace = 'default', labels = {} } = pod.metadata;
     await this.setStatus(pod, {
       phase: 'Running',
@@ -195,6 +198,7 @@ export class ClusterOperators {
         draining: false,
         instances: { HOT: 0, WARM: 0, COLD: 0 },
         blanks: 0,
+        ...(bound === undefined ? {} : { bound }),
       },
       LEASE_TTL_MS,
     );
