@@ -44,12 +44,19 @@ const HOT: readonly Row[] = [
     ['bind s p'],
   ],
   [
-    'has what a runtime took written down, unless it ends',
+    'has what a runtime took written down a second later, unless it ends',
     hotSpec({ standby: 0 }),
     {
-      hot: [hot('p'), hot('q')],
+      hot: [hot('p'), hot('q'), hot('s')],
       runtimes: [
-        { ...bound('b', 'p', 'ready'), binding: { project: 'p', sinceMs: 0, isUnmarked: true } },
+        {
+          ...bound('a', 's', 'ready'),
+          binding: { project: 's', sinceMs: NOW_MS - 999, isUnmarked: true },
+        },
+        {
+          ...bound('b', 'p', 'ready'),
+          binding: { project: 'p', sinceMs: NOW_MS - 1_000, isUnmarked: true },
+        },
         { ...bound('c', 'q', 'ready'), binding: { project: 'q', sinceMs: 0 } },
         { ...bound('d', 'r', 'ending'), binding: { project: 'r', sinceMs: 0, isUnmarked: true } },
       ],

@@ -44,24 +44,36 @@ export function decideHot(
   const urgent = standbys.creates.length;
   const refillMs = refillAtMs(live, standbys.isBinding, limits, nowMs);
   const { room: refillMax, moreAtMs } = refillRoom(spec, { live, urgent, nowMs }, limits);
+  const marks = decideMarks(live, limits, nowMs);
   const now = allowed.slice(0, urgent + (refillMs <= nowMs ? refillMax : 0));
   const later = allowed.length - now.length;
   return {
-    actions: [...placed.actions, ...demoted.actions, ...standbys.actions, ...marks(live)],
+    actions: [...placed.actions, ...demoted.actions, ...standbys.actions, ...marks.actions],
     creates: now,
     later,
     wakeAtMs: [
       ...(later > 0 ? [refillMs > nowMs ? refillMs : moreAtMs] : []),
       ...placed.waiting.map(blocked).filter((atMs) => atMs > nowMs),
+      ...marks.wakeAtMs,
       ...(demoted.isPending ? [nowMs + limits.demotionPollMs] : []),
     ],
   };
 }
 
-function marks(live: readonly SeenRuntime[]): readonly Action[] {
-  return live.flatMap(({ name, binding }) =>
-    binding?.isUnmarked === true ? [{ do: 'mark', name, project: binding.project }] : [],
+/** Each is a write that the cluster takes more time for than the whole promotion: not while others of a crowd may still wait for theirs. */
+function decideMarks(
+  live: readonly SeenRuntime[],
+  { markWaitMs }: PoolLimits,
+  nowMs: number,
+): Pick<PartialPlan, 'actions' | 'wakeAtMs'> {
+  const unmarked = live.flatMap(({ name, binding }) =>
+    binding?.isUnmarked === true ? [{ name, ...binding, dueMs: binding.sinceMs + markWaitMs }] : [],
   );
+  const due = unmarked.filter(({ dueMs }) => dueMs <= nowMs);
+  return {
+    actions: due.map(({ name, project }) => ({ do: 'mark', name, project })),
+    wakeAtMs: unmarked.map(({ dueMs }) => dueMs).filter((dueMs) => dueMs > nowMs),
+  };
 }
 
 /** Nothing, where it must stay for now. */

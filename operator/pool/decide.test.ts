@@ -103,6 +103,20 @@ describe('decide', () => {
       250,
     ],
     [
+      'when what a runtime took is to be written down',
+      hotSpec({ standby: 0 }),
+      {
+        hot: [hot('p')],
+        runtimes: [
+          {
+            ...bound('b', 'p', 'ready'),
+            binding: { project: 'p', sinceMs: NOW_MS - 300, isUnmarked: true },
+          },
+        ],
+      },
+      700,
+    ],
+    [
       'never, when all is as it should be',
       { replicas: 1 },
       { runtimes: [shared('a', 'ready')] },

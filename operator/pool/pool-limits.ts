@@ -32,6 +32,8 @@ export interface PoolLimits {
   /** All that nobody waits for (status, belongings) is left for so long after a promotion; where one follows another, at most for the longer. */
   readonly hurryMs: number;
   readonly hurryMsMax: number;
+  /** What a runtime took is written down so long after it was given. */
+  readonly markWaitMs: number;
   /** Standbys are made good so long after a promotion; where one follows another, or takes long, at most the longer after the first of them. */
   readonly refillWaitMs: number;
   readonly refillWaitMsMax: number;
@@ -72,6 +74,7 @@ export const POOL_LIMITS: PoolLimits = Object.freeze({
   demotionPollMs: 250,
   hurryMs: 200,
   hurryMsMax: 1_000,
+  markWaitMs: 1_000,
   refillWaitMs: 1_000,
   refillWaitMsMax: 5_000,
   gatherMs: 0,

@@ -166,11 +166,13 @@ it('4. gives a project a pod of its own', async () => {
     async () => (await callFromPod('website', 'hot')).stdout.includes('HOT'),
     60_000,
   );
-  const pods = (await runtimePods()).filter(role('dedicated'));
-  const own = pods.find(({ metadata }) => metadata.labels?.['agentpool.dev/project'] !== undefined);
-  expect(own).toBeDefined();
+  const ownPod = async () =>
+    (await runtimePods())
+      .filter(role('dedicated'))
+      .find(({ metadata }) => metadata.labels?.['agentpool.dev/project'] !== undefined);
+  const own = await until('its pod says so', ownPod, 10_000);
   // One core of the quota, and half of one for what it takes to serve.
-  expect(await cpuLimitOf(own?.metadata.name ?? '')).toBe(1.5);
+  expect(await cpuLimitOf(own.metadata.name)).toBe(1.5);
 }, 120_000);
 
 it('5. scales', async () => {
