@@ -3,7 +3,12 @@ import type { PoolKey, PoolRef } from '../core/identifiers.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Random } from '../platform/random.ts';
-import { type Store, StoreError } from '../platform/store/store.ts';
+import {
+  type OnChange,
+  type RuntimeChange,
+  type Store,
+  StoreError,
+} from '../platform/store/store.ts';
 import { startController } from './engine/controller.ts';
 import { WorkQueue } from './engine/work-queue.ts';
 import type { OperatorMetrics } from './metrics.ts';
@@ -53,7 +58,7 @@ const RECONCILE_TIMEOUT_MS = 30_000;
 const BACKOFF = { backoffMinMs: 50, backoffMaxMs: 10_000 };
 
 export async function startOperator(options: OperatorOptions): Promise<Operator> {
-  const { store, driver, source, clock, random, log, metrics } = options;
+  const { driver, source, clock, random, log, metrics } = options;
   const { limits = POOL_LIMITS } = options;
   const watchers = new Set<() => void>();
   const queue = new WorkQueue(clock, random, BACKOFF);
@@ -70,20 +75,15 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     },
   });
   const addAll = feeder(options, queue);
-  const gather = gatherer(queue, limits);
-  const changed = (add: (key: PoolKey) => void) => (pool?: PoolKey) => {
-    if (pool === undefined) void addAll();
-    else if (source.get(pool) !== undefined) add(pool);
-  };
-  const unwatch = [
-    source.watch((key) => queue.add(key)),
-    driver.watch(gather),
-    store.subscribe('runtimes', changed(gather)),
-    store.subscribe(
-      'tiers',
-      changed((key) => queue.add(key)),
-    ),
-  ];
+  const unwatch = follow(options, {
+    addAll,
+    atOnce: (key) => queue.add(key),
+    soon: (key, changes) => {
+      const delayMs = pools.newsDelayMs(key, changes);
+      if (delayMs > 0) queue.addAfter(key, delayMs);
+      else queue.add(key);
+    },
+  });
   const controller = startController({
     queue,
     reconcile: pools.reconcile,
@@ -111,11 +111,29 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   };
 }
 
-function gatherer(queue: WorkQueue, { gatherMs }: PoolLimits): (key: PoolKey) => void {
-  return (key) => {
-    if (gatherMs > 0) queue.addAfter(key, gatherMs);
-    else queue.add(key);
-  };
+interface Feeds {
+  readonly addAll: () => Promise<void>;
+  readonly atOnce: (key: PoolKey) => void;
+  readonly soon: (key: PoolKey, changes?: readonly RuntimeChange[]) => void;
+}
+
+/** What people ask for is looked at at once, what is told of runtimes soon. Returns the ends. */
+function follow(
+  { source, driver, store }: Pick<OperatorOptions, 'source' | 'driver' | 'store'>,
+  { addAll, atOnce, soon }: Feeds,
+): readonly (() => void)[] {
+  const changed =
+    (add: Feeds['soon']): OnChange =>
+    (pool, changes) => {
+      if (pool === undefined) void addAll();
+      else if (source.get(pool) !== undefined) add(pool, changes);
+    };
+  return [
+    source.watch(atOnce),
+    driver.watch((key) => soon(key)),
+    store.subscribe('runtimes', changed(soon)),
+    store.subscribe('tiers', changed(atOnce)),
+  ];
 }
 
 /** Adds all that are wanted, and those of an earlier run that nobody wants any more: as soon as the store tells them, once. */

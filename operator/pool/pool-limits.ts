@@ -44,6 +44,8 @@ export interface PoolLimits {
   readonly refillStartsMs: number;
   /** What is told of runtimes is gathered for so long before it is looked at: a start is told in ten parts. What people ask for is looked at at once. */
   readonly gatherMs: number;
+  /** The same of how many instances runtimes have, where other news are gathered at all: it is only shown. */
+  readonly countsMs: number;
   /** How often to look though nothing happened: whatever a lost event left undone. */
   readonly resyncMs: number;
   /** The same where there is no runtime and none is wanted: of thousands of such pools each look costs. */
@@ -78,6 +80,7 @@ export const POOL_LIMITS: PoolLimits = Object.freeze({
   refillWaitMs: 1_000,
   refillWaitMsMax: 5_000,
   gatherMs: 0,
+  countsMs: 1_000,
   refillStartsMax: 4,
   refillStartsShare: 0.1,
   refillStartsMs: 30_000,
