@@ -58,8 +58,19 @@ export class Follower {
 
   readonly #heard: OnChange = (pool, changes) => {
     const { take } = this.#options;
-    if (take === undefined || pool === undefined || changes === undefined) void this.refresh(pool);
-    else take(pool, changes);
+    if (take === undefined || pool === undefined || changes === undefined) {
+      void this.refresh(pool);
+      return;
+    }
+    try {
+      take(pool, changes);
+    } catch (error) {
+      this.#options.log.warn('what was told of a pool cannot be used, it is read instead', {
+        err: AppError.from(error),
+        detail: { pool },
+      });
+      void this.refresh(pool);
+    }
   };
 
   stop(): void {

@@ -15,6 +15,7 @@ import type { OperatorMetrics } from './metrics.ts';
 import type { Driver } from './pool/driver.ts';
 import type { NewEvent } from './pool/events.ts';
 import { type NameRuntime, randomNames } from './pool/name-runtime.ts';
+import { newsDelayMs } from './pool/news-delay.ts';
 import { type PoolLimits, POOL_LIMITS } from './pool/pool-limits.ts';
 import type { PoolView } from './pool/pool-teller.ts';
 import { PoolReconciler } from './pool/reconcile.ts';
@@ -79,7 +80,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     addAll,
     atOnce: (key) => queue.add(key),
     soon: (key, changes) => {
-      const delayMs = pools.newsDelayMs(key, changes);
+      const delayMs = newsDelayMs(pools.runs.get(key), changes, limits);
       if (delayMs > 0) queue.addAfter(key, delayMs);
       else queue.add(key);
     },
@@ -107,6 +108,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     async stop() {
       for (const end of unwatch) end();
       await controller.stop();
+      await Promise.all([...pools.runs.values()].map(({ binds }) => binds.settled()));
     },
   };
 }

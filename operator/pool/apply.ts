@@ -40,11 +40,12 @@ export async function apply(
     plan.actions.filter((action) => kinds.includes(action.do));
   const failures = await attemptAll(of('remove', 'drain'), attempt);
   const isCrowded = failures.length > 0;
-  failures.push(...(await attemptAll(of('mark'), attempt)));
   for (const role of isCrowded ? [] : ROLES) {
     const creates = of('create').filter((action) => 'role' in action && action.role === role);
     failures.push(...(await attemptWhileTheySucceed(creates, attempt)));
   }
+  // Last: nobody waits for them.
+  failures.push(...(await attemptAll(of('mark'), attempt)));
   if (failures.length > 0) throw failures[0];
 }
 

@@ -6,7 +6,7 @@ import { silentLog } from '../../platform/log.ts';
 import { MemoryStore } from '../../platform/store/memory-store.ts';
 import type { Hands } from './apply.ts';
 import { Attempts } from './attempts.ts';
-import { BoundElsewhere } from './bound-elsewhere.ts';
+import { BoundElsewhere, NotTold } from './bind-failures.ts';
 import type { RuntimeRef } from './driver.ts';
 import { randomNames } from './name-runtime.ts';
 import { newPoolRun, type PoolRun } from './pool-run.ts';
@@ -32,6 +32,7 @@ let run: PoolRun;
 let hands: Hands;
 
 beforeEach(() => {
+  stop = new AbortController();
   const clock = new FakeClock();
   const store = new MemoryStore(clock);
   driver = new SlowDriver(clock, store);
@@ -40,10 +41,12 @@ beforeEach(() => {
   run = newPoolRun('default~pool', { namespace: 'default', name: 'pool' }, 0);
 });
 
+let stop: AbortController;
+
 function begin(...names: readonly string[]): void {
   const actions = names.map((name) => ({ do: 'bind', name, project: `of-${name}` }) as const);
   const plan = { actions, partial: false, isComplete: false };
-  run.binds.begin(plan, run, hands, new AbortController().signal);
+  run.binds.begin(plan, run, hands, stop.signal);
 }
 
 /** What the next pass makes of it. */
@@ -94,4 +97,33 @@ it('leaves a runtime alone that has another project', async () => {
   expect(driver.removed).toEqual([]);
   expect(run.orders.bindingOf('a')).toMatchObject({ project: 'q', isTaken: true });
   expect(await told()).toContain('another project, q');
+});
+
+it('ends no runtime to which nothing was said, and gives it away again', async () => {
+  begin('a');
+  driver.answers.get('a')?.reject(new NotTold('it does not lead'));
+  await settle();
+  expect([driver.removed, run.orders.bindingOf('a')]).toEqual([[], undefined]);
+  expect(await told()).toBe('it does not lead');
+});
+
+it('that is told to stop says nothing to those that still wait, and ends when the others have', async () => {
+  begin(...Array.from({ length: 66 }, (_, index) => `r${index}`));
+  stop.abort();
+  let isOver = false;
+  const settled = run.binds.settled().then(() => (isOver = true));
+  for (const [name, answer] of driver.answers) if (name !== 'r0') answer.resolve(undefined);
+  await settle();
+  expect([driver.answers.size, isOver]).toEqual([64, false]);
+  driver.answers.get('r0')?.resolve(undefined);
+  await settled;
+  expect([driver.removed, run.orders.bindingOf('r65')]).toEqual([[], undefined]);
+});
+
+it('ends no runtime that has the name of one that went meanwhile', async () => {
+  begin('a');
+  run.orders.observe(new Set(), 0);
+  driver.answers.get('a')?.reject(new Error('no answer'));
+  await settle();
+  expect([driver.removed, run.orders.bindingOf('a')]).toEqual([[], undefined]);
 });

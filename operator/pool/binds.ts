@@ -3,7 +3,7 @@ import type { PoolKey } from '../../core/identifiers.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Attempts } from './attempts.ts';
-import { BoundElsewhere } from './bound-elsewhere.ts';
+import { BoundElsewhere, NotTold } from './bind-failures.ts';
 import type { Driver, RuntimeName } from './driver.ts';
 import type { Action, Plan } from './plan.ts';
 import type { Binding, OwnOrders } from './see-runtimes.ts';
@@ -21,6 +21,7 @@ interface BindRun {
   readonly key: PoolKey;
   readonly orders: Pick<OwnOrders, 'bindingOf'> & {
     bind(name: RuntimeName, binding: Binding): void;
+    refuseBind(name: RuntimeName): void;
     remove(name: RuntimeName, nowMs: number): void;
   };
 }
@@ -31,6 +32,7 @@ const AT_ONCE_MAX = 64;
 /** Those of one pool. Bounded by its standbys: each is given away once, and answers are told with the next pass. */
 export class Binds {
   readonly #waiting: (() => Promise<void>)[] = [];
+  #onSettled: (() => void)[] = [];
   /** Of those that have ended since a pass was told. */
   #ended: { readonly failure?: unknown }[] = [];
   #underWay = 0;
@@ -38,6 +40,14 @@ export class Binds {
   /** False: there are answers to wait for, or to be told. */
   get isIdle(): boolean {
     return this.#underWay === 0 && this.#ended.length === 0;
+  }
+
+  /** Resolves when none is under way. */
+  async settled(): Promise<void> {
+    while (this.#underWay > 0)
+      await new Promise<void>((resolve) => {
+        this.#onSettled.push(resolve);
+      });
   }
 
   begin(plan: Plan, run: BindRun, hands: BindHands, signal: AbortSignal): void {
@@ -72,6 +82,7 @@ export class Binds {
         .finally(() => {
           this.#underWay -= 1;
           this.#goOn();
+          for (const tell of this.#onSettled.splice(0)) tell();
         });
     }
   }
@@ -85,17 +96,22 @@ async function bind(
 ): Promise<void> {
   const { name, project } = action;
   const { driver, clock } = hands;
+  // The runtime may have gone meanwhile, and its name be another one's.
+  const isStillGiven = (): boolean => run.orders.bindingOf(name)?.project === project;
   try {
+    if (signal.aborted) throw new NotTold('the operator stops, or the pass took too long');
     await driver.bind({ pool: run.key, name }, project, signal);
-    note(action, run, hands, { isTaken: true });
+    if (isStillGiven()) note(action, run, hands, { isTaken: true });
   } catch (error) {
-    if (error instanceof BoundElsewhere) {
+    if (!isStillGiven()) throw error;
+    if (error instanceof NotTold) run.orders.refuseBind(name);
+    else if (error instanceof BoundElsewhere)
       note({ ...action, project: error.project }, run, hands, { isTaken: true });
-      throw error;
+    else {
+      // Whether it took the project is unknown, and it serves nobody yet: another one is cheaper than finding out.
+      await driver.remove({ pool: run.key, name });
+      run.orders.remove(name, clock.nowMs());
     }
-    // Whether it took the project is unknown, and it serves nobody yet: another one is cheaper than finding out.
-    await driver.remove({ pool: run.key, name });
-    run.orders.remove(name, clock.nowMs());
     throw error;
   }
 }

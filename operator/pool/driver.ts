@@ -117,8 +117,8 @@ export interface Driver {
   /** Resolves when the runtime is being made; that it fails later shows as an exit. The same name again changes nothing. */
   create(request: RuntimeRequest, signal: AbortSignal): Promise<void>;
   /**
-   * Gives a standby its one project, for life: the runtime itself takes it, or has another one (`BoundElsewhere`). The same project again is
-   * answered like the first time.
+   * Gives a standby its one project, for life: the runtime itself takes it, or has another one (`BoundElsewhere`), or nothing was said to it
+   * (`NotTold`). The same project again is answered like the first time.
    */
   bind(runtime: RuntimeRef, project: ProjectKey, signal: AbortSignal): Promise<void>;
   /** Writes down what a runtime took, so that `list` shows it, also to the operators to come. Left out: `list` shows it by itself. */

@@ -110,6 +110,8 @@ export class Orders implements OwnOrders {
   /** Until when an order to end is believed, whatever a list shows (monotonic ms). */
   readonly #drained = new Map<RuntimeName, number>();
   readonly #bindings = new Map<RuntimeName, Binding>();
+  /** Made by this operator, and there still. */
+  readonly #made = new Set<RuntimeName>();
   /** Until when a name that somebody else has is not tried again (monotonic ms). Bounded by the creates of that time. */
   readonly #avoided = new Map<RuntimeName, number>();
 
@@ -120,11 +122,13 @@ export class Orders implements OwnOrders {
   isRemoved = (name: RuntimeName): boolean => this.#expectations.isDeleted(name);
   isDrained = (name: RuntimeName): boolean => this.#drained.has(name);
   bindingOf = (name: RuntimeName): Binding | undefined => this.#bindings.get(name);
+  isMade = (name: RuntimeName): boolean => this.#made.has(name);
 
   create(name: RuntimeName, action: CreateAction, nowMs: number): void {
     const { role, resources, revision } = action;
     this.#created.set(name, { name, role, resources, revision, createdMs: nowMs });
     this.#expectations.expectCreated(name, nowMs);
+    this.#made.add(name);
   }
 
   refuseCreate(name: RuntimeName): void {
@@ -152,13 +156,17 @@ export class Orders implements OwnOrders {
     this.#bindings.set(name, binding);
   }
 
+  refuseBind(name: RuntimeName): void {
+    this.#bindings.delete(name);
+  }
+
   /** What a list showed: forgets what it answers, and what concerns runtimes that are gone. */
   observe(names: ReadonlySet<RuntimeName>, nowMs: number): void {
     this.#expectations.observe(names, nowMs);
     const missing = new Set(this.#expectations.missing);
     const isKnown = (name: RuntimeName): boolean => names.has(name) || missing.has(name);
-    for (const map of [this.#created, this.#bindings])
-      for (const name of map.keys()) if (!isKnown(name)) map.delete(name);
+    for (const orders of [this.#created, this.#bindings, this.#made])
+      for (const name of orders.keys()) if (!isKnown(name)) orders.delete(name);
     for (const [name, untilMs] of this.#drained)
       if (!isKnown(name) || nowMs >= untilMs) this.#drained.delete(name);
     for (const [name, untilMs] of this.#avoided) if (nowMs >= untilMs) this.#avoided.delete(name);

@@ -1,7 +1,7 @@
 /** One pass over one pool, top to bottom: look, learn, decide, publish, apply. Holds what is remembered between passes. */
 import type { AgentPoolSpec, AgentPoolStatus } from '../../api/agent-pool.ts';
 import { type PoolKey, poolRefOfKey } from '../../core/identifiers.ts';
-import { type RuntimeChange, StoreError } from '../../platform/store/store.ts';
+import { StoreError } from '../../platform/store/store.ts';
 import type { Outcome, Reconcile } from '../engine/controller.ts';
 import { apply, type Hands } from './apply.ts';
 import { Attempts } from './attempts.ts';
@@ -18,7 +18,6 @@ import { learn } from './learn.ts';
 import type { Memory } from './memory.ts';
 import { look } from './observe.ts';
 import { needsOf, observedOf } from './observed-of.ts';
-import { newsDelayMs } from './news-delay.ts';
 import { type Plan, withoutCreates } from './plan.ts';
 import type { PoolLimits } from './pool-limits.ts';
 import { newPoolRun, type PoolRun } from './pool-run.ts';
@@ -55,8 +54,8 @@ export class PoolReconciler {
     return this.#teller.view(key);
   }
 
-  newsDelayMs(key: PoolKey, changes?: readonly RuntimeChange[]): number {
-    return newsDelayMs(this.#runs.get(key), changes, this.#options.limits);
+  get runs(): ReadonlyMap<PoolKey, PoolRun> {
+    return this.#runs;
   }
 
   reconcile: Reconcile = async (key, signal) => {

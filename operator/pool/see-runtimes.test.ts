@@ -165,5 +165,21 @@ describe('what a runtime is bound to', () => {
     expect(learnt({ orders: given('p', 5) })).toEqual([]);
     expect(learnt({ members: [member] })).toEqual([]);
     expect(learnt({ members: [{ ...member, name: 'b', bound: 'p' }] })).toEqual([]);
+    expect(learnt({ members: [{ ...member, draining: true, bound: 'p' }] })).toEqual([]);
+    expect(learnt({}, { phase: { at: 'pending' } })).toEqual([]);
+  });
+
+  it('is not what an earlier runtime of its name says, whose lease lives on', () => {
+    const { orders } = newPoolRun('default~pool', { namespace: 'default', name: 'pool' }, 0);
+    const members = [{ ...member, bound: 'p' }];
+    const create = { do: 'create', role: 'dedicated', revision: 'new', resources: {} } as const;
+    orders.create('a', create, NOW_MS);
+    orders.observe(new Set(['a']), NOW_MS);
+    expect([...unknownBindings({ driven: [driven], members, orders, nowMs: NOW_MS })]).toEqual([]);
+  });
+
+  it('is to be marked once the runtime itself says so, though its answer got lost', () => {
+    const facts = { orders: given('p', 5), members: [{ ...member, bound: 'p' }] };
+    expect(see(facts)?.binding).toEqual({ project: 'p', sinceMs: 5, isUnmarked: true });
   });
 });

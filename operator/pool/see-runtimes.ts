@@ -23,6 +23,8 @@ export interface OwnOrders {
   readonly isRemoved: (name: RuntimeName) => boolean;
   readonly isDrained: (name: RuntimeName) => boolean;
   readonly bindingOf: (name: RuntimeName) => Binding | undefined;
+  /** This operator has made it: then it has given it all that it has. */
+  readonly isMade: (name: RuntimeName) => boolean;
 }
 
 export interface Facts {
@@ -69,7 +71,7 @@ function seeOne(
   const { name, role, revision, resources, createdMs } = driven;
   // After a restart in place the lease of the one before may live on for a while: it is the one that is not ready any more.
   const member = members.find(({ ready }) => ready) ?? members.at(-1);
-  const binding = bindingOf(driven, facts.orders);
+  const binding = bindingOf(driven, facts.orders, member);
   const { instances, blanks } = member ?? NOTHING_TOLD;
   const owner = binding && facts.projects.get(binding.project)?.owner;
   return {
@@ -90,15 +92,23 @@ function seeOne(
 }
 
 /** Our own order is older than its mark, from which on the runtime would seem to start anew. */
-function bindingOf({ name, binding }: DrivenRuntime, orders: OwnOrders): SeenRuntime['binding'] {
+function bindingOf(
+  { name, binding }: DrivenRuntime,
+  orders: OwnOrders,
+  member: RuntimeRecord | undefined,
+): SeenRuntime['binding'] {
   const own = orders.bindingOf(name);
   if (own === undefined || (binding !== undefined && binding.project !== own.project))
     return binding;
   const { isTaken, ...given } = own;
-  return isTaken === true && binding === undefined ? { ...given, isUnmarked: true } : given;
+  const saysSo = isTaken === true || member?.bound === own.project;
+  return saysSo && binding === undefined ? { ...given, isUnmarked: true } : given;
 }
 
-/** What runtimes say that they are bound to, and neither the driver's list nor our own orders: an operator before this one did not come to mark it. */
+/**
+ * What runtimes say that they are bound to, and neither the driver's list nor our own orders: an operator before this one did not come to mark it.
+ * A name is used again, and the lease of who had it may live on: not of what this operator has made, nor of what does not run.
+ */
 export function unknownBindings({
   driven,
   members,
@@ -106,11 +116,13 @@ export function unknownBindings({
   nowMs,
 }: Pick<Facts, 'driven' | 'members' | 'orders' | 'nowMs'>): ReadonlyMap<RuntimeName, Binding> {
   const bound = new Map(
-    members.flatMap(({ name, bound: to }) => (to ? [[name, to] as const] : [])),
+    members.flatMap(({ name, bound: to, draining }) =>
+      to === undefined || draining ? [] : [[name, to] as const],
+    ),
   );
   return new Map(
-    driven.flatMap(({ name, binding }) => {
-      const project = bound.get(name);
+    driven.flatMap(({ name, binding, phase }) => {
+      const project = phase.at === 'running' && !orders.isMade(name) ? bound.get(name) : undefined;
       const isKnown = binding !== undefined || orders.bindingOf(name) !== undefined;
       return project === undefined || isKnown
         ? []

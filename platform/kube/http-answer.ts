@@ -32,9 +32,10 @@ export function readAnswer(response: IncomingMessage, isUnread = false): Promise
       resolve({ status, retryAfter: response.headers['retry-after'], body });
     });
     response.on('error', reject);
-    response.once('close', () => {
-      reject(new Error('the connection was lost within the answer'));
-    });
+    const lose = (): void => reject(new Error('the connection was lost within the answer'));
+    response.once('close', lose);
+    // It may have been lost between its head and this: then nothing more is told of it.
+    if (response.destroyed) lose();
   });
 }
 

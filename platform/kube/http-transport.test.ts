@@ -130,6 +130,27 @@ describe('an answer', () => {
     await expect(transport.send(write)).rejects.toMatchObject({ reason: 'OutcomeUnknown' });
   });
 
+  it('is not asked for by who has given up before the credentials were read', async () => {
+    const stop = new AbortController();
+    const { port } = server.address() as AddressInfo;
+    const read = Promise.withResolvers<{ headers: Record<string, string>; tls: object }>();
+    const late = new HttpTransport({
+      access: {
+        server: new URL(`http://127.0.0.1:${port}`),
+        credentials: () => read.promise,
+        refresh: () => undefined,
+      },
+      ...{ clock, userAgent: 'test', requestTimeoutMs: 5_000, connectionsMax: 1 },
+    });
+    reply = (response) => response.end('{}');
+    const asked = expect(late.send({ ...write, signal: stop.signal })).rejects.toThrow('enough');
+    stop.abort(new Error('enough'));
+    read.resolve({ headers: {}, tls: {} });
+    await asked;
+    late.close();
+    expect(accepted).toEqual([]);
+  });
+
   it('is waited for no longer than the caller wants, and leaves nothing with its signal', async () => {
     const stop = new AbortController();
     const listening = () => getEventListeners(stop.signal, 'abort').length;

@@ -116,6 +116,7 @@ export class HttpTransport {
     const { clock, requestTimeoutMs } = this.#options;
     call.signal?.throwIfAborted();
     const credentials = await this.#credentials();
+    call.signal?.throwIfAborted();
     const request = this.#request(call, credentials, lane);
     let wasSent = false;
     this.#onceConnected(request, () => {

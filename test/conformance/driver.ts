@@ -1,6 +1,6 @@
 /** The conformance suite of the driver port: every driver, the fake included, passes all of it (driver.test.ts lists them). */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { BoundElsewhere } from '../../operator/pool/bound-elsewhere.ts';
+import { BoundElsewhere } from '../../operator/pool/bind-failures.ts';
 import type { Driver, DrivenRuntime, RuntimeRequest } from '../../operator/pool/driver.ts';
 import { spec } from '../builders/pool-builders.ts';
 

@@ -48,15 +48,7 @@ const quiet = (): Promise<number> =>
   );
 
 async function serveAll(pool: string, count: number): Promise<void> {
-  const pods = await until(
-    `${count} pods of ${pool}`,
-    async () => {
-      const found = await world.pods(pool);
-      return found.length === count ? found : undefined;
-    },
-    40_000,
-  );
-  for (const pod of pods) await world.serve(pod);
+  for (const pod of await world.untilPods(pool, count)) await world.serve(pod);
   await world.api.kubectl.until(`${pool} is ready`, ['agentpool', pool], ({ status }) =>
     JSON.stringify(status ?? {}).includes('"AllReady"'),
   );

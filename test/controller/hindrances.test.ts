@@ -97,14 +97,7 @@ describe('what keeps the operator from its work', () => {
         await giveBack();
       }
       await degraded(name, 'False AsExpected');
-      const [pod] = await until(
-        'its pod',
-        async () => {
-          const pods = await world.pods(name);
-          return pods.length === 1 ? pods : undefined;
-        },
-        40_000,
-      );
+      const [pod] = await world.untilPods(name, 1);
       if (pod !== undefined) await world.serve(pod);
       await world.api.kubectl.until(
         `${name} is ready`,
@@ -166,6 +159,6 @@ describe('what keeps the operator from its work', () => {
     expect(await world.pods('foreign')).toEqual([]);
     await kubectl.run(['delete', 'secret', metadata.name]);
     await degraded('foreign', 'False AsExpected');
-    await until('its pod', async () => (await world.pods('foreign')).length === 1, 40_000);
+    await world.untilPods('foreign', 1);
   }, 90_000);
 });

@@ -36,14 +36,7 @@ const uidOf = async (pool: string): Promise<string> =>
 
 /** Resolves with its pods when it is ready. */
 async function serveAll(pool: string): Promise<readonly KubeObject[]> {
-  const pods = await until(
-    `two pods of ${pool}`,
-    async () => {
-      const found = await world.pods(pool);
-      return found.length === 2 ? found : undefined;
-    },
-    40_000,
-  );
+  const pods = await world.untilPods(pool, 2);
   for (const pod of pods) await world.serve(pod);
   await world.api.kubectl.until(`${pool} is ready`, ['agentpool', pool], ({ status }) =>
     JSON.stringify(status ?? {}).includes('"AllReady"'),

@@ -18,6 +18,9 @@ import { BIN } from '../e2e/server.ts';
 import { until } from '../e2e/until.ts';
 import { createWorkspace, type Workspace } from '../e2e/workspace.ts';
 
+/** On a busy machine. */
+const PODS_WITHIN_MS = 40_000;
+const LOG_CHARACTERS = 4_000;
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const RELEASE_NAMESPACE = 'agentpool';
 export const OPERATOR_USER = 'system:serviceaccount:agentpool:agentpool-operator';
@@ -155,6 +158,23 @@ export class ClusterOperators {
   async pods(pool: string, namespace = 'default'): Promise<readonly KubeObject[]> {
     const pods = await this.api.kubectl.list('pods', namespace, `agentpool.dev/pool=${pool}`);
     return pods.filter(({ metadata }) => metadata['deletionTimestamp'] === undefined);
+  }
+
+  /** Resolves with so many pods of the pool; rejects with what there is instead, and what the operators said last. */
+  async untilPods(pool: string, count: number): Promise<readonly KubeObject[]> {
+    let found: readonly KubeObject[] = [];
+    const asked = async () => {
+      found = await this.pods(pool);
+      return found.length === count ? found : undefined;
+    };
+    try {
+      return await until(`${count} pods of ${pool}`, asked, PODS_WITHIN_MS);
+    } catch (error) {
+      const logs = [...this.#operators].map((one) => one.log().slice(-LOG_CHARACTERS));
+      throw new Error(`${String(error)}; there are ${found.length}. ${logs.join('\n')}`, {
+        cause: error,
+      });
+    }
   }
 
   /**

@@ -1,6 +1,6 @@
 /** What a real runtime does as far as the operator can see it: starts, heartbeats, owns its project, drains, ends. No process. */
 import { NONE_IN_ANY_TIER } from '../../core/tier.ts';
-import { BoundElsewhere } from '../../operator/pool/bound-elsewhere.ts';
+import { BoundElsewhere } from '../../operator/pool/bind-failures.ts';
 import type { DrivenRuntime, RuntimePhase, RuntimeRequest } from '../../operator/pool/driver.ts';
 import type { Clock, Timer } from '../../platform/clock.ts';
 import {

@@ -17,6 +17,7 @@ import type {
   RuntimeRequest,
 } from '../../pool/driver.ts';
 import type { ModuleArtifact } from '../../pool/wanted-pool.ts';
+import { NotTold } from '../../pool/bind-failures.ts';
 import { adopted } from './adopt.ts';
 import { markBound } from './bind-pod.ts';
 import type { CachedObjects } from './cached-objects.ts';
@@ -90,9 +91,9 @@ export class KubernetesDriver implements Driver {
   async bind(runtime: RuntimeRef, project: ProjectKey, signal: AbortSignal): Promise<void> {
     const pod = this.#find(runtime);
     if (pod === undefined) throw new Error(`there is no runtime ${runtime.name} to bind`);
-    signal.throwIfAborted();
     // Nothing is written to the cluster for it, where that would be refused.
-    if (!this.#options.isLeader()) throw new Error('this process does not lead');
+    if (signal.aborted || !this.#options.isLeader())
+      throw new NotTold('this process does not lead');
     await this.#controls.use({ pool: runtime.pool, pod }, (control) => tell(control, project));
   }
 

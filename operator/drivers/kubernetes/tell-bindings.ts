@@ -3,7 +3,7 @@ import { AppError } from '../../../core/errors.ts';
 import type { ProjectKey } from '../../../core/identifiers.ts';
 import type { RuntimeControl } from '../../../platform/link/grpc-runtime-control.ts';
 import type { Log } from '../../../platform/log.ts';
-import { BoundElsewhere } from '../../pool/bound-elsewhere.ts';
+import { BoundElsewhere } from '../../pool/bind-failures.ts';
 import { bindingOfPod } from './own-pod.ts';
 import { phaseOf } from './phase-of.ts';
 import type { PodOfPool, StandbyControls } from './standby-controls.ts';
@@ -17,6 +17,8 @@ export async function tell(control: RuntimeControl, project: ProjectKey): Promis
     await control.bind(project, BIND_TIMEOUT_MS);
   } catch (error) {
     const has = error instanceof AppError ? error.metadata['project'] : undefined;
+    // One of an earlier version tells bindings of one project apart.
+    if (has === project) return;
     throw has === undefined ? error : new BoundElsewhere(has);
   }
 }

@@ -1,7 +1,7 @@
 /** One runtime of the process driver: its process, its note on disk, its connection and whether it answers. */
 import { rmSync } from 'node:fs';
 import type { ProjectKey } from '../../../core/identifiers.ts';
-import { BoundElsewhere } from '../../pool/bound-elsewhere.ts';
+import { BoundElsewhere } from '../../pool/bind-failures.ts';
 import type { Clock } from '../../../platform/clock.ts';
 import type { RuntimeControl } from '../../../platform/link/grpc-runtime-control.ts';
 import type { DrivenRuntime, RuntimePhase, RuntimeRequest } from '../../pool/driver.ts';

@@ -21,6 +21,9 @@ describe('an announcement of runtimes', () => {
     ['a text', '"a"'],
     ['a list of something else', '["a",1]'],
     ['what has no incarnation', JSON.stringify({ ...record, incarnation: undefined })],
+    ['a runtime without an address', JSON.stringify({ ...record, address: undefined })],
+    ['a runtime that is ready in its own way', JSON.stringify({ ...record, ready: 'yes' })],
+    ['a runtime with no list of agents', JSON.stringify({ ...record, agents: {} })],
     ['a runtime of another pool', JSON.stringify({ ...record, pool: 'default~else' })],
   ])('that says %s is a reason to read', (_, message) => {
     expect(runtimeChangesOf(pool, message)).toBeUndefined();

@@ -165,9 +165,19 @@ export function runtimeChangesOf(
     if (!incarnations.every((one) => typeof one === 'string')) return undefined;
     return incarnations.map((incarnation) => ({ type: 'gone', incarnation }));
   }
-  const record = said as Partial<RuntimeRecord> | null | undefined;
-  if (record?.pool !== pool || typeof record.incarnation !== 'string') return undefined;
-  return [{ type: 'lives', record: record as RuntimeRecord }];
+  return isRecordOf(pool, said) ? [{ type: 'lives', record: said }] : undefined;
+}
+
+/** Whoever may write the pool's keys may say anything here: nobody who hears it is to fail over it. */
+function isRecordOf(pool: PoolKey, said: unknown): said is RuntimeRecord {
+  const record = (said ?? {}) as Partial<Record<keyof RuntimeRecord, unknown>>;
+  const { incarnation, name, address, role, revision, ready, draining, agents } = record;
+  return (
+    record.pool === pool &&
+    [incarnation, name, address, role, revision].every((one) => typeof one === 'string') &&
+    [ready, draining].every((one) => typeof one === 'boolean') &&
+    Array.isArray(agents)
+  );
 }
 
 function parsedOrUndefined(text: string): unknown {

@@ -1,6 +1,7 @@
-/** What a driver throws when a runtime that was to be bound has another project already: it serves that one, and must not be ended for it. */
+/** What a driver throws when a standby could not be given a project, and more is known than that. Neither is a reason to end the runtime. */
 import type { ProjectKey } from '../../core/identifiers.ts';
 
+/** It has another project already, and serves that one. */
 export class BoundElsewhere extends Error {
   override readonly name = 'BoundElsewhere';
   readonly project: ProjectKey;
@@ -9,4 +10,9 @@ export class BoundElsewhere extends Error {
     super(`the runtime is bound for life to another project, ${project}`);
     this.project = project;
   }
+}
+
+/** Nothing was said to it. */
+export class NotTold extends Error {
+  override readonly name = 'NotTold';
 }
