@@ -3,14 +3,15 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { API_VERSION, KIND } from '../../api/agent-pool.ts';
 import type { KubeObject } from '../cluster/control/kubectl.ts';
 import { until } from '../e2e/until.ts';
-import { ClusterOperators } from './operator-world.ts';
+import { ClusterOperators, type OperatorProcess } from './operator-world.ts';
 
 const ROLE = 'agentpool-operator';
 let world: ClusterOperators;
+let operator: OperatorProcess;
 
 beforeAll(async () => {
   world = await ClusterOperators.start({ controllers: true });
-  await world.startOperator();
+  operator = await world.startOperator();
 }, 600_000);
 afterAll(() => world.stop(), 60_000);
 
@@ -121,6 +122,11 @@ describe('what keeps the operator from its work', () => {
     };
     try {
       await kubectl.apply([pool('without-marks', { replicas: 0, projects })]);
+      await world.untilPods('without-marks', 1);
+      // One that took over from another has it from the runtime itself what that took.
+      await operator.end();
+      await served();
+      operator = await world.startOperator('operator-1');
       const told = await until(
         'that is told',
         async () => {
