@@ -36,8 +36,9 @@ export async function apply(
 ): Promise<void> {
   if (plan.isComplete) run.memory = withoutRefusal(run.memory);
   const attempt = attemptWith(run, hands, signal);
-  const of = (...kinds: readonly Action['do'][]): readonly Action[] =>
-    plan.actions.filter((action) => kinds.includes(action.do));
+  const applied = plan.actions.filter((action) => action.do !== 'bind');
+  const of = (...kinds: readonly Applied['do'][]): readonly Applied[] =>
+    applied.filter((action) => kinds.includes(action.do));
   const failures = await attemptAll(of('remove', 'drain'), attempt);
   const isCrowded = failures.length > 0;
   for (const role of isCrowded ? [] : ROLES) {
@@ -50,7 +51,9 @@ export async function apply(
 }
 
 /** Answers the failures. */
-type Attempt = (actions: readonly Action[]) => Promise<unknown[]>;
+type Attempt = (actions: readonly Applied[]) => Promise<unknown[]>;
+/** Binds are begun before (binds.ts). */
+type Applied = Exclude<Action, { do: 'bind' }>;
 
 /** Of one pool, for one pass. */
 interface Pass {
@@ -68,7 +71,7 @@ function attemptWith(run: PoolRun, hands: Hands, signal: AbortSignal): Attempt {
   };
 }
 
-async function attemptAll(actions: readonly Action[], attempt: Attempt): Promise<unknown[]> {
+async function attemptAll(actions: readonly Applied[], attempt: Attempt): Promise<unknown[]> {
   const failures: unknown[] = [];
   for (let next = 0; next < actions.length; next += AT_ONCE_MAX)
     failures.push(...(await attempt(actions.slice(next, next + AT_ONCE_MAX))));
@@ -77,7 +80,7 @@ async function attemptAll(actions: readonly Action[], attempt: Attempt): Promise
 
 /** First one, with each success one more at once: a template or a quota refuses a few of them, not hundreds; and none waits for the slowest of others. */
 function attemptWhileTheySucceed(
-  actions: readonly Action[],
+  actions: readonly Applied[],
   attempt: Attempt,
 ): Promise<readonly unknown[]> {
   return new Promise((resolve) => {
@@ -85,7 +88,7 @@ function attemptWhileTheySucceed(
     const left = [...actions].reverse();
     let underWay = 0;
     let atOnce = 1;
-    const tryOne = async (action: Action): Promise<void> => {
+    const tryOne = async (action: Applied): Promise<void> => {
       underWay += 1;
       // Also when the pass is told to stop, what is under way ends first: the next one must not meet it.
       failures.push(...(await attempt([action]).catch((error: unknown) => [error])));
@@ -106,14 +109,12 @@ function attemptWhileTheySucceed(
   });
 }
 
-async function act(action: Action, pass: Pass, signal: AbortSignal): Promise<void> {
+async function act(action: Applied, pass: Pass, signal: AbortSignal): Promise<void> {
   const { run, hands } = pass;
   const { driver, store, clock, log } = hands;
   switch (action.do) {
     case 'create':
       return create(action, pass, signal);
-    case 'bind':
-      return;
     case 'mark':
       return driver.mark?.({ pool: run.key, name: action.name }, action.project, signal);
     case 'drain':

@@ -55,7 +55,7 @@ export function bindingOfPod({ metadata }: Pod): ProjectKey | undefined {
 
 const HASH_CHARACTERS = 16;
 
-/** What a bind writes: a label to find the project's pod by (a hash, as keys are longer than labels may be), and all of it beside. */
+/** What a mark is: a label to find the project's pod by (a hash, as keys are longer than labels may be), and all of it beside. */
 export function bindingMetadata(project: ProjectKey) {
   const hash = createHash('sha256').update(project).digest('hex').slice(0, HASH_CHARACTERS);
   return {

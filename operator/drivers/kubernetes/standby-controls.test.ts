@@ -144,6 +144,7 @@ describe('a connection is kept', () => {
     pods.put(pod('1'));
     controls.close();
     pods.put(pod('2'));
+    controls.renew();
     expect(steps).toEqual(['connect 10.0.0.1', 'close 10.0.0.1']);
     expect(pods.listeners.size).toBe(0);
   });

@@ -33,6 +33,7 @@ export class StandbyControls {
   readonly #used = new Set<string>();
   readonly #pods: CachedObjects<Pod>;
   readonly #end: () => void;
+  #isClosed = false;
 
   constructor(pods: CachedObjects<Pod>, connect: ConnectControl) {
     this.#pods = pods;
@@ -55,13 +56,15 @@ export class StandbyControls {
     }
   }
 
-  /** They are to be reached in another way from now on. */
+  /** They are to be reached in another way from now on. Nothing once it is closed: certificates change after that, too. */
   renew(): void {
+    if (this.#isClosed) return;
     for (const uid of this.#kept.keys()) this.#drop(uid);
     this.#keepAll();
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#end();
     for (const uid of this.#kept.keys()) this.#drop(uid);
   }
