@@ -58,7 +58,7 @@ function wrap(logger: PinoLike): Log {
   };
 }
 
-/** @param process names the kind of process in every line: standalone, gateway, runtime. */
+/** @param process names the kind of process in every line: standalone, operator, gateway, runtime. */
 export function createLog(level: LogLevel, process: string): Log {
   return wrap(
     pino(

@@ -7,6 +7,11 @@ export type ReadLogLevel =
   /** A sentence, the variable's name first. */
   | { readonly ok: false; readonly problem: string };
 
+/** Of the processes of one machine, where nobody says another: what a person reads in a terminal. */
+export const DEFAULT_LOG_LEVEL: LogLevel = 'warn';
+/** Of operators and gateways of a cluster: what is kept and searched. */
+export const CLUSTER_LOG_LEVEL: LogLevel = 'info';
+
 /** Undefined: the process chooses. */
 export function readLogLevel(variables: Variables): ReadLogLevel {
   const text = textOf('LOG_LEVEL', variables);

@@ -21,7 +21,7 @@ import type {
   WatchOptions,
 } from './kube.ts';
 import { refOf } from './kube.ts';
-import { apiVersionOf, type KubeObject, type Resource } from './resources.ts';
+import { apiVersionOf, type KubeObject, PODS, type Resource } from './resources.ts';
 import { refusalError, watchError, type StatusBody } from './status-error.ts';
 
 export interface HttpKubeOptions {
@@ -221,11 +221,7 @@ export class HttpKube implements Kube {
 
   #creationOf(resource: Resource<KubeObject>, object: KubeObject, signal?: AbortSignal): HttpCall {
     const { namespace } = refOf(object);
-    const query = {
-      fieldManager: this.#fieldManager,
-      // By default it looks twice at each field for warnings, which come as headers: nobody reads those.
-      fieldValidation: 'Ignore',
-    };
+    const query = { fieldManager: this.#fieldManager, fieldValidation: validationOf(resource) };
     const path = pathOf(resource, { namespace, name: '' }, query);
     return { method: 'POST', path, signal, body: bodyOf(resource, object) };
   }
@@ -241,6 +237,14 @@ export class HttpKube implements Kube {
     const { method, path } = call;
     throw refusalError({ ...answer, isWrite: method !== 'GET', call: `${method} ${path}` });
   }
+}
+
+/**
+ * What users write goes into pods: a field that the API server does not know would vanish, be it the one that keeps agents in a sandbox. All
+ * else is our own, and by default it would look twice at each field for warnings, which come as headers: nobody reads those.
+ */
+function validationOf({ group, plural }: Resource<KubeObject>): 'Strict' | 'Ignore' {
+  return group === PODS.group && plural === PODS.plural ? 'Strict' : 'Ignore';
 }
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;

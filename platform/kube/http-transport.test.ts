@@ -4,7 +4,30 @@ import { getEventListeners, once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { systemClock as clock } from '../clock.ts';
-import { type HttpCall, HttpTransport } from './http-transport.ts';
+import type { Credentials } from './credentials.ts';
+import { type HttpCall, HttpTransport, type HttpTransportOptions } from './http-transport.ts';
+
+/** Over one connection to a server of the test. */
+function transportTo(
+  server: Server,
+  {
+    credentials = async () => ({ headers: {}, tls: {} }),
+    ...more
+  }: Partial<
+    Pick<HttpTransportOptions, 'mayWrite'> & { credentials: () => Promise<Credentials> }
+  > = {},
+): HttpTransport {
+  const { port } = server.address() as AddressInfo;
+  return new HttpTransport({
+    access: {
+      server: new URL(`http://127.0.0.1:${port}`),
+      credentials,
+      refresh: () => undefined,
+    },
+    ...{ clock, userAgent: 'test', requestTimeoutMs: 5_000, connectionsMax: 1 },
+    ...more,
+  });
+}
 
 describe('a leader that is none any more', () => {
   let server: Server;
@@ -22,16 +45,7 @@ describe('a leader that is none any more', () => {
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    transport = new HttpTransport({
-      access: {
-        server: new URL(`http://127.0.0.1:${port}`),
-        credentials: async () => ({ headers: {}, tls: {} }),
-        refresh: () => undefined,
-      },
-      ...{ clock, userAgent: 'test', requestTimeoutMs: 5_000, connectionsMax: 1 },
-      mayWrite: () => leads,
-    });
+    transport = transportTo(server, { mayWrite: () => leads });
   });
   afterEach(async () => {
     transport.close();
@@ -91,15 +105,7 @@ describe('an answer', () => {
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    transport = new HttpTransport({
-      access: {
-        server: new URL(`http://127.0.0.1:${port}`),
-        credentials: async () => ({ headers: {}, tls: {} }),
-        refresh: () => undefined,
-      },
-      ...{ clock, userAgent: 'test', requestTimeoutMs: 5_000, connectionsMax: 1 },
-    });
+    transport = transportTo(server);
   });
   afterEach(async () => {
     transport.close();
@@ -132,16 +138,8 @@ describe('an answer', () => {
 
   it('is not asked for by who has given up before the credentials were read', async () => {
     const stop = new AbortController();
-    const { port } = server.address() as AddressInfo;
-    const read = Promise.withResolvers<{ headers: Record<string, string>; tls: object }>();
-    const late = new HttpTransport({
-      access: {
-        server: new URL(`http://127.0.0.1:${port}`),
-        credentials: () => read.promise,
-        refresh: () => undefined,
-      },
-      ...{ clock, userAgent: 'test', requestTimeoutMs: 5_000, connectionsMax: 1 },
-    });
+    const read = Promise.withResolvers<Credentials>();
+    const late = transportTo(server, { credentials: () => read.promise });
     reply = (response) => response.end('{}');
     const asked = expect(late.send({ ...write, signal: stop.signal })).rejects.toThrow('enough');
     stop.abort(new Error('enough'));

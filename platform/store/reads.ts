@@ -31,8 +31,8 @@ import type {
   Turn,
 } from './store.ts';
 
-/** The most entries of one listing, whatever the caller asks. */
-export const LISTED_MAX = 1_000;
+/** The most entries of one listing, whatever the caller asks: a page of 1,000, and the one that tells that there is another page. */
+export const LISTED_MAX = 1_001;
 
 export interface TurnWindow {
   readonly limit: number;

@@ -10,6 +10,8 @@ export interface AgentInfo {
   readonly output?: unknown;
 }
 
+export const BIND_PROBLEM_CHARACTERS_MAX = 500;
+
 /** What a runtime says of itself, kept under its lease. */
 export interface RuntimeRecord {
   /** Unique for each start of a runtime process. */
@@ -31,6 +33,8 @@ export interface RuntimeRecord {
   readonly draining: boolean;
   /** Dedicated runtimes only: the one project it serves; a standby has none. Set once for life. */
   readonly bound?: ProjectKey;
+  /** Why the agents of that project are not initialised, at most `BIND_PROBLEM_CHARACTERS_MAX`; it is tried again. */
+  readonly bindProblem?: string;
   /** Live instances by the tier that they are served in: for status, and for which runtime is the emptiest. */
   readonly instances: TierCounts;
   /** Prewarmed workers that wait for an instance. */

@@ -18,6 +18,7 @@ import { systemClock } from '../clock.ts';
 import { silentLog } from '../log.ts';
 import { systemRandom } from '../random.ts';
 import { MemoryStore } from './memory-store.ts';
+import { LISTED_MAX } from './reads.ts';
 import { StoreClient } from './store-client.ts';
 import { encodeFrame, FRAME_BYTES_MAX, FrameReader } from './store-frames.ts';
 import { StoreServer } from './store-server.ts';
@@ -242,7 +243,7 @@ describe('what a client says of calls that went wrong', () => {
     const error = await client.listPools().catch((thrown: unknown) => thrown as Error);
     expect(error).toMatchObject({ reason: 'STORE_UNAVAILABLE', outcome: 'unknown' });
     expect((error as Error).message).not.toContain('secret');
-    const keys = Array.from({ length: 1_001 }, () => newKey());
+    const keys = Array.from({ length: LISTED_MAX + 1 }, () => newKey());
     await expect(client.readProjects(keys)).rejects.toMatchObject({ outcome: 'not-applied' });
   });
 

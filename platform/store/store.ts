@@ -176,7 +176,7 @@ export interface PoolRecord {
 }
 
 export interface Page {
-  /** At most 1,000 are answered, whatever is asked. */
+  /** At most LISTED_MAX (1,001) are answered, whatever is asked. */
   readonly limit: number;
   /** Exclusive: the last id of the page before. */
   readonly after?: string;
@@ -218,7 +218,7 @@ export interface Store {
   /** Gives the project up; a claim that is not the project's any more is left alone. */
   release(claim: Claim): Promise<void>;
   readProject(key: ProjectKey): Promise<ProjectRecord | undefined>;
-  /** The records of these projects as of one moment; at most 1,000 keys. */
+  /** The records of these projects as of one moment; at most LISTED_MAX (1,001) keys. */
   readProjects(keys: readonly ProjectKey[]): Promise<readonly (ProjectRecord | undefined)[]>;
   /** Owner with a live lease, if any. */
   readOwner(key: ProjectKey): Promise<Owner | undefined>;
@@ -245,7 +245,7 @@ export interface Store {
 
   readResult(key: ProjectKey, requestId: string): Promise<StoredResult | undefined>;
   /**
-   * The last `limit` turns with an index below `before` (absent: the newest), oldest first: at most 1,000, and of those only the newest that
+   * The last `limit` turns with an index below `before` (absent: the newest), oldest first: at most LISTED_MAX (1,001), and of those only the newest that
    * fit into `TURN_PAGE_BYTES_MAX` together, but always one. What is missing comes with the index of the first as `before`.
    */
   readTurns(

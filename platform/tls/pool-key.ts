@@ -1,4 +1,4 @@
-/** The runtime key of a pool, made of the installation's: who has that one derives it and asks nobody. */
+/** The secrets of a pool's runtimes, made of the installation's key: who has that one derives them and asks nobody. */
 import { createHmac } from 'node:crypto';
 import type { PoolKey } from '../../core/identifiers.ts';
 
@@ -7,4 +7,9 @@ export const INSTALLATION_KEY_CHARACTERS_MIN = 32;
 /** What callers of the pool's runtimes must present. */
 export function poolRuntimeKey(installationKey: string, pool: PoolKey): string {
   return createHmac('sha256', installationKey).update(`runtime-key:${pool}`).digest('base64url');
+}
+
+/** What the pool's runtimes say to the store, where each pool has a user of its own there. */
+export function poolStorePassword(installationKey: string, pool: PoolKey): string {
+  return createHmac('sha256', installationKey).update(`store-password:${pool}`).digest('base64url');
 }

@@ -1,9 +1,11 @@
 /** Pairs and authorities that fit, and those that are told at once. */
-import 'reflect-metadata';
-import { X509CertificateGenerator, BasicConstraintsExtension } from '@peculiar/x509';
-import { createPrivateKey, webcrypto } from 'node:crypto';
 import { beforeAll, expect, it } from '@jest/globals';
-import { issueFor, makeAuthority, tlsFiles } from '../../test/builders/certificates.ts';
+import {
+  issueFor,
+  makeAuthority,
+  makeIntermediate,
+  tlsFiles,
+} from '../../test/builders/certificates.ts';
 import type { KeyPairPem } from './issue-certificate.ts';
 import { tlsMaterialOf } from './tls-material.ts';
 
@@ -14,7 +16,7 @@ let viaBetween: KeyPairPem;
 
 beforeAll(async () => {
   leaf = await issueFor(ours, 'gateway.agentpool.dev');
-  between = await intermediateOf(ours);
+  between = await makeIntermediate(ours);
   viaBetween = await issueFor(between, 'gateway.agentpool.dev');
 });
 
@@ -51,23 +53,3 @@ it.each<[string, () => Parameters<typeof tlsMaterialOf>[0], RegExp]>([
 ])('refuses a certificate %s', (_which, files, message) => {
   expect(() => tlsMaterialOf(files())).toThrow(message);
 });
-
-async function intermediateOf(authority: KeyPairPem): Promise<KeyPairPem> {
-  const EC = { name: 'ECDSA', namedCurve: 'P-256' };
-  const keys = await webcrypto.subtle.generateKey(EC, true, ['sign', 'verify']);
-  const pkcs8 = createPrivateKey(authority.key).export({ type: 'pkcs8', format: 'der' });
-  const certificate = await X509CertificateGenerator.create({
-    subject: 'CN=between',
-    issuer: 'CN=same name',
-    publicKey: keys.publicKey,
-    signingKey: await webcrypto.subtle.importKey('pkcs8', pkcs8, EC, false, ['sign']),
-    signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
-    extensions: [new BasicConstraintsExtension(true, undefined, true)],
-  });
-  const key = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
-  const pem = Buffer.from(key).toString('base64');
-  return {
-    certificate: certificate.toString('pem'),
-    key: `-----BEGIN PRIVATE KEY-----\n${pem}\n-----END PRIVATE KEY-----\n`,
-  };
-}

@@ -35,6 +35,24 @@ export function tlsMaterialOf(files: {
   return { certificate, key, ...(ca === undefined ? {} : { ca }) };
 }
 
+/** Whether who trusts `caPem` trusts what shows `shownPem`, or what has been signed by it. By names and keys: says nothing of dates. */
+export function isTrusted(shownPem: string, caPem: string): boolean {
+  return isIssuedBy(certificatesOf(shownPem), certificatesOf(caPem));
+}
+
+/** Those of the first as they are, then what the second has besides. Throws where one of them holds none. */
+export function joinedCertificates(pem: string, morePem: string): string {
+  const known = new Set(certificatesOf(pem).map(({ fingerprint256 }) => fingerprint256));
+  const more = certificatesOf(morePem).filter(({ fingerprint256 }) => !known.has(fingerprint256));
+  return [pem, ...more.map((one) => one.toString())].join('\n');
+}
+
+/** What an authority that is none of the first rank must show with what it has signed; of one of the first rank nothing. */
+export function certificatesBetween(authorityPem: string): string {
+  const between = certificatesOf(authorityPem).filter((one) => !one.checkIssued(one));
+  return between.map((one) => one.toString()).join('');
+}
+
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
 
 function certificatesOf(pem: string): readonly X509Certificate[] {

@@ -2,14 +2,14 @@
  * Leases of runtimes in Lua, judged by Redis' own clock. ARGV[1] is the time that a test gives, else empty. What changes is announced with what it
  * has become: the record, or a list of the incarnations that have gone (redis-codec.ts reads both).
  */
-import { readingScript, writingScript } from './redis-script.ts';
+import { readingScript, sparingScript } from './redis-script.ts';
 
 /** Incarnations that said goodbye and must not come back by a late heartbeat: so many, for so long. */
 const GONE_MAX = 1_000;
 const GONE_MS = 3_600_000;
 
 /** KEYS leases, runtimes, gone · ARGV time, incarnation, ttl, record, channel → {0 gone | 1 known | 2 new, time} */
-export const HEARTBEAT = writingScript(
+export const HEARTBEAT = sparingScript(
   'heartbeat',
   `
 local at = now()
@@ -26,7 +26,7 @@ return {known and 1 or 2, whole(at)}
 );
 
 /** KEYS leases, runtimes, gone · ARGV time, incarnation, channel */
-export const DEREGISTER = writingScript(
+export const DEREGISTER = sparingScript(
   'deregister',
   `
 redis.call('ZADD', KEYS[3], whole(now()), ARGV[2])
@@ -59,7 +59,7 @@ return redis.call('HGET', KEYS[2], ARGV[2])
 );
 
 /** Takes away what has expired, and tells everybody. KEYS leases, runtimes · ARGV time, channel → {time, next expiry or ''} */
-export const EXPIRE = writingScript(
+export const EXPIRE = sparingScript(
   'expire',
   `
 local at = now()
@@ -78,7 +78,7 @@ return {whole(at), earliest[2] or ''}
  * Nobody could renew while Redis was away: leases that lived when it went get one time to live more. What somebody who still reached Redis has
  * taken away meanwhile stays away. KEYS leases · ARGV time, since, ttl
  */
-export const FORGIVE = writingScript(
+export const FORGIVE = sparingScript(
   'forgive',
   `
 local expires = whole(now() + tonumber(ARGV[3]))

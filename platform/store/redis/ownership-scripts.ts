@@ -4,11 +4,15 @@
  * a script needs that, it answers `owned` or `absent`, and is asked again with it. ARGV[1] is the time that a test gives, else empty.
  */
 import { TAKEOVER_INTERVAL_MS } from '../lease-times.ts';
-import { writingScript } from './redis-script.ts';
+import { sparingScript, writingScript } from './redis-script.ts';
+
+/** What one result costs in the log, about. */
+const LOG_ENTRY_BYTES = 160;
 
 /**
  * KEYS record, state, log · ARGV time, incarnation, claim id, takeover: incarnation, epoch, refused ('1'); judged claim id, its lease lives ('1'
- * or '0'); epoch for a new record → {'claimed', epoch, seq, paused, leases, rate, state, log} | {'owned', incarnation, claim id, epoch} |
+ * or '0'); epoch for a new record; bytes of state and log that the answer may have
+ * → {'claimed', epoch, seq, paused, leases, rate, state, log} (or false, and how many bytes they have at most) | {'owned', incarnation, claim id, epoch} |
  * {'limited', ms} | {'absent'} | {'erasing'}
  */
 export const CLAIM = writingScript(
@@ -31,6 +35,11 @@ elseif owner then
   if lives and not (takeover and ARGV[6] == '1') then
     if not judged or not takeover then return {'owned', owner, claim, epoch} end
     local wait = (tonumber(taken or '-1e15') + ${TAKEOVER_INTERVAL_MS}) - now()
+    if wait > ${TAKEOVER_INTERVAL_MS} then
+      -- Redis' clock was set back: from now on, and not for as long as that.
+      redis.call('HSET', KEYS[1], 'taken', whole(now()))
+      wait = ${TAKEOVER_INTERVAL_MS}
+    end
     if wait > 0 then return {'limited', math.ceil(wait)} end
     counted = true
   end
@@ -40,7 +49,10 @@ if not again then
   redis.call('HSET', KEYS[1], 'owner', ARGV[2], 'claim', ARGV[3])
   if counted then redis.call('HSET', KEYS[1], 'taken', whole(now())) end
 end
-local row = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'paused', 'leases', 'rate')
+local row = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'paused', 'leases', 'rate', 'bytes', 'resultBytes')
+-- Turns are counted with the state, so it may be less.
+local bytes = tonumber(row[6] or '0') - tonumber(row[7] or '0') + redis.call('LLEN', KEYS[3]) * ${LOG_ENTRY_BYTES}
+if bytes > tonumber(ARGV[10]) then return {'claimed', row[1], row[2], row[3], row[4], row[5], false, false, bytes} end
 local state = redis.call('HGETALL', KEYS[2])
 local log = redis.call('LRANGE', KEYS[3], 0, -1)
 return {'claimed', row[1], row[2], row[3], row[4], row[5], state, log}
@@ -48,7 +60,7 @@ return {'claimed', row[1], row[2], row[3], row[4], row[5], state, log}
 );
 
 /** KEYS record · ARGV time, claim id */
-export const RELEASE = writingScript(
+export const RELEASE = sparingScript(
   'release',
   `
 if redis.call('HGET', KEYS[1], 'claim') == ARGV[2] then redis.call('HDEL', KEYS[1], 'owner', 'claim') end
@@ -82,7 +94,7 @@ return {'set'}
  * From here on no commit of it counts and nobody can claim it. KEYS record · ARGV time, also without a record ('1'), the epoch and seq that it must
  * have ('': any) → its epoch, '' without one, or where it is another
  */
-export const MARK_ERASED = writingScript(
+export const MARK_ERASED = sparingScript(
   'eraseProject (mark)',
   `
 local found = redis.call('HMGET', KEYS[1], 'epoch', 'seq')
@@ -103,7 +115,7 @@ return epoch
  * Some conversations, and with the last of them all the rest. KEYS record, state, log, results, again, conversations, names, turns of these
  * conversations … · ARGV time, their names … → 1 when nothing is left
  */
-export const ERASE_STEP = writingScript(
+export const ERASE_STEP = sparingScript(
   'eraseProject (step)',
   `
 if not redis.call('HGET', KEYS[1], 'erased') then return 1 end

@@ -1,5 +1,5 @@
 /** What a pool's own keys hold besides leases: its record, the names of its projects, tier overrides, counters. */
-import { readingScript, writingScript } from './redis-script.ts';
+import { readingScript, sparingScript, writingScript } from './redis-script.ts';
 
 /** Before a project's record is made: it is on the list, and its epochs go on from those of an erased one. KEYS projects, counters · ARGV time, project → epoch */
 export const ENTER = writingScript(
@@ -13,7 +13,7 @@ return redis.call('HGET', KEYS[2], 'epoch') or '0'
 /**
  * KEYS projects, erasing, counters, overrides · ARGV time, project, its epoch ('' without a record: nothing is left to erase), channels of the pool and of the project → 1 if it had an override
  */
-export const LEAVE = writingScript(
+export const LEAVE = sparingScript(
   'eraseProject (leave)',
   `
 local overridden = redis.call('HDEL', KEYS[4], ARGV[2])
@@ -72,7 +72,7 @@ return 1
  * The record goes, and with the last project everything else. KEYS record, leases, runtimes, projects, erasing, counters, overrides, told ·
  * ARGV time, its channel, that of its runtimes → 1 when no runtime of it has a lease
  */
-export const DELETE_POOL = writingScript(
+export const DELETE_POOL = sparingScript(
   'deletePool',
   `
 redis.call('DEL', KEYS[1], KEYS[8])
@@ -88,7 +88,10 @@ return redis.call('EXISTS', KEYS[2]) == 0 and 1 or 0
 `,
 );
 
-/** KEYS conversations, turns · ARGV time, conversation, limit, before ('': from the newest), bytes → {index of the first, turns} */
+/**
+ * KEYS conversations, turns · ARGV time, conversation, limit, before ('': from the newest), bytes of a page, bytes that the answer may have
+ * → {index of the first, turns}, or {_, false, how many bytes to ask for}: a page where the conversation has more, else that of one large turn
+ */
 export const READ_TURNS = readingScript(
   'readTurns',
   `
@@ -99,7 +102,8 @@ local last = row[3]
 if ARGV[4] ~= '' then last = math.min(last, tonumber(ARGV[4])) end
 local start = math.max(row[2], last - tonumber(ARGV[3]))
 if start >= last then return {0, {}} end
-local bytesMax = tonumber(ARGV[5])
+local bytesMax, room = tonumber(ARGV[5]), tonumber(ARGV[6])
+if row[4] > room and room < bytesMax then return {0, false, math.min(row[4], bytesMax)} end
 if row[4] > bytesMax then
   -- One by one from the end: what is not answered is never held.
   local bytes, at = 0, last
@@ -108,6 +112,7 @@ if row[4] > bytesMax then
     if at < last and bytes + cost > bytesMax then break end
     bytes, at = bytes + cost, at - 1
   end
+  if bytes > room then return {at, false, bytes} end
   start = at
 end
 return {start, redis.call('LRANGE', KEYS[2], start - row[2], last - 1 - row[2])}

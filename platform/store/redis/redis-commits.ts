@@ -2,8 +2,8 @@
 import type { Commit, CommitAnswer, TaskCommit } from '../store.ts';
 import { resultBytes } from '../rows.ts';
 import { COMMIT } from './commit-script.ts';
+import type { Arg } from './redis-call.ts';
 import { packLogEntry, packResult, packTurn, stateField } from './redis-codec.ts';
-import type { Arg } from './redis-connection.ts';
 import type { RedisContext } from './redis-context.ts';
 
 export async function commitTo(

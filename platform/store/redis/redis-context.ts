@@ -1,5 +1,6 @@
 /** What every part of the Redis store works with. */
 import type { PoolKey } from '../../../core/identifiers.ts';
+import type { AnswerRoom } from './answer-room.ts';
 import type { RedisConnection } from './redis-connection.ts';
 import type { RedisKeys } from './redis-keys.ts';
 
@@ -8,6 +9,8 @@ export interface RedisContext {
   readonly keys: RedisKeys;
   /** Absent: all pools. */
   readonly pool: PoolKey | undefined;
+  /** Who asks for much asks here first. */
+  readonly answers: AnswerRoom;
   /** The first argument of every script: empty, but in tests. */
   readonly time: () => string;
 }
@@ -17,7 +20,8 @@ export function read(
   { connection }: RedisContext,
   name: string,
   command: readonly [string, ...(string | number)[]],
+  answerBytes = 0,
 ): Promise<unknown> {
   const [first, ...args] = command;
-  return connection.call({ name, writes: false, command: first, args });
+  return connection.call({ name, writes: false, command: first, args, answerBytes });
 }

@@ -4,6 +4,7 @@ import { judgeDurability } from './redis-durability.ts';
 const SAFE = {
   appendonly: 'yes',
   appendfsync: 'always',
+  'no-appendfsync-on-rewrite': 'no',
   maxmemory: '0',
   'maxmemory-policy': 'noeviction',
 };
@@ -22,6 +23,18 @@ describe('what an acknowledged commit survives on a Redis', () => {
     ['always synced', {}, true, 'RedisFsyncAlways'],
     ['synced once a second', { appendfsync: 'everysec' }, false, 'RedisFsyncEverySecond'],
     ['synced by the system', { appendfsync: 'no' }, false, 'RedisFsyncNever'],
+    [
+      'not synced while it is rewritten',
+      { 'no-appendfsync-on-rewrite': 'yes' },
+      false,
+      'RedisFsyncPauses',
+    ],
+    [
+      'synced once a second whatever a rewrite does',
+      { appendfsync: 'everysec', 'no-appendfsync-on-rewrite': 'yes' },
+      false,
+      'RedisFsyncEverySecond',
+    ],
     ['without a file', { appendonly: 'no' }, false, 'RedisNotPersistent'],
     [
       'a full memory evicts',
@@ -44,6 +57,14 @@ describe('what an acknowledged commit survives on a Redis', () => {
     const facts = { minReplicas: 2, replicas: 1 };
     expect(judged({ appendonly: 'no' }, facts)).toEqual([false, 'RedisReplicasMissing']);
     expect(judged({}, { minReplicas: 1, replicas: 1 })).toEqual([true, 'RedisFsyncAlways']);
+  });
+
+  it('takes no replica for one that keeps anything', () => {
+    const settings = new Map(Object.entries(SAFE));
+    expect(judgeDurability({ settings, isReplica: true, minReplicas: 0 })).toMatchObject({
+      durable: false,
+      reason: 'RedisIsReplica',
+    });
   });
 
   it('does not guess where the settings may not be read', () => {

@@ -6,6 +6,10 @@ const REFUSED =
   /^(NOSCRIPT|LOADING|READONLY|MASTERDOWN|MISCONF|NOREPLICAS|OOM|BUSY|NOAUTH|WRONGPASS|NOPERM|MOVED|ASK|TRYAGAIN|CLUSTERDOWN|CROSSSLOT|UNKILLABLE)\b/;
 /** The client refuses these before anything is sent. */
 const UNSENT = /^Stream isn't writeable/;
+/** The client says this of whatever was on its way when the connection ended, in words about its own options. */
+const LOST =
+  /^(Reached the max retries per request limit|Command aborted due to connection close|Connection is closed)/;
+const SILENT = /^Socket timeout\. .* (\d+)ms\.$/;
 
 const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/^(NOAUTH|WRONGPASS)/, 'check user and password'],
@@ -25,6 +29,8 @@ export function textOf(thrown: unknown): string {
 
 export function explain(thrown: unknown): string {
   const text = textOf(thrown);
+  const silentMs = SILENT.exec(text)?.[1];
+  if (silentMs !== undefined) return `no answer for ${silentMs} ms`;
   const advice = ADVICE.find(([pattern]) => pattern.test(text))?.[1];
   return advice === undefined ? text : `${text} (${advice})`;
 }
@@ -33,9 +39,15 @@ export function isNoScript(thrown: unknown): boolean {
   return textOf(thrown).startsWith('NOSCRIPT');
 }
 
-export function toStoreError(name: string, writes: boolean, thrown: unknown): StoreError {
+/** @param problem why the connection ended, where it did. */
+export function toStoreError(
+  { name, writes }: { readonly name: string; readonly writes: boolean },
+  thrown: unknown,
+  problem: string,
+): StoreError {
   const text = textOf(thrown);
   if (UNSENT.test(text)) return new StoreError(`${name}: no connection to Redis`, 'not-applied');
-  const unknown = writes && !REFUSED.test(text);
-  return new StoreError(`${name}: ${explain(thrown)}`, unknown ? 'unknown' : 'not-applied');
+  const outcome = writes && !REFUSED.test(text) ? 'unknown' : 'not-applied';
+  const what = LOST.test(text) ? `the connection to Redis was lost: ${problem}` : explain(thrown);
+  return new StoreError(`${name}: ${what}`, outcome);
 }

@@ -33,6 +33,12 @@ export interface PoolKeys {
   readonly overrides: string;
 }
 
+/** What a user of Redis may touch, as Redis writes it. */
+export interface Patterns {
+  readonly keys: readonly string[];
+  readonly channels: readonly string[];
+}
+
 export class RedisKeys {
   readonly #prefix: string;
 
@@ -89,6 +95,24 @@ export class RedisKeys {
   /** On which changes of one project's tier are announced, beside the pool's channel. */
   tierChannel(project: ProjectKey): string {
     return `${this.#prefix}:tier:${project}`;
+  }
+
+  /** Of all keys and channels. */
+  get patterns(): Patterns {
+    return { keys: [`${this.#prefix}:*`], channels: [this.channels, this.tierChannel('*')] };
+  }
+
+  /** Of the keys and channels of one pool and its projects. */
+  patternsOf(pool: PoolKey): Patterns {
+    return {
+      keys: [`${this.#tagged(pool)}:*`, `${this.#prefix}:{${pool}~*`],
+      channels: [`${this.channels.slice(0, -1)}${pool}:*`, this.tierChannel(`${pool}~*`)],
+    };
+  }
+
+  /** The user of Redis that may touch these and no others. */
+  userOf(pool: PoolKey): string {
+    return `${this.#prefix}:${pool}`;
   }
 
   /** The pattern of all channels of pools. */

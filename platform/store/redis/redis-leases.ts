@@ -4,6 +4,7 @@ import type { Clock } from '../../clock.ts';
 import { LEASE_TTL_MS } from '../lease-times.ts';
 import { StoreError } from '../store-error.ts';
 import type { Owner, RuntimeRecord } from '../store.ts';
+import { LIST_BYTES } from './answer-room.ts';
 import {
   DEREGISTER,
   EXPIRE,
@@ -25,6 +26,9 @@ export class RedisLeases {
   readonly #poolsSeen = new Map<string, PoolKey>();
   /** Redis' time less ours, as last seen. */
   #offsetMs: number | undefined;
+  /** Nobody could renew since then, by our clock, and leases were not forgiven for it yet. */
+  #owed: { readonly sinceMs: number } | undefined;
+  #forgiving: Promise<void> | undefined;
 
   constructor(context: RedisContext, clock: Clock) {
     this.#context = context;
@@ -72,12 +76,15 @@ export class RedisLeases {
 
   /** @param of undefined: all pools. */
   async list(of: PoolKey | undefined): Promise<readonly RuntimeRecord[]> {
-    const { connection, keys, time } = this.#context;
+    const { answers, connection, keys, time } = this.#context;
     const pools = of === undefined ? await this.pools() : [of];
+    await this.#forgiven();
     const lists = await Promise.all(
       pools.map((pool) => {
         const { leases, runtimes } = keys.pool(pool);
-        return connection.run(LIVE_RUNTIMES, [leases, runtimes], [time()]);
+        return answers.within(LIST_BYTES, () =>
+          connection.run(LIVE_RUNTIMES, [leases, runtimes], [time()]),
+        );
       }),
     );
     const records = lists
@@ -92,6 +99,7 @@ export class RedisLeases {
   async ownerOf(pool: PoolKey, incarnation: string, epoch: number): Promise<Owner | undefined> {
     const { connection, keys, time } = this.#context;
     const { leases, runtimes } = keys.pool(pool);
+    await this.#forgiven();
     const found = await connection.run(LIVE_RUNTIME, [leases, runtimes], [time(), incarnation]);
     if (!Buffer.isBuffer(found)) return undefined;
     return { incarnation, address: runtimeOf(found).address, epoch };
@@ -101,6 +109,8 @@ export class RedisLeases {
   async expire(pool: PoolKey): Promise<number | undefined> {
     const { connection, keys, time } = this.#context;
     const { leases, runtimes } = keys.pool(pool);
+    // Nothing is taken away from who could not renew.
+    await this.forgive();
     const answer = (await connection.run(
       EXPIRE,
       [leases, runtimes],
@@ -111,17 +121,36 @@ export class RedisLeases {
     return next === '' ? undefined : Number(next) - numberOf(answer[0]);
   }
 
-  /** @param lostAtMs of our clock: since when Redis could not be reached; leases that lived then get one time to live more. */
-  async forgive(lostAtMs: number): Promise<void> {
-    if (this.#offsetMs === undefined) return;
-    const { connection, keys, time } = this.#context;
-    const since = Math.floor(lostAtMs + this.#offsetMs);
-    const pools = await this.pools();
-    await Promise.all(
-      pools.map((pool) =>
-        connection.run(FORGIVE, [keys.pool(pool).leases], [time(), since, LEASE_TTL_MS]),
-      ),
-    );
+  /** @param atMs of our clock: since when Redis cannot be reached. The first counts until leases were forgiven for it. */
+  lostSince(atMs: number): void {
+    this.#owed = { sinceMs: this.#owed?.sinceMs ?? atMs };
+  }
+
+  /** Leases that lived when Redis was lost get one time to live more. @throws StoreError: they are not forgiven yet. */
+  forgive(): Promise<void> {
+    if (this.#owed === undefined) return Promise.resolve();
+    this.#forgiving ??= this.#forgive(this.#owed).finally(() => {
+      this.#forgiving = undefined;
+    });
+    return this.#forgiving;
+  }
+
+  /** Whether a lease lives is not asked while it is about to be forgiven. */
+  async #forgiven(): Promise<void> {
+    await this.#forgiving?.catch(() => undefined);
+  }
+
+  async #forgive(owed: { readonly sinceMs: number }): Promise<void> {
+    if (this.#offsetMs !== undefined) {
+      const { connection, keys, time } = this.#context;
+      const args = [time(), Math.floor(owed.sinceMs + this.#offsetMs), LEASE_TTL_MS];
+      const pools = await this.pools();
+      await Promise.all(
+        pools.map((pool) => connection.run(FORGIVE, [keys.pool(pool).leases], args)),
+      );
+    }
+    // Lost again meanwhile: that is owed still.
+    if (this.#owed === owed) this.#owed = undefined;
   }
 
   async pools(): Promise<readonly PoolKey[]> {

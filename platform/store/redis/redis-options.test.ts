@@ -31,6 +31,9 @@ describe('the options of a Redis store', () => {
     ['no number of a database', { url: 'redis://:hush@cache/hush' }],
     ['certificates without TLS', { url: 'redis://:hush@cache', tls: { ca: 'hush' } }],
     ['nonsense', { url: 'hush' }],
+    ['a password that is not encoded', { url: 'redis://me:hush%@cache' }],
+    ['a certificate without its key', { url: 'rediss://cache', tls: { cert: 'hush' } }],
+    ['a key without its certificate', { url: 'rediss://cache', tls: { key: 'hush' } }],
   ])('refuse %s without repeating what may be secret', (_, access) => {
     expect(() => optionsOf(access)).toThrow(
       expect.objectContaining({ reason: 'STORE_UNAVAILABLE' }),

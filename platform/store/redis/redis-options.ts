@@ -5,6 +5,7 @@ import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import type { Random } from '../../random.ts';
 import { StoreError } from '../store-error.ts';
+import type { Caller } from './redis-call.ts';
 import { KEY_PREFIX, KEY_PREFIX_PATTERN } from './redis-keys.ts';
 
 export interface RedisTls {
@@ -34,16 +35,20 @@ export interface RedisStoreOptions {
   readonly minReplicas?: number;
   /** Only this pool's keys are ever touched, so a user limited to them will do. Absent: all pools. */
   readonly pool?: PoolKey;
+  /** Of each new connection, before anything else counts on it. Must not reject: the store is what it is without. */
+  readonly onConnection?: (connection: Caller) => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** For each call; 2,000 if absent. */
+  /** Without any answer, and the time that what was sent may take on its way; 2,000 if absent. */
   readonly timeoutMs?: number;
   /** For tests: counts instead of Redis' own clock wherever leases are judged. */
   readonly serverTimeMs?: () => number;
 }
 
 export const TIMEOUT_MS = 2_000;
+/** A way that carries less than 64 Mbit/s cannot carry the largest commit before the lease ends that goes the same way. */
+const SENT_BYTES_PER_MS_MIN = 8 * 1024;
 const BACKOFF_FIRST_MS = 25;
 const BACKOFF_MAX_MS = 1_000;
 const KEEP_ALIVE_MS = 5_000;
@@ -56,6 +61,16 @@ export function keyPrefixOf(options: Pick<RedisStoreOptions, 'keyPrefix'>): stri
   const prefix = options.keyPrefix ?? KEY_PREFIX;
   if (KEY_PREFIX_PATTERN.test(prefix)) return prefix;
   throw new StoreError(`keyPrefix must match ${KEY_PREFIX_PATTERN.source}`, 'not-applied');
+}
+
+/** For how long nothing may come back while so many bytes are on their way, or asked for: they have to get there first, and onto the disk. */
+export const silenceMsMax = (timeoutMs: number, bytes: number): number =>
+  timeoutMs + Math.ceil(bytes / SENT_BYTES_PER_MS_MIN);
+
+/** Before the next attempt after so many in a row (from 1): 25 ms to 1 s, with chance in it. */
+export function backoffMs(attempt: number, random: Pick<Random, 'float'>): number {
+  const longestMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(attempt, 10));
+  return Math.ceil(longestMs * (0.5 + random.float() / 2));
 }
 
 /** Never queues without a connection, never sends anything again: see docs/adr on the Redis store. */
@@ -80,10 +95,7 @@ export function clientOptionsOf(
     disconnectTimeout: DISCONNECT_MS,
     connectionName: 'agentpool',
     disableClientInfo: true,
-    retryStrategy: (attempt) => {
-      const backoffMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(attempt, 10));
-      return Math.ceil(backoffMs * (0.5 + random.float() / 2));
-    },
+    retryStrategy: (attempt) => backoffMs(attempt, random),
   };
 }
 
@@ -125,13 +137,29 @@ function databaseOf(url: URL): number {
 }
 
 function userOf(access: RedisAccess, url?: URL): RedisOptions {
-  const username = access.username ?? decodeURIComponent(url?.username ?? '');
-  const password = access.password ?? decodeURIComponent(url?.password ?? '');
+  const username = access.username ?? decoded(url?.username ?? '');
+  const password = access.password ?? decoded(url?.password ?? '');
   return { ...(username === '' ? {} : { username }), ...(password === '' ? {} : { password }) };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new StoreError(
+      'name and password in the URL of Redis must be percent-encoded (% is %25): better in files of their own',
+      'not-applied',
+    );
+  }
 }
 
 function tlsOf(tls: RedisTls, host: string): NonNullable<RedisOptions['tls']> {
   const { ca, cert, key, serverName = host } = tls;
+  if ((cert === undefined) !== (key === undefined))
+    throw new StoreError(
+      'our certificate for Redis (tls.crt) and its key (tls.key) need each other',
+      'not-applied',
+    );
   const isAddress = /^[\d.]+$|^\[/.test(serverName);
   return {
     ...(ca === undefined ? {} : { ca }),

@@ -21,6 +21,10 @@ import type { ReplicaGate } from './replica-gate.ts';
 /** Each more only when somebody else changed the owner between two looks. */
 const TRIES_MAX = 10;
 const CONVERSATIONS_PER_STEP = 500;
+/** State and log that come with the claim itself; more is asked for once there is room. */
+const INLINE_BYTES_MAX = 512 * 1024;
+/** A project's state (limits.stateBytesMax), with its names. */
+const STATE_BYTES_MAX = 40 * 1024 * 1024;
 
 /** What the pool's keys said, for the next try. */
 interface Known {
@@ -52,10 +56,7 @@ export class RedisOwnership {
       keys.poolOf(request.key).overrides,
       request.key,
     ]);
-    const overridden = override.catch((error: unknown) => {
-      // The claim itself may have been granted.
-      throw new StoreError(`claim: ${(error as Error).message}`, 'unknown', error);
-    });
+    const overridden = unknownUnless(override);
     // Of the two failures the claim's own tells its outcome.
     overridden.catch(() => undefined);
     const answer = await this.#claim(request);
@@ -72,7 +73,7 @@ export class RedisOwnership {
       const answer = await this.#tryClaim(request, known);
       switch (textOrEmpty(answer[0])) {
         case 'claimed':
-          return { type: 'claimed', activation: activationOf(request, answer.slice(1)) };
+          return { type: 'claimed', activation: await this.#activation(request, answer) };
         case 'limited':
           return { type: 'limited', retryAfterMs: numberOf(answer[1]) };
         case 'owned': {
@@ -87,6 +88,24 @@ export class RedisOwnership {
       }
     }
     throw new StoreError('claim: the owner changed again and again', 'not-applied');
+  }
+
+  /** From here on nobody else commits: what is read after the claim is what it was granted with. */
+  async #activation(request: ClaimRequest, answer: ScriptAnswer): Promise<Activation> {
+    const [, epoch, seq, paused, leases, rate, state, log, bytes] = answer;
+    const found = { epoch, seq, paused, leases, rate };
+    if (Array.isArray(state)) return activationOf(request, { ...found, state, log });
+    const { answers, connection, keys } = this.#context;
+    const { state: stateKey, log: logKey } = keys.project(request.key);
+    const room = Math.min(Number(bytes), STATE_BYTES_MAX);
+    const calls = [
+      { name: 'claim', writes: true, command: 'HGETALL', args: [stateKey], answerBytes: room },
+      { name: 'claim', writes: true, command: 'LRANGE', args: [logKey, 0, -1] },
+    ];
+    const [all, entries] = await unknownUnless(
+      answers.within(room, () => connection.callAll(calls)),
+    );
+    return activationOf(request, { ...found, state: all, log: entries });
   }
 
   async readOwner(key: ProjectKey): Promise<Owner | undefined> {
@@ -180,7 +199,7 @@ export class RedisOwnership {
   }
 
   async #tryClaim(request: ClaimRequest, known: Known): Promise<ScriptAnswer> {
-    const { connection, keys, time } = this.#context;
+    const { answers, connection, keys, time } = this.#context;
     const { record, state, log } = keys.project(request.key);
     const { takeover } = request;
     const args = [
@@ -193,8 +212,12 @@ export class RedisOwnership {
       known.claimId ?? '',
       known.isAlive === true ? 1 : 0,
       known.epoch ?? '',
+      INLINE_BYTES_MAX,
     ];
-    return (await connection.run(CLAIM, [record, state, log], args)) as ScriptAnswer;
+    const answer = await answers.within(INLINE_BYTES_MAX, () =>
+      connection.run(CLAIM, [record, state, log], args),
+    );
+    return answer as ScriptAnswer;
   }
 
   async #lookAtOwner(
@@ -215,9 +238,20 @@ function isTakeoverOf({ takeover }: ClaimRequest, owner: Owner): boolean {
   return takeover?.incarnation === owner.incarnation && takeover.epoch === owner.epoch;
 }
 
-function activationOf(request: ClaimRequest, reply: readonly unknown[]): Activation {
+/** The claim itself may have been granted. */
+function unknownUnless<Answer>(asked: Promise<Answer>): Promise<Answer> {
+  return asked.catch((error: unknown) => {
+    throw new StoreError(`claim: ${(error as Error).message}`, 'unknown', error);
+  });
+}
+
+type Granted = Readonly<
+  Record<'epoch' | 'seq' | 'paused' | 'leases' | 'rate' | 'state' | 'log', unknown>
+>;
+
+function activationOf(request: ClaimRequest, granted: Granted): Activation {
   const { key, incarnation, claimId } = request;
-  const [epoch, seq, paused, leases, rate, state, log] = reply;
+  const { epoch, seq, paused, leases, rate, state, log } = granted;
   const bucket = rateOf(rate);
   return {
     claim: { key, incarnation, claimId, epoch: numberOf(epoch), seq: numberOf(seq) },

@@ -2,6 +2,7 @@
 import { poolKeyOfProject, type PoolKey, type ProjectKey } from '../../../core/identifiers.ts';
 import type { TierOverride } from '../../../core/tier.ts';
 import type { PoolRecord, Topic } from '../store.ts';
+import { LIST_BYTES } from './answer-room.ts';
 import { DELETE_POOL, PUT_POOL, SET_OVERRIDE } from './pool-scripts.ts';
 import { isBytes, jsonOf, overrideOf } from './redis-codec.ts';
 import { read, type RedisContext } from './redis-context.ts';
@@ -56,7 +57,9 @@ export class RedisPools {
 
   async #record(pool: PoolKey): Promise<PoolRecord | undefined> {
     const keys = this.#context.keys.pool(pool);
-    const values = await read(this.#context, 'listPools', ['MGET', keys.record, keys.told]);
+    const values = await this.#context.answers.within(LIST_BYTES, () =>
+      read(this.#context, 'listPools', ['MGET', keys.record, keys.told]),
+    );
     const [wanted, told] = values as readonly unknown[];
     if (!isBytes(wanted)) return undefined;
     const record = jsonOf(wanted) as PoolRecord;
@@ -84,10 +87,9 @@ export class RedisPools {
 
   async listOverrides(pool: PoolKey): Promise<readonly OverrideEntry[]> {
     const { overrides } = this.#context.keys.pool(pool);
-    const flat = (await read(this.#context, 'listTierOverrides', [
-      'HGETALL',
-      overrides,
-    ])) as readonly Buffer[];
+    const flat = (await this.#context.answers.within(LIST_BYTES, () =>
+      read(this.#context, 'listTierOverrides', ['HGETALL', overrides]),
+    )) as readonly Buffer[];
     const entries: OverrideEntry[] = [];
     for (let at = 0; at < flat.length; at += 2) {
       const override = overrideOf(flat[at + 1]);

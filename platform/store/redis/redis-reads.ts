@@ -5,15 +5,23 @@ import { LISTED_MAX, type TurnWindow } from '../reads.ts';
 import { StoreError } from '../store-error.ts';
 import type { ConversationSummary, Page, ProjectRecord, StoredResult, Turn } from '../store.ts';
 import { READ_TURNS } from './pool-scripts.ts';
+import type { Call } from './redis-call.ts';
 import {
+  numberOf,
   recordOf,
   RECORD_FIELDS,
   unpackConversation,
   unpackResult,
   unpackTurn,
 } from './redis-codec.ts';
-import type { Call } from './redis-connection.ts';
 import { read, type RedisContext } from './redis-context.ts';
+
+/** Of turns, that are asked for without knowing how many bytes they have. */
+const SMALL_PAGE_BYTES = 1024 * 1024;
+/** So much more room than its bytes a large page takes: one is read at a time. */
+const LARGE_PAGE_ROOMS = 8;
+/** What a record of a project may well have. */
+const RECORD_BYTES = 1024;
 
 const limitOf = (asked: number): number => Math.max(0, Math.min(asked, LISTED_MAX));
 
@@ -37,7 +45,9 @@ export async function readProjects(
 ): Promise<readonly (ProjectRecord | undefined)[]> {
   if (keys.length > LISTED_MAX)
     throw new StoreError(`at most ${LISTED_MAX} projects can be read at once`, 'not-applied');
-  const replies = await context.connection.callAll(keys.map((key) => readRecord(context, key)));
+  const replies = await context.answers.within(keys.length * RECORD_BYTES, () =>
+    context.connection.callAll(keys.map((key) => readRecord(context, key))),
+  );
   return keys.map((key, at) => recordOf(key, replies[at] as readonly unknown[]));
 }
 
@@ -95,23 +105,36 @@ export async function readResult(
   requestId: string,
 ): Promise<StoredResult | undefined> {
   const { results } = context.keys.project(key);
-  const reply = await read(context, 'readResult', ['HGET', results, requestId]);
+  const bytes = numberOf(await read(context, 'readResult', ['HSTRLEN', results, requestId]));
+  if (bytes === 0) return undefined;
+  const reply = await context.answers.within(bytes, () =>
+    read(context, 'readResult', ['HGET', results, requestId], bytes),
+  );
   return Buffer.isBuffer(reply) ? unpackResult(requestId, reply) : undefined;
 }
 
 export async function readTurns(
-  { connection, keys, time }: RedisContext,
+  context: RedisContext,
   place: { readonly key: ProjectKey; readonly conversation: string },
   window: TurnWindow,
 ): Promise<readonly Turn[]> {
+  const { connection, keys, time } = context;
   const { key, conversation } = place;
   const { conversations } = keys.project(key);
   const { limit, before = '' } = window;
-  const args = [time(), conversation, limitOf(limit), before, TURN_PAGE_BYTES_MAX];
   const turns = keys.turns(key, conversation);
-  const reply = await connection.run(READ_TURNS, [conversations, turns], args);
-  const [start, items] = reply as readonly [number, readonly Buffer[]];
-  return items.map((item, at) => unpackTurn(start + at, item));
+  // Again where there are more bytes than was thought: a page of them, or one turn that alone has more.
+  for (let bytes = SMALL_PAGE_BYTES; ;) {
+    const args = [time(), conversation, limitOf(limit), before, TURN_PAGE_BYTES_MAX, bytes];
+    // Redis counts the turns of a large page one by one: not of many pages in a row, with everybody else behind them.
+    const [room, large] = bytes > SMALL_PAGE_BYTES ? [LARGE_PAGE_ROOMS * bytes, bytes] : [bytes, 0];
+    const reply = await context.answers.within(room, () =>
+      connection.run(READ_TURNS, [conversations, turns], args, large),
+    );
+    const [start, items, found] = reply as readonly [number, readonly Buffer[] | null, number?];
+    if (items !== null) return items.map((item, at) => unpackTurn(start + at, item));
+    bytes = Number(found);
+  }
 }
 
 export async function readConversation(

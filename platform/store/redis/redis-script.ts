@@ -20,14 +20,18 @@ local function whole(number) return string.format('%.0f', number) end
 `;
 
 /** Scripts with a shebang are refused before they start where they could fail half-way: no memory, a replica, a full disk. */
-function scriptOf(name: string, writes: boolean, body: string): RedisScript {
-  const text = `#!lua${writes ? '' : ' flags=no-writes'}\n${PRELUDE}${body}`;
-  return { name, text, writes, sha: createHash('sha1').update(text).digest('hex') };
+function scriptOf(name: string, body: string, flag?: 'no-writes' | 'allow-oom'): RedisScript {
+  const text = `#!lua${flag === undefined ? '' : ` flags=${flag}`}\n${PRELUDE}${body}`;
+  const sha = createHash('sha1').update(text).digest('hex');
+  return { name, text, writes: flag !== 'no-writes', sha };
 }
 
 export const readingScript = (name: string, body: string): RedisScript =>
-  scriptOf(name, false, body);
+  scriptOf(name, body, 'no-writes');
 
-/** May write, and run where Redis has no memory left or is read-only only with an error before its first write. */
-export const writingScript = (name: string, body: string): RedisScript =>
-  scriptOf(name, true, body);
+/** Where Redis has no memory left, or is read-only, it is refused before its first write. */
+export const writingScript = (name: string, body: string): RedisScript => scriptOf(name, body);
+
+/** Runs where Redis has no memory left, too: what gives memory back, and what keeps runtimes alive meanwhile (bounded, some hundred bytes each). */
+export const sparingScript = (name: string, body: string): RedisScript =>
+  scriptOf(name, body, 'allow-oom');

@@ -1,5 +1,11 @@
 /** What the files of a mounted Secret say of the Redis store: where it is, who we are there, how it is used. Reads no files. */
-import type { RedisAccess, RedisStoreOptions, RedisTls } from './redis-options.ts';
+import {
+  keyPrefixOf,
+  placeOf,
+  type RedisAccess,
+  type RedisStoreOptions,
+  type RedisTls,
+} from './redis-options.ts';
 
 /** Names of the files; in the Secret of a pool's runtimes each has `store-` before it. */
 export const STORE_FILES = {
@@ -30,6 +36,26 @@ export function filesInPlace(files: Files, place: Files): Files {
   return { ...Object.fromEntries(others), ...place };
 }
 
+/** The same place for another user: nothing is left of who the files said we are. */
+export function filesOfUser(
+  files: Files,
+  { username, password }: { readonly username: string; readonly password: string },
+): Files {
+  const { url } = files;
+  return {
+    ...files,
+    ...(url === undefined ? {} : { url: withoutUser(url) }),
+    ...{ username, password },
+  };
+}
+
+function withoutUser(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || `${url.username}${url.password}` === '') return text;
+  [url.username, url.password] = ['', ''];
+  return url.href;
+}
+
 /** Throws with one sentence; no name or password gets into it. */
 export function redisPlaceOf(textOf: (file: StoreFile) => string | undefined): RedisPlace {
   const url = textOf('url');
@@ -40,7 +66,7 @@ export function redisPlaceOf(textOf: (file: StoreFile) => string | undefined): R
     ['key', textOf('tls.key')],
   ]);
   const minReplicas = textOf('min-replicas');
-  return {
+  const place: RedisPlace = {
     access: {
       url,
       ...given([
@@ -52,6 +78,10 @@ export function redisPlaceOf(textOf: (file: StoreFile) => string | undefined): R
     ...given([['keyPrefix', textOf('key-prefix')]]),
     ...(minReplicas === undefined ? {} : { minReplicas: replicasOf(minReplicas) }),
   };
+  // Now, and not with the next connection.
+  placeOf(place.access);
+  keyPrefixOf(place);
+  return place;
 }
 
 function given<Name extends string>(

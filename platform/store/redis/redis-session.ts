@@ -1,4 +1,4 @@
-/** What happens around a connection: after it is made (forgive, listen, look at everything), while it is idle, when it is lost. Sends nothing of the port's. */
+/** What happens around the connections: after one is made (forgive, look at everything), while it is idle, when it is lost. Sends nothing of the port's. */
 import type { ProjectKey } from '../../../core/identifiers.ts';
 import type { Timer } from '../../clock.ts';
 import type { ChangeTopics } from '../change-topics.ts';
@@ -6,16 +6,18 @@ import type { StoreError } from '../store-error.ts';
 import { TOPICS } from '../store-methods.ts';
 import type { StoreDurability, Topic } from '../store.ts';
 import type { LeaseWatch } from './lease-watch.ts';
+import { Pulse } from './pulse.ts';
 import { runtimeChangesOf } from './redis-codec.ts';
 import { read, type RedisContext } from './redis-context.ts';
 import { checkDurability, UNCHECKED } from './redis-durability.ts';
 import type { RedisLeases } from './redis-leases.ts';
-import { TIMEOUT_MS, type RedisStoreOptions } from './redis-options.ts';
+import { RedisNews } from './redis-news.ts';
+import { backoffMs, TIMEOUT_MS, type RedisStoreOptions } from './redis-options.ts';
 
-/** How often an idle connection is asked whether it lives. */
-const PING_MS = 5_000;
 /** A change whose announcement was lost is seen then at the latest. */
 const READ_AGAIN_MS = 120_000;
+/** While nothing is heard. */
+const READ_UNHEARD_MS = 10_000;
 
 export interface SessionParts {
   readonly context: RedisContext;
@@ -29,71 +31,134 @@ export interface SessionParts {
 export class RedisSession {
   readonly #options: RedisStoreOptions;
   readonly #parts: SessionParts;
-  readonly #channels: Set<string>;
+  readonly #news: RedisNews;
+  readonly #pulse: Pulse;
   #durability = UNCHECKED;
   #isOpen = false;
   #closed = false;
-  #lostAtMs: number | undefined;
-  #timer: Timer | undefined;
-  #readAgainAtMs = 0;
+  #hasBegun = false;
+  /** Counts connections and losses: what was begun before the last one is over. */
+  #turn = 0;
+  #isLossTold = false;
+  #retry: Timer | undefined;
+  #readAtMs = 0;
 
   constructor(options: RedisStoreOptions, parts: SessionParts) {
     this.#options = options;
     this.#parts = parts;
-    const { keys, pool } = parts.context;
-    // All ask for the pool's record: a user who may not listen is told so when the store is opened.
-    this.#channels = new Set([pool === undefined ? keys.channels : keys.channel(pool, 'pools')]);
+    this.#pulse = new Pulse(options.clock, () => this.#beat());
+    this.#news = new RedisNews(options, parts.context.keys, {
+      onHearing: () => this.#usable(),
+      onMessage: (channel, message) => this.#heard(channel, message),
+      onRefused: (error) => this.#unheard(error),
+    });
   }
 
   get durability(): StoreDurability {
     return this.#durability;
   }
 
-  /** Forgives first, so that nobody's lease is judged by the time in which nobody could renew; then listens, then looks at everything. */
-  async connected(): Promise<void> {
-    const lostAtMs = this.#lostAtMs;
-    this.#lostAtMs = undefined;
-    try {
-      await this.#begin(lostAtMs);
-    } catch (error) {
-      // Nobody has been forgiven yet: the earlier loss counts.
-      this.#lostAtMs = lostAtMs ?? this.#lostAtMs;
-      this.#failed(error as StoreError);
-      return;
-    }
-    if (!this.#isOpen) this.#parts.onOpen();
-    else if (lostAtMs !== undefined) this.#options.log.info('Redis answers again');
-    this.#isOpen = true;
-    this.#everythingMayHaveChanged();
-    this.#ping();
+  /** Why the store cannot be used, for people. */
+  get lastProblem(): string {
+    const { connection } = this.#parts.context;
+    return connection.isReady ? this.#news.lastProblem : connection.lastProblem;
+  }
+
+  connected(): void {
+    if (this.#closed) return;
+    this.#turn += 1;
+    this.#pulse.start();
+    void this.#begin(this.#turn, 1);
   }
 
   lost(): void {
-    this.#timer?.cancel();
-    if (this.#closed || this.#lostAtMs !== undefined) return;
+    this.#turn += 1;
+    this.#pulse.stop();
+    this.#retry?.cancel();
+    if (this.#closed) return;
     const { clock, log, timeoutMs = TIMEOUT_MS } = this.#options;
-    const why = this.#parts.context.connection.lastProblem;
-    if (this.#isOpen) log.warn('the connection to Redis is lost', { detail: { why } });
+    const { context, leases } = this.#parts;
     // Nothing may have come through for as long as a call waits.
-    this.#lostAtMs = clock.nowMs() - timeoutMs;
+    leases.lostSince(clock.nowMs() - timeoutMs);
+    if (!this.#isOpen || this.#isLossTold) return;
+    this.#isLossTold = true;
+    const detail = { why: context.connection.lastProblem };
+    log.warn('the connection to Redis is lost', { detail });
   }
 
-  /**
-   * From now on, and after each loss of the connection. Who may see one pool only listens to nothing that nobody follows; who may see all
-   * hears of all anyway.
-   */
   follow(topic: Topic, of?: ProjectKey): void {
-    const { connection, keys, pool } = this.#parts.context;
-    if (pool === undefined) return;
-    const channel = of === undefined ? keys.channel(pool, topic) : keys.tierChannel(of);
-    if (this.#channels.has(channel)) return;
-    this.#channels.add(channel);
-    // What waits for the connection, or for what is looked at first, is sent with the rest.
-    if (!this.#isOpen || !connection.isReady) return;
-    this.#listen([channel]).catch((error: unknown) => this.#failed(error as StoreError));
+    this.#news.follow(topic, of);
   }
 
-  heard(channel: string, message: string): void {
+  close(): void {
+    this.#closed = true;
+    this.#turn += 1;
+    this.#pulse.stop();
+    this.#retry?.cancel();
+    this.#news.close();
+  }
+
+  /** Forgives first, so that nobody's lease is judged by the time in which nobody could renew; then looks at everything. */
+  async #begin(turn: number, attempt: number): Promise<void> {
+    try {
+      const { leases, context } = this.#parts;
+      const isNew = attempt === 1;
+      await Promise.all([
+        isNew ? this.#options.onConnection?.(context.connection) : undefined,
+        this.#check(),
+        leases.forgive(),
+      ]);
+    } catch (error) {
+      if (turn === this.#turn) this.#refused(error as StoreError, attempt);
+      return;
+    }
+    if (turn !== this.#turn) return;
+    this.#hasBegun = true;
+    if (this.#isLossTold) this.#options.log.info('Redis answers again');
+    this.#isLossTold = false;
+    this.#usable();
+  }
+
+  /** A Redis that takes no writes (its disk is full) answers reads all the same: the connection stays, and is asked again. */
+  #refused(error: StoreError, attempt: number): void {
+    const { clock, log, random } = this.#options;
+    if (!this.#isOpen) {
+      this.#parts.onOpen(error);
+      return;
+    }
+    if (attempt === 1) {
+      log.warn('Redis is connected but refuses what comes first; trying again', { err: error });
+      this.#usable();
+    }
+    const turn = this.#turn;
+    this.#retry = clock.after(
+      backoffMs(attempt, random),
+      () => void this.#begin(turn, attempt + 1),
+    );
+  }
+
+  #unheard(error: StoreError): void {
+    if (this.#closed) return;
+    if (!this.#isOpen) {
+      this.#parts.onOpen(error);
+      return;
+    }
+    this.#options.log.warn('changes in Redis cannot be heard; trying again', { err: error });
+    this.#news.drop(error.message);
+  }
+
+  /** One of the two connections is there again: whatever was missed without it is read. */
+  #usable(): void {
+    if (!this.#isOpen) {
+      if (!this.#hasBegun || !this.#news.isHearing) return;
+      this.#isOpen = true;
+      this.#parts.onOpen();
+    }
+    // Without the other one nothing can be read: it comes here, too.
+    if (this.#parts.context.connection.isReady) this.#everythingMayHaveChanged();
+  }
+
+  #heard(channel: string, message: string): void {
     const { context, watch, topics } = this.#parts;
     const change = context.keys.ofChannel(channel);
     if (change === undefined) return;
@@ -102,55 +167,19 @@ export class RedisSession {
     topics.notify(topic, pool, topic === 'runtimes' ? runtimeChangesOf(pool, message) : undefined);
   }
 
-  close(): void {
-    this.#closed = true;
-    this.#timer?.cancel();
-  }
-
-  async #begin(lostAtMs: number | undefined): Promise<void> {
-    await Promise.all([
-      this.#check(),
-      lostAtMs === undefined ? undefined : this.#parts.leases.forgive(lostAtMs),
-      this.#listen([...this.#channels]),
-    ]);
-  }
-
-  #listen(args: readonly string[]): Promise<unknown> {
-    const { connection, pool } = this.#parts.context;
-    const command = pool === undefined ? 'PSUBSCRIBE' : 'SUBSCRIBE';
-    return connection.call({ name: 'subscribe', writes: false, command, args });
-  }
-
-  #failed(error: StoreError): void {
-    const { context, onOpen } = this.#parts;
-    if (this.#closed || !context.connection.isReady) return;
-    if (!this.#isOpen) {
-      onOpen(error);
-      return;
-    }
-    this.#options.log.warn('Redis is connected but cannot be used; trying again', { err: error });
-    context.connection.drop(error.message);
-  }
-
   #everythingMayHaveChanged(): void {
-    this.#readAgainAtMs = this.#options.clock.nowMs() + READ_AGAIN_MS;
+    this.#readAtMs = this.#options.clock.nowMs();
     this.#parts.watch.lookAtAll();
     for (const topic of TOPICS) this.#parts.topics.notify(topic);
   }
 
-  #ping(): void {
-    const { clock } = this.#options;
-    this.#timer?.cancel();
-    this.#timer = clock.after(PING_MS, () => {
-      read(this.#parts.context, 'ping', ['PING']).then(
-        () => this.#ping(),
-        // The next connection starts anew.
-        () => undefined,
-      );
-      if (clock.nowMs() < this.#readAgainAtMs) return;
-      this.#everythingMayHaveChanged();
-      this.#check().catch(() => undefined);
-    });
+  #beat(): void {
+    // Without an answer the connection ends by itself.
+    read(this.#parts.context, 'ping', ['PING']).catch(() => undefined);
+    const againMs = this.#news.isHearing ? READ_AGAIN_MS : READ_UNHEARD_MS;
+    if (!this.#isOpen || this.#options.clock.nowMs() - this.#readAtMs < againMs) return;
+    this.#everythingMayHaveChanged();
+    this.#check().catch(() => undefined);
   }
 
   async #check(): Promise<void> {

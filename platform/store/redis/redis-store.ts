@@ -1,10 +1,11 @@
-/** The store port over Redis: for several machines. One connection (two with replicas to wait for), one script per step, no command ever sent twice. */
+/** The store port over Redis: for several machines. Two connections (three with replicas to wait for), one script per step, no command ever sent twice. */
 import type { PoolKey, ProjectKey } from '../../../core/identifiers.ts';
 import type { TierOverride } from '../../../core/tier.ts';
 import { ChangeTopics } from '../change-topics.ts';
 import type { TurnWindow } from '../reads.ts';
 import { StoreError } from '../store-error.ts';
 import type * as port from '../store.ts';
+import { AnswerRoom } from './answer-room.ts';
 import { LeaseWatch } from './lease-watch.ts';
 import { commitTo } from './redis-commits.ts';
 import { RedisConnection } from './redis-connection.ts';
@@ -35,12 +36,11 @@ export class RedisStore implements port.Store {
     const { clock, minReplicas = 0, timeoutMs = TIMEOUT_MS, serverTimeMs, pool } = options;
     const keys = new RedisKeys(keyPrefixOf(options));
     const connection = new RedisConnection(options, {
-      onReady: () => void this.#session.connected(),
+      onReady: () => this.#session.connected(),
       onLost: () => this.#session.lost(),
-      onMessage: (channel, message) => this.#session.heard(channel, message),
     });
     const time = (): string => (serverTimeMs === undefined ? '' : String(serverTimeMs()));
-    this.#context = { connection, keys, pool, time };
+    this.#context = { connection, keys, pool, time, answers: new AnswerRoom(clock) };
     const { writer, isReady } = writerOf(options, connection);
     this.#writing = { ...this.#context, connection: writer };
     this.#replicas = new ReplicaGate(writer, minReplicas, timeoutMs / 2);
@@ -66,7 +66,7 @@ export class RedisStore implements port.Store {
 
   /** Why there is no connection, for people. */
   get lastProblem(): string {
-    return this.#context.connection.lastProblem;
+    return this.#session.lastProblem;
   }
 
   heartbeat(record: port.RuntimeRecord, ttlMs: number): Promise<void> {
@@ -208,7 +208,6 @@ function writerOf(
   const writer = new RedisConnection(options, {
     onReady: () => ready.resolve(undefined),
     onLost: () => undefined,
-    onMessage: () => undefined,
   });
   return { writer, isReady: ready.promise };
 }
