@@ -29,6 +29,8 @@ export interface LaunchConfig {
   /** Absolute path of the bundled agent module. */
   readonly modulePath: string;
   readonly logLevel: LogLevel;
+  /** Of the pod, in ms: it is ended so long after it was told to leave. */
+  readonly graceMs?: number;
   /** The bundled entry of worker threads; left out: the source, for development. */
   readonly workerPath?: string;
 }

@@ -142,6 +142,7 @@ function identityOf(config: LaunchConfig): HostIdentity {
     modulePath,
     address: at.address,
     pool: poolKeyOf({ namespace, name: pool }),
+    graceMs: config.graceMs,
   };
 }
 

@@ -10,7 +10,7 @@ const WINDOW_TURNS_MAX = 1_000;
 export const limits = z.strictObject({
   taskTimeoutSeconds: wholeNumber(
     { min: 1, max: SECONDS_PER_DAY },
-    'Longest run of a task in seconds; a caller can ask for less, not for more.',
+    'Longest run of a task in seconds; a caller can ask for less, not for more. A runtime that is told to end waits so long for its tasks, in a cluster no longer than was said when its pod was made.',
   ).default(300),
   cancelGraceSeconds: wholeNumber(
     { min: 0, max: 300 },
@@ -18,7 +18,7 @@ export const limits = z.strictObject({
   ).default(5),
   drainSeconds: wholeNumber(
     { min: 0, max: 3_600 },
-    'Seconds that a pause, delete or drain waits for running tasks.',
+    'Seconds that a pause or delete of an instance waits for running tasks.',
   ).default(30),
   requestBytesMax: wholeNumber(
     { min: BYTES_PER_KIB, max: COMMITTED_BYTES_MAX },

@@ -65,7 +65,7 @@ export const circuitBreaker = z.strictObject({
 export const disruption = z.strictObject({
   maxUnavailable: wholeNumber(
     { min: 0, max: 1_000 },
-    'Ready runtimes of each role that the draining of nodes may take away at once, in a cluster.',
+    'Ready runtimes of each role that the draining of nodes may take away at once, in a cluster. Standbys that have no place, or no node, are not counted.',
   ).default(1),
 });
 
@@ -73,11 +73,11 @@ export const updateStrategy = withRules(
   z.strictObject({
     maxUnavailable: wholeNumber(
       { min: 0, max: 1_000 },
-      'Shared runtimes that may be missing while a change rolls out.',
+      'Shared runtimes that may be missing while a change rolls out, and HOT projects whose runtime may be, where maxSurge is 0.',
     ).default(0),
     maxSurge: wholeNumber(
       { min: 0, max: 1_000 },
-      'Shared runtimes above replicas while a change rolls out.',
+      'Shared runtimes above replicas while a change rolls out, and as many above the places of HOT projects.',
     ).default(1),
     progressDeadlineSeconds: wholeNumber(
       { min: 1, max: SECONDS_PER_DAY },

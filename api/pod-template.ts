@@ -7,6 +7,11 @@ import { type Rule, withRules } from './rules.ts';
 export const RUNTIME_CONTAINER = 'runtime';
 /** Volumes whose names start like this are the operator's. */
 export const OWN_VOLUME_PREFIX = 'agentpool-';
+/**
+ * A file in the folder of tenants' secrets, named as no tenant's is: each tenant that the operator has looked at has a file there, so one
+ * that has none is waited for. Operators before it told nothing of tenants whose Secret is not there.
+ */
+export const TENANTS_MARKED_FILE = 'marked';
 /** Labels and annotations that start like this are the operator's. */
 const OWN_LABEL_PREFIX = 'agentpool.dev/';
 const CONTAINERS_MAX = 20;

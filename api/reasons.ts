@@ -32,8 +32,18 @@ const REDIS_REASONS = {
   },
   RedisFsyncNever: {
     meaning:
-      'Redis leaves it to the operating system when its file reaches the disk: some ten seconds of acknowledged answers can be lost with its machine.',
+      'Redis leaves it to the operating system when its file reaches the disk: up to half a minute of acknowledged answers can be lost with its machine.',
     whatToDo: 'Set appendfsync to always.',
+  },
+  RedisFsyncPauses: {
+    meaning:
+      'Redis does not write to its disk while it rewrites its file: up to half a minute of acknowledged answers can be lost with its machine then.',
+    whatToDo: 'Set no-appendfsync-on-rewrite to no.',
+  },
+  RedisIsReplica: {
+    meaning:
+      'This Redis is a replica of another one and takes no write, so nothing is acknowledged.',
+    whatToDo: 'Give AgentPool the address of the primary, or promote this one (REPLICAOF NO ONE).',
   },
   RedisNotPersistent: {
     meaning: 'Redis keeps no append-only file: acknowledged answers are lost when it ends.',
@@ -75,7 +85,7 @@ export const CONDITION_REASONS = {
     meaning:
       'A roll-out made no progress for updateStrategy.progressDeadlineSeconds; the old revision goes on serving.',
     whatToDo:
-      'Read the message and the log of the new runtimes, then correct the agent module or the manifest.',
+      'Read the message and the log of the new runtimes, then correct the agent module, the manifest, or what they lack. One runtime of the new revision is kept, or tried again every 5 minutes at least, and the roll-out goes on by itself when it is ready; with updateStrategy.maxSurge 0 only when the spec is changed.',
   },
   AgentModuleInvalid: {
     meaning: 'The agent module does not load, or exports no agent.',
@@ -86,6 +96,12 @@ export const CONDITION_REASONS = {
     meaning: 'Runtimes end again and again soon after their start.',
     whatToDo:
       'Read the log of the runtime for its last words; the next start waits longer each time.',
+  },
+  RuntimesEvicted: {
+    meaning:
+      'Nodes refuse or end the runtimes again and again: no fault of what runs in them. Runtimes that serve go on.',
+    whatToDo:
+      'Read the message: nodes that have no room though the scheduler thinks so, or a device plugin that fails; the next start waits longer each time, and goes on by itself.',
   },
   ImagePullFailed: {
     meaning: 'The image of a runtime cannot be pulled; runtimes that serve go on.',
@@ -115,7 +131,7 @@ export const CONDITION_REASONS = {
     meaning:
       'For some seconds the API server has let the operator not do what this pool needs; what serves goes on.',
     whatToDo:
-      'Give the operator what the message names: `helm upgrade` with the chart of its version, or `kubectl apply -k manifests`. It tries again by itself.',
+      'Give the operator what the message names: `helm upgrade` with the chart of its version; only where its rights are kept apart from the chart (`rbac.create: false`), apply those of that version there. It tries again by itself.',
   },
   ObjectNotOwned: {
     meaning:
@@ -127,6 +143,18 @@ export const CONDITION_REASONS = {
       'For some seconds the API server has not answered, or said that it cannot, where the operator had to change something for this pool.',
     whatToDo:
       'See whether the API server and its etcd are well; the operator tries again by itself. Tasks need neither.',
+  },
+  RedisUsersRefused: {
+    meaning:
+      'Each pool is to have a user of its own in Redis, and Redis refuses to make it; no new runtimes are started, those that serve go on.',
+    whatToDo:
+      "Give the operator's user in Redis the rights that the message names (docs/redis.md), or set redis.poolUsers of the chart to false: then runtimes share the installation's user.",
+  },
+  TenantSecretUnusable: {
+    meaning:
+      "What the Secret of a tenant holds cannot be given to runtimes; other tenants' can, and the pool serves.",
+    whatToDo:
+      'Make the Secret that the message names smaller, or let the operator read it, or move tenants to another pool; it is looked at again by itself.',
   },
   ReconcileFailed: {
     meaning: 'For some seconds the operator has not been able to do all that this pool needs.',
@@ -194,6 +222,7 @@ export const EVENT_REASONS = {
     'Correct the manifest at the place that the message names; it is read again when the file changes.',
   ),
   RuntimeCrashLooping: sameAs('RuntimeCrashLooping'),
+  RuntimesEvicted: sameAs('RuntimesEvicted'),
   ImagePullFailed: sameAs('ImagePullFailed'),
   Unschedulable: sameAs('Unschedulable'),
   ContainerConfigInvalid: sameAs('ContainerConfigInvalid'),
@@ -202,6 +231,8 @@ export const EVENT_REASONS = {
   OperatorForbidden: sameAs('OperatorForbidden'),
   ObjectNotOwned: sameAs('ObjectNotOwned'),
   ApiServerUnavailable: sameAs('ApiServerUnavailable'),
+  RedisUsersRefused: sameAs('RedisUsersRefused'),
+  TenantSecretUnusable: sameAs('TenantSecretUnusable'),
   ReconcileFailed: sameAs('ReconcileFailed'),
   HotCapacityReached: sameAs('HotCapacityReached'),
   Suspended: normal('The pool was suspended by its spec.'),

@@ -43,7 +43,7 @@ export const runtime = withRules(
       .enum(['Always', 'IfNotPresent', 'Never'])
       .exactOptional()
       .describe(
-        'When the image is pulled, in a cluster. Left out: Always for the tag latest, else IfNotPresent.',
+        'When the image is pulled, in a cluster. Left out: Always for the tag latest, else IfNotPresent. It alone rolls nothing out: pods that are there keep theirs.',
       ),
     agentModule: z
       .string()

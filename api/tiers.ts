@@ -50,7 +50,7 @@ const warm = z.strictObject({
   ).default(60),
   maxMemoryMbPerReplica: wholeNumber(
     { min: 64, max: 1_048_576 },
-    'Memory in MiB that the instances of one shared runtime may use together; over it the least recently used goes. Left out: no such bound.',
+    'Memory in MiB that the instances of one shared runtime may use together; over it the least recently used goes. Left out: no such bound; from 90 % of the memory limit of the pod on they go all the same.',
   ).exactOptional(),
   idleSeconds: wholeNumber(
     { min: 1, max: IDLE_SECONDS_MAX },

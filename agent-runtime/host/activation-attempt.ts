@@ -5,7 +5,7 @@ import { activate, type Activated, type ActivationPorts } from './activation.ts'
 import type { FailureHistory } from './failure-history.ts';
 import type { Instance } from './instance.ts';
 import type { Parking } from './parking.ts';
-import { runtimeLost } from './run-outcome.ts';
+import { runtimeLost, secretsPending } from './run-outcome.ts';
 
 export interface AttemptPorts extends ActivationPorts {
   readonly failures: FailureHistory;
@@ -26,6 +26,8 @@ export async function attemptActivation(ports: AttemptPorts, attempt: Attempt): 
   const { instance, parking } = attempt;
   const openForMs = ports.failures.openForMs(instance.key);
   if (openForMs > 0) return { type: 'failed', error: circuitOpen(openForMs), blamed: false };
+  if (ports.view.secretsOf(instance.key) === undefined)
+    return { type: 'failed', error: secretsPending(), blamed: false };
   const wanted = (): boolean => parking.size > 0 || attempt.calledFor();
   parking.waitFor('queue');
   if (!(await attempt.enterRoom(wanted))) {

@@ -13,7 +13,7 @@ import type { Instance } from './instance.ts';
 import type { InstancePorts } from './instance-ports.ts';
 import type { WorkerSource } from './metrics.ts';
 import { releaseClaim } from './releasing.ts';
-import { errorOfWorkerEnd, paused, runtimeLost, storeLost } from './run-outcome.ts';
+import { errorOfWorkerEnd, paused, runtimeLost, secretsPending, storeLost } from './run-outcome.ts';
 import { Session } from './session.ts';
 import { within } from './within.ts';
 import type { Workers } from './workers.ts';
@@ -133,8 +133,13 @@ export async function initialize(
   instance: { readonly key: string; readonly tier: SessionStart['tier'] },
 ): Promise<AppError | undefined> {
   const { clock, view, workers } = ports;
+  const start = sessionStart(view, instance);
+  if (start instanceof AppError) {
+    workers.drop(session);
+    return start;
+  }
   const seconds = view.spec.health.initializeTimeoutSeconds;
-  const opened = await within(clock, seconds * 1000, session.open(sessionStart(view, instance)));
+  const opened = await within(clock, seconds * 1000, session.open(start));
   if (opened !== 'late' && opened.type === 'opened') return undefined;
   if (opened !== 'late' && opened.type === 'ended') return errorOfWorkerEnd(opened.end, true);
   workers.drop(session);
@@ -155,15 +160,17 @@ export async function initialize(
 function sessionStart(
   view: InstancePorts['view'],
   { key, tier }: { readonly key: string; readonly tier: SessionStart['tier'] },
-): SessionStart {
+): SessionStart | AppError {
   const ref = parseInstanceId(key);
   if (ref === undefined)
     throw new AppError('INVALID_FIELD', 'not a project key', { field: 'project' });
+  const secrets = view.secretsOf(key);
+  if (secrets === undefined) return secretsPending();
   return {
     ...ref,
     tier,
     config: view.configOf(key),
-    secrets: view.secretsOf(key),
+    secrets,
     instanceId: key,
   };
 }

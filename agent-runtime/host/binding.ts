@@ -5,6 +5,7 @@
 import { AppError } from '../../core/errors.ts';
 import { heapClassMb } from '../../core/heap-class.ts';
 import type { ProjectKey } from '../../core/identifiers.ts';
+import { BIND_PROBLEM_CHARACTERS_MAX } from '../../platform/store/runtime-record.ts';
 import { initialize, type ActivationPorts } from './activation.ts';
 import { Session } from './session.ts';
 
@@ -21,6 +22,8 @@ type BindingState =
       readonly type: 'bound';
       readonly project: ProjectKey;
       readonly ready: boolean;
+      /** Of the last try. */
+      readonly problem?: string;
     };
 
 export class Binding {
@@ -34,6 +37,11 @@ export class Binding {
 
   get project(): ProjectKey | undefined {
     return this.#state.type === 'bound' ? this.#state.project : undefined;
+  }
+
+  /** Why its agents are not initialised, if that has failed. */
+  get problem(): string | undefined {
+    return this.#state.type === 'bound' ? this.#state.problem : undefined;
   }
 
   get isFree(): boolean {
@@ -73,7 +81,8 @@ export class Binding {
     const { clock, lease } = this.#ports;
     while (!lease.stopped) {
       const session = await this.#open(project);
-      if (session !== undefined) {
+      if (session instanceof AppError) this.#failed(project, session);
+      else if (session !== undefined) {
         this.#prepared = session;
         this.#state = { type: 'bound', project, ready: true };
         this.#ports.publish();
@@ -83,7 +92,16 @@ export class Binding {
     }
   }
 
-  async #open(project: ProjectKey): Promise<Session | undefined> {
+  /** Others are told before this process is given up, and its log with it. */
+  #failed(project: ProjectKey, { message }: AppError): void {
+    const problem = message.slice(0, BIND_PROBLEM_CHARACTERS_MAX);
+    if (problem === this.problem) return;
+    this.#state = { type: 'bound', project, ready: false, problem };
+    this.#ports.publish();
+  }
+
+  /** Undefined: its worker did not come up. */
+  async #open(project: ProjectKey): Promise<Session | AppError | undefined> {
     const { workers, view, log } = this.#ports;
     const { memoryMb } = view.quotaOf(project, 'HOT');
     const { worker } = await workers.take('HOT', heapClassMb(memoryMb));
@@ -93,6 +111,6 @@ export class Binding {
     const error = await initialize(this.#ports, session, { key: project, tier: 'HOT' });
     if (error === undefined) return session;
     log.warn('bound project not initialised', { err: error, instance_id: project });
-    return undefined;
+    return error;
   }
 }

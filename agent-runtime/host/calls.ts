@@ -228,7 +228,7 @@ export class Calls {
   async #commit(instance: Instance, change: Parameters<Instance['commit']>[0]): Promise<void> {
     const outcome = await instance.commit(change);
     if (outcome === 'lost') throw runtimeLost('the project moved to another runtime');
-    if (!this.#ports.lease.held) throw storeLost();
+    if (outcome === 'given-up' || !this.#ports.lease.held) throw storeLost();
   }
 
   #known(key: ProjectKey): { readonly project: Project; readonly instance: Instance } {

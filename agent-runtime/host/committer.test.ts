@@ -182,6 +182,55 @@ describe('an outcome that is not known', () => {
     ]);
   });
 
+  const lost = { fault: 'lost' as const };
+
+  it('is given up where the store answers what is asked of it, but never this commit', async () => {
+    const made = await committer();
+    plans = [lost, lost, lost, lost, lost];
+    made.add(change('a'));
+    await settle();
+    made.add(change('b'));
+    await clock.advance(60_000);
+    expect(commits).toHaveLength(5);
+    expect(told).toEqual(['doubt', 'known', 'a given-up', 'b lost', 'LOST']);
+    expect((await store.readProject(KEY))?.seq).toBe(0);
+  });
+
+  it.each([
+    ['the last sending was applied', [lost, lost, lost, lost, { fault: 'after' as const }]],
+    [
+      'it was refused for want of memory in between',
+      [lost, ...Array.from({ length: 20 }, () => ({ fault: 'before' as const }))],
+    ],
+    [
+      'what follows it is not answered either',
+      [
+        { fault: 'after' as const },
+        ...Array.from({ length: 20 }, () => ({ fault: 'after' as const })),
+      ],
+    ],
+  ])('is not given up where %s', async (_, faults: CallPlan[]) => {
+    const made = await committer();
+    plans = faults;
+    made.add(change('a'));
+    await settle();
+    await clock.advance(60_000);
+    expect(told).toEqual(['doubt', 'known', 'a committed', 'idle']);
+    expect((await store.readProject(KEY))?.requests).toBe(1);
+  });
+
+  it('that comes after it was given up comes before the next claim, or is refused', async () => {
+    const made = await committer();
+    plans = [lost, lost, lost, lost, { fault: 'late', requestDelayMs: 5_000 }];
+    made.add(change('a'));
+    await settle();
+    await clock.advance(4_000);
+    expect(told).toContain('a given-up');
+    await claim('next');
+    await clock.advance(10_000);
+    expect(await store.readProject(KEY)).toMatchObject({ seq: 0, requests: 0 });
+  });
+
   it('is committed when the first sending arrives after the second was refused or before it', async () => {
     const made = await committer();
     // The first arrives long after the caller gave up: in between the record is unchanged, so it is sent again.

@@ -21,6 +21,11 @@ import type { Lease } from './lease.ts';
 const TASKS_PER_COMMIT_MAX = 128;
 const BYTES_PER_COMMIT_MAX = 8 * 1024 * 1024;
 const RETRY_MS = 100;
+/**
+ * Sendings in a row that got no answer and were not applied, while the store answers what is asked of it: then it is this commit that cannot get
+ * there, and each attempt may cost all others of this runtime their connection.
+ */
+const UNANSWERED_MAX = 5;
 
 /** One thing to be made durable. Exactly one call of `settled` ends it. */
 export interface Change {
@@ -30,9 +35,11 @@ export interface Change {
   readonly leases?: readonly ClientLease[];
   readonly paused?: boolean;
   readonly bytes: number;
-  /** `lost`: not in the store, and never will be under this claim. */
-  settled(outcome: 'committed' | 'lost'): void;
+  /** `lost`: not in the store, and never will be under this claim; or given up, and not there once the project is claimed anew, unless it is then. */
+  settled(outcome: Settled): void;
 }
+
+export type Settled = 'committed' | 'lost' | 'given-up';
 
 export interface CommitterPorts {
   readonly clock: Clock;
@@ -54,7 +61,7 @@ export interface CommitterPorts {
   onDoubt(inDoubt: boolean): void;
 }
 
-type Outcome = 'committed' | 'refused';
+type Outcome = 'committed' | 'refused' | 'given-up';
 
 export class Committer {
   readonly #ports: CommitterPorts;
@@ -137,18 +144,19 @@ export class Committer {
   }
 
   #finish(changes: readonly Change[], outcome: Outcome): void {
-    this.#ports.counted(outcome, changes.length);
+    this.#ports.counted(outcome === 'given-up' ? 'unknown' : outcome, changes.length);
     if (outcome === 'committed') {
       this.#claim = { ...this.#claim, seq: this.#claim.seq + 1 };
       this.#tell(changes, 'committed');
       return;
     }
     this.#state = 'ended';
-    this.#tell([...changes, ...this.#waiting.splice(0)], 'lost');
+    this.#tell(changes, outcome === 'given-up' ? 'given-up' : 'lost');
+    this.#tell(this.#waiting.splice(0), 'lost');
     this.#ports.onLost();
   }
 
-  #tell(changes: readonly Change[], outcome: 'committed' | 'lost'): void {
+  #tell(changes: readonly Change[], outcome: Settled): void {
     for (const change of changes) change.settled(outcome);
   }
 
@@ -171,7 +179,7 @@ export class Committer {
     if (this.#isEnded()) return 'refused';
     const commit = this.#build(this.#claim, changes);
     const answer = await this.#send(commit);
-    return answer === 'unknown' ? this.#resolve(commit) : answer;
+    return answer === 'again' || answer === 'unanswered' ? this.#resolve(commit, answer) : answer;
   }
 
   #build(claim: Claim, changes: readonly Change[]): Commit {
@@ -192,7 +200,8 @@ export class Committer {
     };
   }
 
-  async #send(commit: Commit): Promise<Outcome | 'unknown'> {
+  /** `again`: surely not applied, or nothing was sent; `unanswered`: perhaps. */
+  async #send(commit: Commit): Promise<'committed' | 'refused' | 'again' | 'unanswered'> {
     try {
       const answer = await this.#ports.store.commit(commit);
       if (answer.type === 'committed') this.#ports.kept(answer.conversations);
@@ -200,27 +209,38 @@ export class Committer {
     } catch (error) {
       this.#ports.log.warn('commit not answered', { err: error, epoch: commit.claim.epoch });
       this.#ports.counted('unknown', 0);
-      return 'unknown';
+      const isKnown = error instanceof StoreError && error.outcome === 'not-applied';
+      return isKnown ? 'again' : 'unanswered';
     }
   }
 
   /**
    * The record tells: one further under our claim id, it was this commit (only one is ever under way); unchanged, the identical
-   * commit may be sent again, since the store compares claim and sequence; anything else, the project is another's.
+   * commit may be sent again, since the store compares claim and sequence; anything else, the project is another's. One that may still be on its
+   * way when it is given up comes before the next claim of the project, which sees it, or is refused.
    */
-  async #resolve(commit: Commit): Promise<Outcome> {
+  async #resolve(commit: Commit, first: 'again' | 'unanswered'): Promise<Outcome> {
     this.#doubt(true);
     try {
-      for (let sent = commit; ;) {
-        await this.#ports.lease.whenHeld();
-        if (this.#isEnded()) return 'refused';
-        const outcome = await this.#attemptToResolve(sent);
-        if (outcome === 'visible') sent = this.#confirming();
-        else if (outcome !== 'unknown') return outcome;
-        else await this.#ports.clock.sleep(RETRY_MS);
-      }
+      return await this.#resolved(commit, first === 'unanswered' ? 1 : 0);
     } finally {
       this.#doubt(false);
+    }
+  }
+
+  async #resolved(commit: Commit, unansweredBefore: number): Promise<Outcome> {
+    let [sent, unanswered] = [commit, unansweredBefore];
+    for (;;) {
+      await this.#ports.lease.whenHeld();
+      if (this.#isEnded()) return 'refused';
+      const outcome = await this.#attemptToResolve(sent, unanswered < UNANSWERED_MAX);
+      if (outcome === 'visible') {
+        sent = this.#confirming();
+        unanswered = 0;
+      } else if (outcome === 'again' || outcome === 'unanswered') {
+        if (outcome === 'unanswered') unanswered += 1;
+        await this.#ports.clock.sleep(RETRY_MS);
+      } else return outcome;
     }
   }
 
@@ -233,10 +253,20 @@ export class Committer {
     return this.#build(this.#claim, []);
   }
 
-  async #attemptToResolve(commit: Commit): Promise<Outcome | 'visible' | 'unknown'> {
+  async #attemptToResolve(
+    commit: Commit,
+    maySend: boolean,
+  ): Promise<Outcome | 'visible' | 'again' | 'unanswered'> {
     const before = await this.#applied(commit);
     if (before !== 'unchanged') return before;
-    if (this.#isEnded() || !this.#ports.lease.held) return 'unknown';
+    if (!maySend) {
+      this.#ports.log.error('commit given up: the store never answers it', {
+        epoch: commit.claim.epoch,
+        detail: { tasks: commit.tasks.length, sent: UNANSWERED_MAX },
+      });
+      return 'given-up';
+    }
+    if (this.#isEnded() || !this.#ports.lease.held) return 'again';
     const answer = await this.#send(commit);
     if (answer !== 'refused') return answer;
     // Refused can mean that the first sending arrived late and was applied in between.
@@ -244,7 +274,7 @@ export class Committer {
     return after === 'unchanged' ? 'refused' : after;
   }
 
-  async #applied(commit: Commit): Promise<'visible' | 'refused' | 'unchanged' | 'unknown'> {
+  async #applied(commit: Commit): Promise<'visible' | 'refused' | 'unchanged' | 'again'> {
     const { key, claimId, seq } = commit.claim;
     try {
       const record = await this.#ports.store.readProject(key);
@@ -253,7 +283,7 @@ export class Committer {
       return record.seq === seq ? 'unchanged' : 'refused';
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      return 'unknown';
+      return 'again';
     }
   }
 

@@ -171,6 +171,20 @@ describe('a commit', () => {
     expect((await world.send('q1')).end).toMatchObject({ header: { replayed: true } });
   });
 
+  it('that never gets an answer is given up, and the next task has the project claimed anew', async () => {
+    const world = await new HostWorld().open();
+    world.plan = (method) => (method === 'commit' ? { fault: 'lost' } : undefined);
+    const task = await world.send('q1');
+    await world.finish('q1');
+    await world.clock.advance(20_000);
+    expect(task.reason).toBe('STORE_UNAVAILABLE');
+    world.plan = () => undefined;
+    const again = await world.send('q1');
+    await world.finish('q1');
+    expect(again.end).toMatchObject({ type: 'finished', header: { replayed: false } });
+    expect(await world.truth.readProject(PROJECT)).toMatchObject({ epoch: 2, requests: 1 });
+  });
+
   it('that is refused discards the instance; the next task asks who has the project', async () => {
     const world = await new HostWorld().open();
     const other = await new HostWorld({ incarnation: 'r2', on: world }).open();
@@ -274,5 +288,32 @@ describe('a store that is away', () => {
     const task = await world.send('q1');
     await world.clock.advance(6_000);
     expect(task.reason).toBe('STORE_UNAVAILABLE');
+  });
+});
+
+describe("a tenant's secrets that have not come yet", () => {
+  const spec = { tenants: [{ name: 'acme', secretRef: { name: 'acme' } }] };
+
+  it('are waited for by the caller, blame nobody, and hold nothing', async () => {
+    const world = new HostWorld();
+    world.secretsOf = () => undefined;
+    await world.open(spec);
+    const error = { reason: 'SECRETS_PENDING', retryAfterMs: 5_000 };
+    for (const id of ['q1', 'q2', 'q3', 'q4', 'q5', 'q6'])
+      expect((await world.send(id)).end).toMatchObject({ error });
+    expect((await world.truth.readProject(PROJECT))?.owner).toBeUndefined();
+    world.secretsOf = () => ({ token: 'one' });
+    const task = await world.send('q1');
+    await world.finish('q1');
+    expect(task.text).toBe('done');
+  });
+
+  it('keep no other tenant waiting', async () => {
+    const world = new HostWorld();
+    world.secretsOf = () => undefined;
+    await world.open(spec);
+    const task = await world.send('q1', { project: `${POOL}~other~one` });
+    await world.finish('q1');
+    expect(task.text).toBe('done');
   });
 });

@@ -359,6 +359,23 @@ describe('binding', () => {
     expect(await record()).toMatchObject({ ready: true, bound: PROJECT });
   });
 
+  it('says why its agents are not initialised, and no more once they are', async () => {
+    const world = new HostWorld({ role: 'dedicated' });
+    const failed = { type: 'openFailed', session: 1, agent: 'guide', message: 'no key' } as const;
+    world.workers.onOpen = (session) => ({ ...failed, session, message: 'no key'.padEnd(999) });
+    await world.open();
+    const record = async () => (await world.truth.listRuntimes())[0];
+    await world.host.bind(PROJECT);
+    await settle();
+    const { ready, bindProblem } = (await record()) ?? {};
+    expect([ready, bindProblem?.length]).toEqual([false, 500]);
+    expect(bindProblem).toMatch(/^initialize of agent guide failed: no key/);
+    world.workers.onOpen = (session) => ({ type: 'opened', session });
+    await world.clock.advance(5_000);
+    expect(await record()).toMatchObject({ ready: true, bound: PROJECT });
+    expect(await record()).not.toHaveProperty('bindProblem');
+  });
+
   it('is told once, when it can be used', async () => {
     const world = await new HostWorld({ role: 'dedicated' }).open();
     await settle();
@@ -430,5 +447,19 @@ describe('a drain', () => {
     await world.clock.advance(20_000);
     await drained;
     expect(task.reason).toBe('DRAINING');
+  });
+
+  it('is over before its pod is ended, though tasks may run for longer by now', async () => {
+    const limits = { taskTimeoutSeconds: 600 };
+    const world = await new HostWorld({ graceMs: 35_000 }).open({ limits });
+    const task = await world.send('q1');
+    const drained = world.host.drain();
+    await world.clock.advance(2_000);
+    await world.clock.advance(24_000);
+    expect(task.end).toBeUndefined();
+    await world.clock.advance(8_000);
+    await drained;
+    expect(task.reason).toBe('DRAINING');
+    expect((await world.truth.readProject(PROJECT))?.owner).toBeUndefined();
   });
 });

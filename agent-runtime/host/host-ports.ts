@@ -36,4 +36,6 @@ export interface HostIdentity {
   readonly revision: string;
   /** The bundled agent module. */
   readonly modulePath: string;
+  /** It is ended so long after it was told to leave; absent: whoever tells it waits as long as the pool's tasks may run. */
+  readonly graceMs?: number | undefined;
 }

@@ -18,7 +18,7 @@ import type {
 } from '../../platform/store/store.ts';
 import { aliveLeases } from './client-leases.ts';
 import type { Caller } from './caller.ts';
-import type { Change, Committer } from './committer.ts';
+import type { Change, Committer, Settled } from './committer.ts';
 import type { HostTask } from './host-task.ts';
 import { createInstanceCommitter } from './instance-committer.ts';
 import { InstanceMachine } from './instance-machine.ts';
@@ -187,7 +187,7 @@ export class Instance implements RunnerHost {
   }
 
   /** Resolves when it is in the store; `lost`: the claim is not ours any more. */
-  commit(change: Omit<Change, 'settled' | 'bytes'>): Promise<'committed' | 'lost'> {
+  commit(change: Omit<Change, 'settled' | 'bytes'>): Promise<Settled> {
     if (change.leases !== undefined) this.#leases = change.leases;
     return new Promise((resolve) => {
       this.committer.add({ ...change, bytes: 0, settled: resolve });

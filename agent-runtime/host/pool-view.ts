@@ -138,12 +138,13 @@ export class PoolView {
     return overlay(overlay(this.spec.runtime.config, ofTenant), this.#entryOf(key)?.config);
   }
 
-  /** Of the tenant, where the spec gives it some. */
-  secretsOf(key: ProjectKey): Readonly<Record<string, string>> {
+  /** Of the tenant, where the spec gives it some; undefined: they have not come yet. */
+  secretsOf(key: ProjectKey): Readonly<Record<string, string>> | undefined {
+    const { tenantSecrets } = this.#ports;
     const tenant = parseInstanceId(key)?.tenant ?? '';
     const entry = this.spec.tenants.find(({ name }) => name === tenant);
-    if (entry?.secretRef === undefined) return {};
-    return this.#ports.tenantSecrets?.(tenant) ?? {};
+    if (entry?.secretRef === undefined || tenantSecrets === undefined) return {};
+    return tenantSecrets(tenant);
   }
 
   /** Live instances of one tenant; undefined: only the pool limits it. */

@@ -36,6 +36,13 @@ export function runtimeLost(message: string): AppError {
   return new AppError('RUNTIME_LOST', message, { retryAfterMs: LOST_RETRY_MS });
 }
 
+/** Of a tenant whose Secret the operator or the kubelet has not brought here yet: without them its agents would begin wrongly. */
+export function secretsPending(): AppError {
+  const message =
+    "the Secret of the tenant has not come to this runtime yet: try again, or see the pool's condition Degraded";
+  return new AppError('SECRETS_PENDING', message, { retryAfterMs: 5_000 });
+}
+
 export function storeLost(): AppError {
   return new AppError(
     'STORE_UNAVAILABLE',
@@ -43,6 +50,15 @@ export function storeLost(): AppError {
     {
       retryAfterMs: 1000,
     },
+  );
+}
+
+/** Not for the gateway to try again: it would come to the same. */
+export function commitGivenUp(): AppError {
+  return new AppError(
+    'STORE_UNAVAILABLE',
+    'the store answered each attempt to keep the answer of this task with silence, nothing was acknowledged: it may be too large for the way there; a repeat with the same request_id says whether it was kept',
+    { retryAfterMs: 1000 },
   );
 }
 

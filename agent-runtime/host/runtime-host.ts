@@ -165,11 +165,11 @@ export class RuntimeHost implements TaskHandler {
   async drain(): Promise<void> {
     if (this.#phase === 'stopped' || this.#phase === 'draining') return;
     this.#phase = 'draining';
-    const taskTimeoutMs = (): number => this.#view.spec.limits.taskTimeoutSeconds * 1000;
     await drainProjects({
       ...this.#ports,
       projects: this.#projects,
-      taskTimeoutMs,
+      graceMs: this.#identity.graceMs,
+      taskTimeoutMs: () => this.#view.spec.limits.taskTimeoutSeconds * 1000,
       publish: () => this.#lease.publish(),
     });
     this.stop();

@@ -24,7 +24,7 @@ export interface RecordSituation {
 export function runtimeRecord(situation: RecordSituation): RuntimeRecord {
   const { identity, binding, agents, maxConcurrentTasks, serving, draining } = situation;
   const { incarnation, name, pool, address, role, revision } = identity;
-  const { project } = binding;
+  const { project, problem } = binding;
   return {
     incarnation,
     name,
@@ -41,6 +41,7 @@ export function runtimeRecord(situation: RecordSituation): RuntimeRecord {
     instances: instancesByTier(situation.projects),
     blanks: situation.workers.blanks,
     ...(project === undefined ? {} : { bound: project }),
+    ...(problem === undefined ? {} : { bindProblem: problem }),
   };
 }
 

@@ -6,11 +6,11 @@ import type { AppError } from '../../core/errors.ts';
 import type { Payload, ResultId, StoredResult } from '../../platform/store/store.ts';
 import type { RunOutcome } from '../worker/protocol.ts';
 import type { Caller } from './caller.ts';
-import type { Committer } from './committer.ts';
+import type { Committer, Settled } from './committer.ts';
 import { GraceTimers } from './grace-timers.ts';
 import type { HostTask, Served } from './host-task.ts';
 import type { InstancePorts } from './instance-ports.ts';
-import { runtimeLost, storeLost } from './run-outcome.ts';
+import { commitGivenUp, runtimeLost, storeLost } from './run-outcome.ts';
 
 type Success = Extract<RunOutcome, { readonly type: 'success' }>;
 
@@ -71,11 +71,14 @@ export class StagedTasks {
     });
   }
 
-  #settled(task: HostTask, output: Payload, outcome: 'committed' | 'lost'): void {
+  #settled(task: HostTask, output: Payload, outcome: Settled): void {
     this.#graces.cancel(task);
     this.#tasks.delete(task);
-    if (outcome === 'lost') {
-      const error = runtimeLost('the project left this runtime before the answer was safe');
+    if (outcome !== 'committed') {
+      const error =
+        outcome === 'lost'
+          ? runtimeLost('the project left this runtime before the answer was safe')
+          : commitGivenUp();
       this.#host.ended(task, () => task.failed(error));
       return;
     }

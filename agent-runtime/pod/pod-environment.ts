@@ -16,6 +16,8 @@ export interface PodIdentity {
   readonly name: string;
   readonly ip: string;
   readonly logLevel: LogLevel;
+  /** Between the order to leave and the end; absent: an operator made the pod that did not tell. */
+  readonly graceMs?: number;
 }
 
 /** Says that this process runs in a pod. */
@@ -30,6 +32,7 @@ const schema = z.object({
   [RUNTIME_VARIABLE]: z.string().min(1).max(200),
   AGENTPOOL_POD_IP: z.union([z.ipv4(), z.ipv6()]),
   AGENTPOOL_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+  AGENTPOOL_GRACE_SECONDS: z.coerce.number().int().positive().exactOptional(),
 });
 
 /** Throws with all that is wrong in one sentence. */
@@ -40,6 +43,7 @@ export function podIdentityOf(variables: Variables): PodIdentity {
     throw new Error(`missing or wrong in the environment of the pod: ${names.join(', ')}`);
   }
   const { data } = parsed;
+  const graceSeconds = data.AGENTPOOL_GRACE_SECONDS;
   return {
     namespace: data.AGENTPOOL_NAMESPACE,
     pool: data.AGENTPOOL_POOL,
@@ -49,6 +53,7 @@ export function podIdentityOf(variables: Variables): PodIdentity {
     name: data[RUNTIME_VARIABLE],
     ip: data.AGENTPOOL_POD_IP,
     logLevel: data.AGENTPOOL_LOG_LEVEL,
+    ...(graceSeconds === undefined ? {} : { graceMs: graceSeconds * 1_000 }),
   };
 }
 

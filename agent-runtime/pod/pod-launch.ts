@@ -55,7 +55,7 @@ export interface PodLaunch {
 
 export function podLaunch(pod: PodLaunch): LaunchConfig {
   const { identity, secret, port, modulePath, workerPath, random } = pod;
-  const { namespace, pool, name, role, revision, ip, logLevel } = identity;
+  const { namespace, pool, name, role, revision, ip, logLevel, graceMs } = identity;
   return {
     namespace,
     pool,
@@ -74,6 +74,7 @@ export function podLaunch(pod: PodLaunch): LaunchConfig {
     store: { type: 'redis', ...secret.current.store },
     modulePath,
     logLevel,
+    ...(graceMs === undefined ? {} : { graceMs }),
     ...(workerPath === undefined ? {} : { workerPath }),
   };
 }

@@ -32,6 +32,8 @@ describe('the environment of a pod', () => {
       ip: '10.0.0.7',
       logLevel: 'info',
     });
+    const told = podIdentityOf({ ...VARIABLES, AGENTPOOL_GRACE_SECONDS: '315' });
+    expect(told.graceMs).toBe(315_000);
   });
 
   it('is refused with the names of all that is wrong', () => {
@@ -123,6 +125,14 @@ describe('the files of a pod', () => {
     expect(secretsOf('acm')).toEqual({});
     mount('..2', { [`${hex('acme')}.token`]: 'two', [`${hex('acme')}.more`]: 'x' });
     expect(secretsOf('acme')).toEqual({ token: 'two', more: 'x' });
+  });
+
+  it('are waited for where the operator marks who was looked at', () => {
+    const secretsOf = tenantSecretsIn(folder, silentLog);
+    mount('..1', { marked: 'pool-s1-0', [hex('none')]: '', [`${hex('acme')}.token`]: 'one' });
+    expect(['acme', 'none', 'later'].map(secretsOf)).toEqual([{ token: 'one' }, {}, undefined]);
+    mount('..2', { marked: 'pool-s1-0', [`${hex('later')}.token`]: 'two' });
+    expect(secretsOf('later')).toEqual({ token: 'two' });
   });
 
   it('give none where nothing is mounted', () => {

@@ -1,6 +1,10 @@
-/** The Secrets of a pool's tenants as a pod has them: one folder of files `<tenant in hexadecimal>.<key>`, which the kubelet exchanges as a whole. */
+/**
+ * The Secrets of a pool's tenants as a pod has them: one folder of files `<tenant in hexadecimal>.<key>`, or a file of that name without a key
+ * for a tenant that has none, which the kubelet exchanges as a whole.
+ */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { TENANTS_MARKED_FILE } from '../../api/pod-template.ts';
 import type { Log } from '../../platform/log.ts';
 import type { TenantSecrets } from '../host/tenant-secrets.ts';
 
@@ -11,21 +15,29 @@ interface Listing {
   /** Of the mount as it was listed. */
   readonly version: string;
   readonly files: ReadonlyMap<string, readonly string[]>;
+  /** By an operator: a tenant without any file has not been looked at. */
+  readonly isMarked: boolean;
 }
 
 /** Read when asked for, so an activation never has an old one; the names of the files are listed once per exchange. */
 export function tenantSecretsIn(folder: string, log: Log): TenantSecrets {
   let listing: Listing | undefined;
-  const filesOf = (tenant: string): readonly string[] => {
+  const filesOf = (tenant: string): readonly string[] | undefined => {
     const version = versionOf(folder);
     if (listing === undefined || version === '' || listing.version !== version)
-      listing = { version, files: list(folder) };
-    return listing.files.get(Buffer.from(tenant).toString('hex')) ?? [];
+      listing = list(folder, version);
+    return (
+      listing.files.get(Buffer.from(tenant).toString('hex')) ?? (listing.isMarked ? undefined : [])
+    );
   };
   return (tenant) => {
     try {
-      return Object.fromEntries(
-        filesOf(tenant).map((file) => [keyOf(file), readFileSync(join(folder, file), 'utf8')]),
+      const files = filesOf(tenant)?.filter((file) => file.includes('.'));
+      return (
+        files &&
+        Object.fromEntries(
+          files.map((file) => [keyOf(file), readFileSync(join(folder, file), 'utf8')]),
+        )
       );
     } catch (error) {
       log.error('secrets of a tenant cannot be read', { tenant, err: error });
@@ -34,14 +46,15 @@ export function tenantSecretsIn(folder: string, log: Log): TenantSecrets {
   };
 }
 
-function list(folder: string): ReadonlyMap<string, readonly string[]> {
-  const byTenant = new Map<string, string[]>();
-  for (const file of namesIn(folder)) {
-    if (file.startsWith('.') || !file.includes('.')) continue;
-    const tenant = file.slice(0, file.indexOf('.'));
-    byTenant.set(tenant, [...(byTenant.get(tenant) ?? []), file]);
+function list(folder: string, version: string): Listing {
+  const files = new Map<string, string[]>();
+  const names = namesIn(folder);
+  for (const file of names) {
+    if (file.startsWith('.')) continue;
+    const [tenant = ''] = file.split('.', 1);
+    files.set(tenant, [...(files.get(tenant) ?? []), file]);
   }
-  return byTenant;
+  return { version, files, isMarked: names.includes(TENANTS_MARKED_FILE) };
 }
 
 function namesIn(folder: string): readonly string[] {
