@@ -46,8 +46,10 @@ describe('a pool that only the store knows', () => {
     };
     await world.start('ours');
     await world.pass(1);
-    // The first is how it is found.
-    expect(asked).toEqual([undefined, KEY]);
+    const [first, ...others] = asked;
+    // That is how it is found.
+    expect(first).toBeUndefined();
+    expect(new Set(others)).toEqual(new Set([KEY]));
   });
 
   it('is told by the records of an operator whose it is', async () => {

@@ -77,7 +77,10 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   });
   const addAll = feeder(options, queue);
   const unwatch = follow(options, {
-    addAll,
+    addAll: () => {
+      pools.doubtStore();
+      return addAll();
+    },
     atOnce: (key) => queue.add(key),
     soon: (key, changes) => {
       const delayMs = newsDelayMs(pools.runs.get(key), changes, limits);

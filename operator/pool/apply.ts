@@ -4,7 +4,8 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Store } from '../../platform/store/store.ts';
 import { CreateRefused, NameTaken } from './create-refused.ts';
-import type { Driver } from './driver.ts';
+import type { Driver, RuntimeName } from './driver.ts';
+import { Hindered } from './hindered.ts';
 import type { Memory } from './memory.ts';
 import type { NameRuntime } from './name-runtime.ts';
 import { NamesOfPass } from './names-of-pass.ts';
@@ -26,7 +27,7 @@ const ROLES: readonly Role[] = ['shared', 'dedicated'];
 
 /**
  * All but the binds. Tries every action, but makes no runtime in place of one that would not go: there could be too many; nor one that would fare like
- * those that just failed. Then throws the first failure: the pass is repeated, and what succeeded is seen by then.
+ * those that just failed. Then throws the first failure, or why one does not go still: the pass is repeated, and what succeeded is seen by then.
  */
 export async function apply(
   plan: Plan,
@@ -40,14 +41,26 @@ export async function apply(
   const of = (...kinds: readonly Applied['do'][]): readonly Applied[] =>
     applied.filter((action) => kinds.includes(action.do));
   const failures = await attemptAll(of('remove', 'drain'), attempt);
-  const isCrowded = failures.length > 0;
-  for (const role of isCrowded ? [] : ROLES) {
-    const creates = of('create').filter((action) => 'role' in action && action.role === role);
+  const stays = stayingBy(run);
+  for (const role of ROLES) {
+    const wanted = of('create').filter((action) => 'role' in action && action.role === role);
+    const ended = of('remove', 'drain').filter((one) => 'name' in one && stays(one.name, role));
+    const creates = wanted.slice(0, Math.max(0, wanted.length - ended.length));
     failures.push(...(await attemptWhileTheySucceed(creates, attempt)));
   }
   // Last: nobody waits for them.
   failures.push(...(await attemptAll(of('mark'), attempt)));
+  failures.push(...run.orders.stuck);
   if (failures.length > 0) throw failures[0];
+}
+
+/** Whether it was to go, would not, and takes a place of this role: what has ended already takes none. */
+function stayingBy({ orders, observed }: PoolRun): (name: RuntimeName, role: Role) => boolean {
+  return (name, role) => {
+    const one = observed?.runtimes.find((runtime) => runtime.name === name);
+    const hasEnded = one?.state.at === 'exited';
+    return orders.isStuck(name) && !hasEnded && (one === undefined || one.role === role);
+  };
 }
 
 /** Answers the failures. */
@@ -124,17 +137,31 @@ async function act(action: Applied, pass: Pass, signal: AbortSignal): Promise<vo
         await driver.drain({ pool: run.key, name: action.name }, action.withinMs);
       } catch (error) {
         run.orders.refuseDrain(action.name);
-        throw error;
+        throw stuck(action.name, run, hands, error);
       }
       return;
     case 'remove':
       if (action.why === 'Unheard') await proveTaking(run, store);
       // First the store: whoever needs the dead runtime's projects can claim them at once.
       await Promise.allSettled(action.incarnations.map((one) => store.deregister(one)));
-      await driver.remove({ pool: run.key, name: action.name });
+      try {
+        await driver.remove({ pool: run.key, name: action.name });
+      } catch (error) {
+        throw stuck(action.name, run, hands, error);
+      }
       run.orders.remove(action.name, clock.nowMs());
       return;
   }
+}
+
+/** Named, so that somebody can see to it. */
+function stuck(name: RuntimeName, { orders }: PoolRun, { clock }: Hands, error: unknown): Error {
+  const message = error instanceof Error ? error.message : String(error);
+  const reason = error instanceof Hindered ? error.reason : 'ReconcileFailed';
+  const said = `the runtime ${name} cannot be ended: ${message}`;
+  const cause = new Hindered(reason, said, error);
+  orders.hold(name, cause, clock.nowMs());
+  return cause;
 }
 
 /** A store that answers and takes nothing, as one that is full, hears of nobody either: then it is at fault, and says so here. */

@@ -32,22 +32,18 @@ const AT_ONCE_MAX = 64;
 /** Those of one pool. Bounded by its standbys: each is given away once, and answers are told with the next pass. */
 export class Binds {
   readonly #waiting: (() => Promise<void>)[] = [];
-  #onSettled: (() => void)[] = [];
   /** Of those that have ended since a pass was told. */
   #ended: { readonly failure?: unknown }[] = [];
-  #underWay = 0;
+  readonly #underWay = new Set<Promise<void>>();
 
   /** False: there are answers to wait for, or to be told. */
   get isIdle(): boolean {
-    return this.#underWay === 0 && this.#ended.length === 0;
+    return this.#underWay.size === 0 && this.#ended.length === 0;
   }
 
   /** Resolves when none is under way. */
   async settled(): Promise<void> {
-    while (this.#underWay > 0)
-      await new Promise<void>((resolve) => {
-        this.#onSettled.push(resolve);
-      });
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
   begin(plan: Plan, run: BindRun, hands: BindHands, signal: AbortSignal): void {
@@ -70,20 +66,19 @@ export class Binds {
   }
 
   #goOn(): void {
-    while (this.#underWay < AT_ONCE_MAX) {
+    while (this.#underWay.size < AT_ONCE_MAX) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
-      this.#underWay += 1;
-      void next()
+      const one = next()
         .then(
           () => this.#ended.push({}),
           (failure: unknown) => this.#ended.push({ failure }),
         )
-        .finally(() => {
-          this.#underWay -= 1;
+        .then(() => {
+          this.#underWay.delete(one);
           this.#goOn();
-          for (const tell of this.#onSettled.splice(0)) tell();
         });
+      this.#underWay.add(one);
     }
   }
 }

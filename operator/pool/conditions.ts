@@ -2,10 +2,17 @@
 import type { AgentPoolSpec, Condition } from '../../api/agent-pool.ts';
 import type { ConditionReason, ConditionType } from '../../api/reasons.ts';
 import type { Store, StoreDurability } from '../../platform/store/store.ts';
+import { labelled } from './failures.ts';
 import type { Hindrance } from './hindrance.ts';
-import type { Failures, Observed, Rollout } from './observed.ts';
+import type { Observed, Rollout } from './observed.ts';
 import type { PoolLimits } from './pool-limits.ts';
-import { hotPlaces, problemOf } from './runtimes.ts';
+import {
+  hotPlaces,
+  loopReason,
+  problemOf,
+  revisionToCreate,
+  revisionToFallBackTo,
+} from './runtimes.ts';
 import { activeHot } from './select-hot.ts';
 import type { ModuleState } from './wanted-pool.ts';
 
@@ -31,6 +38,11 @@ export interface Situation {
   readonly store: Store['kind'] | 'unavailable';
   /** What the store says of itself, if it has found that out. */
   readonly durability?: StoreDurability;
+}
+
+interface Failure {
+  readonly reason: ConditionReason;
+  readonly message: string;
 }
 
 type Verdict = Pick<Condition, 'status' | 'message'> & { readonly reason: ConditionReason };
@@ -62,7 +74,8 @@ function ready(situation: Situation): Verdict {
     tally.sharedReady >= tally.sharedWanted &&
     tally.hotReady >= tally.hotWanted &&
     tally.standbysReady >= tally.standbysWanted;
-  if (isAll && observed.rollout.at === 'settled') return say('True', 'AllReady', counts(tally));
+  const isWell = observed.rollout.at === 'settled' && loopOf(situation) === undefined;
+  if (isAll && isWell) return say('True', 'AllReady', counts(tally));
   const failure = failureOf(situation);
   if (failure !== undefined) return say('False', failure.reason, failure.message);
   if (isReplacing(observed.rollout))
@@ -83,7 +96,11 @@ function progressing(situation: Situation): Verdict {
   if (module.at === 'broken') return say('False', 'AgentModuleInvalid', module.message);
   switch (rollout.at) {
     case 'stalled':
-      return say('False', 'RolloutStalled', `revision ${rollout.to}: ${rollout.message}`);
+      return say(
+        'False',
+        'RolloutStalled',
+        `revision ${rollout.to}: ${rollout.message}; ${outlook(spec, observed)}`,
+      );
     case 'rolling':
       if (observed.hindrance !== undefined) return hindered('False', observed.hindrance);
       return isReplacing(rollout)
@@ -110,6 +127,7 @@ function degraded(situation: Situation): Verdict {
       'HotCapacityReached',
       `${wanted} projects are HOT, there are places for ${hotPlaces(spec)}`,
     );
+  if (observed.complaint !== undefined) return hindered('True', observed.complaint);
   return say('False', 'AsExpected', '');
 }
 
@@ -135,12 +153,9 @@ function redisDurable(durability: StoreDurability | undefined): Verdict {
 }
 
 /** What keeps the pool from becoming what it should be, the gravest first. */
-function failureOf({
-  module,
-  observed,
-  limits,
-}: Situation): { readonly reason: ConditionReason; readonly message: string } | undefined {
-  const { rollout, update } = observed;
+function failureOf(situation: Situation): Failure | undefined {
+  const { module, observed } = situation;
+  const { rollout } = observed;
   if (module.at === 'broken') return { reason: 'AgentModuleInvalid', message: module.message };
   if (observed.hindrance !== undefined) return observed.hindrance;
   if (rollout.at === 'stalled') {
@@ -151,18 +166,30 @@ function failureOf({
     return { reason: observed.refusal.reason, message: observed.refusal.message };
   const problem = observed.runtimes.map(problemOf).find((one) => one !== undefined);
   if (problem !== undefined) return problem;
-  const failures = [
-    observed.failuresByRevision.get(update ?? ''),
-    ...observed.failuresByProject.values(),
-  ]
-    .filter((one): one is Failures => one !== undefined)
+  return loopOf(situation);
+}
+
+/** What of the revisions that runtimes are made of ends again and again, whatever else is well. */
+function loopOf({ observed, limits }: Situation): Failure | undefined {
+  const revisions = [observed.update, revisionToCreate(observed)];
+  const rows = [...observed.failures.values()]
+    .filter(({ of }) => revisions.includes(of.revision))
     .toSorted((a, b) => b.count - a.count);
-  const invalid = failures.find((one) => one.reason === 'AgentModuleInvalid');
-  if (invalid !== undefined) return { reason: 'AgentModuleInvalid', message: invalid.message };
-  const worst = failures.find((one) => one.count >= limits.crashLoopFailures);
-  return (
-    worst && { reason: 'RuntimeCrashLooping', message: `${worst.count} in a row: ${worst.message}` }
-  );
+  const invalid = rows.find((one) => one.reason === 'AgentModuleInvalid');
+  if (invalid !== undefined) return { reason: 'AgentModuleInvalid', message: labelled(invalid) };
+  const worst = rows.find((one) => one.count >= limits.crashLoopFailures);
+  if (worst === undefined) return undefined;
+  return {
+    reason: loopReason(worst, limits),
+    message: `${worst.count} in a row: ${labelled(worst)}`,
+  };
+}
+
+/** How a stalled roll-out goes on. */
+function outlook(spec: AgentPoolSpec, observed: Observed): string {
+  if (spec.updateStrategy.maxSurge > 0 || revisionToFallBackTo(observed.rollout) === undefined)
+    return 'it is tried again every 5 minutes at least, and goes on by itself once one is ready';
+  return 'updateStrategy.maxSurge 0 leaves no room to try it again: it goes on when the spec is changed';
 }
 
 function isReplacing(rollout: Rollout): rollout is Extract<Rollout, { at: 'rolling' }> {

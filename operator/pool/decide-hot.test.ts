@@ -12,6 +12,7 @@ import {
 import {
   actions,
   create,
+  failingProject,
   failures,
   hotSpec,
   LONG_AGO,
@@ -194,7 +195,7 @@ const HOT: readonly Row[] = [
   [
     'waits with a project whose runtimes fail',
     hotSpec({}),
-    { hot: [hot('p')], failuresByProject: new Map([['p', failures(3, 100)]]) },
+    { hot: [hot('p')], failures: failingProject(failures(3, 100), 'p') },
     [],
   ],
   [
@@ -324,6 +325,79 @@ const HOT: readonly Row[] = [
       ],
     },
     create(1, 'dedicated'),
+  ],
+  [
+    'rolls: those that failed come after the others',
+    hotSpec({}),
+    {
+      ...ROLLING,
+      served: 'new',
+      hot: [hot('p'), hot('q')],
+      runtimes: [
+        bound('o', 'p', 'ready', { revision: 'old' }),
+        bound('u', 'q', 'ready', { revision: 'old' }),
+        standby('s', 'ready'),
+      ],
+      failures: failingProject(failures(1, 60_000), 'p'),
+    },
+    ['bind s q'],
+  ],
+  [
+    'rolls: one that must wait leaves its place to others',
+    hotSpec({}),
+    {
+      ...ROLLING,
+      served: 'new',
+      hot: [hot('p'), hot('q')],
+      runtimes: [
+        bound('o', 'p', 'ready', { revision: 'old' }),
+        bound('n', 'q', 'ready'),
+        standby('s', 'ready'),
+      ],
+      failures: failingProject(failures(5, 100), 'p'),
+    },
+    ['drain s StandbySurplus'],
+  ],
+  [
+    'stalled: a project tries the new revision when its time has come',
+    hotSpec({}),
+    {
+      ...STALLED,
+      served: 'new',
+      rollout: { ...STALLED.rollout, readyCount: 1 },
+      hot: [hot('p'), hot('q')],
+      runtimes: [
+        bound('o', 'p', 'ready', { revision: 'old' }),
+        bound('u', 'q', 'ready', { revision: 'old' }),
+        standby('s', 'ready'),
+      ],
+      failures: failingProject(failures(9, 31_000), 'p'),
+    },
+    ['bind s q'],
+  ],
+  [
+    'stalled: keeps the old runtime of a project that tries the new revision',
+    hotSpec({}),
+    {
+      ...STALLED,
+      served: 'new',
+      rollout: { ...STALLED.rollout, readyCount: 1 },
+      hot: [hot('p')],
+      runtimes: [bound('o', 'p', 'ready', { revision: 'old' }), bound('n', 'p', 'ready')],
+    },
+    [],
+  ],
+  [
+    'stalled: keeps standbys of the old revision, and tries one of the new',
+    hotSpec({ standby: 1 }),
+    { ...STALLED, runtimes: [standby('s', 'ready', 'old')] },
+    create(1, 'dedicated'),
+  ],
+  [
+    'stalled: makes good ones first',
+    hotSpec({ standby: 1 }),
+    { ...STALLED, runtimes: [standby('s', 'starting')] },
+    create(1, 'dedicated', 'old'),
   ],
   [
     'rolls: after the shared ones',

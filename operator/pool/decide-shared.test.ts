@@ -8,7 +8,14 @@ import {
   standby,
   warm,
 } from '../../test/builders/pool-builders.ts';
-import { actions, create, failures, LONG_AGO, type Row } from '../../test/builders/plan-rows.ts';
+import {
+  actions,
+  create,
+  failing,
+  failures,
+  LONG_AGO,
+  type Row,
+} from '../../test/builders/plan-rows.ts';
 
 const SHARED: readonly Row[] = [
   ['creates what is missing', { replicas: 2 }, {}, create(2)],
@@ -104,37 +111,37 @@ const SHARED: readonly Row[] = [
   [
     'waits after the second failure in a row',
     { replicas: 1 },
-    { failuresByRevision: new Map([['new', failures(2, 100)]]) },
+    { failures: failing(failures(2, 100)) },
     [],
   ],
   [
     'starts at once after the first failure',
     { replicas: 1 },
-    { failuresByRevision: new Map([['new', failures(1, 0)]]) },
+    { failures: failing(failures(1, 0)) },
     create(1),
   ],
   [
     'starts again after its backoff',
     { replicas: 1 },
-    { failuresByRevision: new Map([['new', failures(2, 300)]]) },
+    { failures: failing(failures(2, 300)) },
     create(1),
   ],
   [
     'waits long when many starts in a row failed',
     { replicas: 1 },
-    { failuresByRevision: new Map([['new', failures(9, 5_000)]]) },
+    { failures: failing(failures(9, 5_000)) },
     [],
   ],
   [
     'does not wait long for what had served, however often it ended',
     { replicas: 1 },
-    { failuresByRevision: new Map([['new', { ...failures(9, 1_001), hadServed: true }]]) },
+    { failures: failing({ ...failures(9, 1_001), hadServed: true }) },
     create(1),
   ],
   [
     'waits longer for a module that does not load',
     { replicas: 1 },
-    { failuresByRevision: new Map([['new', failures(1, 9_000, 'AgentModuleInvalid')]]) },
+    { failures: failing(failures(1, 9_000, 'AgentModuleInvalid')) },
     [],
   ],
   [
@@ -232,10 +239,45 @@ const ROLLOUT: readonly Row[] = [
     ['remove o Exited', ...create(1)],
   ],
   [
-    'stalled: leaves good ones alone',
+    'stalled: leaves good ones alone, and tries a new one beside them',
     { replicas: 1 },
     { ...STALLED, runtimes: [shared('o', 'ready', 'old')] },
+    create(1),
+  ],
+  [
+    'stalled: waits before the next try',
+    { replicas: 1 },
+    {
+      ...STALLED,
+      runtimes: [shared('o', 'ready', 'old')],
+      failures: failing(failures(20, 299_000)),
+    },
     [],
+  ],
+  [
+    'stalled: tries again at last',
+    { replicas: 1 },
+    {
+      ...STALLED,
+      runtimes: [shared('o', 'ready', 'old')],
+      failures: failing(failures(20, 300_000)),
+    },
+    create(1),
+  ],
+  [
+    'stalled without surge: tries nothing',
+    { replicas: 1, updateStrategy: { maxSurge: 0, maxUnavailable: 1 } },
+    { ...STALLED, runtimes: [shared('o', 'ready', 'old')] },
+    [],
+  ],
+  [
+    'stalled: tries one at a time',
+    { replicas: 1, updateStrategy: { maxSurge: 2 } },
+    {
+      ...STALLED,
+      runtimes: [shared('o', 'ready', 'old'), shared('m', 'pending'), shared('n', 'starting')],
+    },
+    ['drain n ScaledDown'],
   ],
   [
     'stalled: replaces a dead good one by its like',
@@ -244,10 +286,10 @@ const ROLLOUT: readonly Row[] = [
     create(1, 'shared', 'old'),
   ],
   [
-    'stalled: lets a hanging new one go',
+    'stalled: waits for a new one that starts, or is kept from it',
     { replicas: 1 },
-    { ...STALLED, runtimes: [shared('o', 'ready', 'old'), shared('n', 'starting')] },
-    ['drain n ScaledDown'],
+    { ...STALLED, runtimes: [shared('o', 'ready', 'old'), shared('n', 'pending')] },
+    [],
   ],
   [
     'stalled half-way: goes on with the revision that did come up',
@@ -260,10 +302,51 @@ const ROLLOUT: readonly Row[] = [
     create(1),
   ],
   [
+    'stalled half-way: tries one more',
+    { replicas: 2 },
+    {
+      ...STALLED,
+      rollout: { ...STALLED.rollout, readyCount: 1 },
+      runtimes: [shared('n', 'ready'), shared('o', 'ready', 'old')],
+    },
+    create(1),
+  ],
+  [
+    'stalled half-way: keeps one that came up just now',
+    { replicas: 2 },
+    {
+      ...STALLED,
+      rollout: { ...STALLED.rollout, readyCount: 1 },
+      runtimes: [
+        shared('n', 'ready', 'new', { instances: warm(1) }),
+        shared('o', 'ready', 'old', { instances: warm(1) }),
+        { ...shared('t', 'ready'), state: { at: 'ready', sinceMs: NOW_MS - 1_000 } },
+      ],
+    },
+    [],
+  ],
+  [
+    'stalled half-way: one that starts in the place of a lost one is a try, too',
+    { replicas: 2 },
+    {
+      ...STALLED,
+      rollout: { ...STALLED.rollout, readyCount: 1 },
+      runtimes: [shared('n', 'starting'), shared('o', 'ready', 'old')],
+    },
+    [],
+  ],
+  [
     'stalled from the start: tries again',
     { replicas: 1 },
     {
-      rollout: { at: 'stalled', to: 'new', readyCount: 0, why: 'RuntimeCrashLooping', message: '' },
+      rollout: {
+        at: 'stalled',
+        to: 'new',
+        sinceMs: 0,
+        readyCount: 0,
+        why: 'RuntimeCrashLooping',
+        message: '',
+      },
     },
     create(1),
   ],

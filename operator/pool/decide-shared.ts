@@ -12,6 +12,7 @@ import {
   mayLetGo,
   revisionToCreate,
 } from './runtimes.ts';
+import { split, type Trial, trialCreate, trialOf } from './trial.ts';
 
 /** New ones first: an old one goes when enough others are ready. */
 export function decideShared(
@@ -20,8 +21,6 @@ export function decideShared(
   limits: PoolLimits,
 ): PartialPlan {
   const live = observed.runtimes.filter((one) => one.role === 'shared' && isLive(one));
-  const current = live.filter((one) => isCurrent(one, observed));
-  const old = live.filter((one) => !isCurrent(one, observed));
   const drain =
     (why: DrainReason) =>
     (one: SeenRuntime): Action => ({
@@ -30,17 +29,63 @@ export function decideShared(
       withinMs: drainTimeoutMs(one, observed, spec, limits),
       why,
     });
-  const mayGo = (one: SeenRuntime): boolean => mayLetGo(one, observed);
-  const oldGoing = oldToDrain(spec, live, old).filter(mayGo);
-  const surplus = current
-    .filter(mayGo)
-    .sort(byWorth)
-    .slice(0, Math.max(0, current.length - spec.replicas));
+  const trial = trialOf(spec, observed);
+  const { going, surplus, wanted } =
+    trial === undefined ? roll(spec, observed, live) : hold(spec, observed, live, trial);
   return {
-    actions: [...oldGoing.map(drain('Replaced')), ...surplus.map(drain('ScaledDown'))],
-    creates: creates(spec, observed, current.length, live.length - oldGoing.length),
+    actions: [...going.map(drain('Replaced')), ...surplus.map(drain('ScaledDown'))],
+    creates: wanted,
     wakeAtMs: [],
   };
+}
+
+interface Change {
+  /** Old ones, that new ones have taken the place of. */
+  readonly going: readonly SeenRuntime[];
+  readonly surplus: readonly SeenRuntime[];
+  readonly wanted: PartialPlan['creates'];
+}
+
+function roll(spec: AgentPoolSpec, observed: Observed, live: readonly SeenRuntime[]): Change {
+  const mayGo = (one: SeenRuntime): boolean => mayLetGo(one, observed);
+  const current = live.filter((one) => isCurrent(one, observed));
+  const old = live.filter((one) => !isCurrent(one, observed));
+  const going = oldToDrain(spec, live, old.filter(mayGo));
+  return {
+    going,
+    surplus: surplusOf(current.filter(mayGo), current.length - spec.replicas),
+    wanted: creates(spec, observed, current.length, live.length - going.length),
+  };
+}
+
+/** While a roll-out is stalled: as many good ones as are wanted, and then one of the new revision, as long as there is one to replace. */
+function hold(
+  spec: AgentPoolSpec,
+  observed: Observed,
+  live: readonly SeenRuntime[],
+  trial: Trial,
+): Change {
+  const mayGo = (one: SeenRuntime): boolean => mayLetGo(one, observed);
+  const isOld = (one: SeenRuntime): boolean => one.revision !== trial.revision;
+  const { kept, spare, good } = split(live, trial, live.length > spec.replicas);
+  const isNeeded = spec.replicas > 0 && (good.some(isOld) || trial.fallback !== undefined);
+  const dropped = [...spare, ...(kept !== undefined && !isNeeded ? [kept] : [])].filter(mayGo);
+  const surplus = surplusOf(good.filter(mayGo), good.length - spec.replicas);
+  const missing = creates(spec, observed, good.length, live.length - dropped.length);
+  const isStarting = good.some((one) => !isOld(one) && !isReady(one));
+  const hasRoom =
+    live.length - dropped.length - surplus.length < spec.replicas + spec.updateStrategy.maxSurge;
+  const isFull = good.length >= spec.replicas;
+  const mayTry = isNeeded && kept === undefined && !isStarting && isFull && hasRoom;
+  return {
+    going: [],
+    surplus: [...dropped, ...surplus],
+    wanted: mayTry ? [trialCreate(trial, { role: 'shared', resources: {} })] : missing,
+  };
+}
+
+function surplusOf(runtimes: readonly SeenRuntime[], count: number): readonly SeenRuntime[] {
+  return runtimes.toSorted(byWorth).slice(0, Math.max(0, count));
 }
 
 /** Those that serve nobody yet at once, others only while enough are ready without them. */

@@ -9,7 +9,14 @@ import {
   shared,
   standby,
 } from '../../test/builders/pool-builders.ts';
-import { failures, hotSpec, plan, show } from '../../test/builders/plan-rows.ts';
+import {
+  failing,
+  failingProject,
+  failures,
+  hotSpec,
+  plan,
+  show,
+} from '../../test/builders/plan-rows.ts';
 import type { Observed } from './observed.ts';
 
 describe('decide', () => {
@@ -63,16 +70,11 @@ describe('decide', () => {
   });
 
   it.each([
-    [
-      'at the end of a backoff',
-      { replicas: 1 },
-      { failuresByRevision: new Map([['new', failures(3, 100)]]) },
-      400,
-    ],
+    ['at the end of a backoff', { replicas: 1 }, { failures: failing(failures(3, 100)) }, 400],
     [
       'at the end of a project’s backoff',
       hotSpec({}),
-      { hot: [hot('p')], failuresByProject: new Map([['p', failures(2, 50)]]) },
+      { hot: [hot('p')], failures: failingProject(failures(2, 50), 'p') },
       200,
     ],
     [

@@ -2,9 +2,11 @@
 import type { AgentPoolSpec } from '../../api/agent-pool.ts';
 import { decideHot } from './decide-hot.ts';
 import { decideShared } from './decide-shared.ts';
+import { stableAtMs } from './failures.ts';
+import { startKey } from './start-key.ts';
 import { lostAtMs, lostRuntimes } from './lost-runtimes.ts';
 import type { Observed, SeenRuntime } from './observed.ts';
-import { type Action, type PartialPlan, type Plan, type RemoveReason } from './plan.ts';
+import type { Action, CreateAction, PartialPlan, Plan, RemoveReason } from './plan.ts';
 import type { PoolLimits } from './pool-limits.ts';
 import {
   askAgainAtMs,
@@ -31,9 +33,11 @@ export function decide(
   const { spec } = wanted;
   const lost = lostRuntimes(observed, limits, nowMs);
   const removals = observed.runtimes.flatMap((one) =>
-    lost.has(one.name)
-      ? remove(one, one.isUnseen === true ? 'Silent' : 'Unheard')
-      : removal(one, spec, limits, nowMs),
+    one.isStuck === true
+      ? []
+      : lost.has(one.name)
+        ? remove(one, one.isUnseen === true ? 'Silent' : 'Unheard')
+        : removal(one, spec, limits, nowMs),
   );
   const removed = new Set(removals.map((action) => ('name' in action ? action.name : '')));
   const left = {
@@ -100,7 +104,7 @@ interface Situation {
   readonly nowMs: number;
 }
 
-/** Creates share one budget: starts in flight. A revision that just failed waits for its backoff. */
+/** Creates share one budget: starts in flight. What just failed waits for its backoff. */
 function combine(
   removals: readonly Action[],
   parts: readonly PartialPlan[],
@@ -108,17 +112,18 @@ function combine(
 ): Plan {
   const asked = parts.flatMap((part) => part.creates);
   const { refusal } = observed;
-  const retryAt = (revision: string): number =>
+  const retryAt = (create: CreateAction): number =>
     Math.max(
-      retryAtMs(observed.failuresByRevision.get(revision), limits),
-      askAgainAtMs(refusal?.revision === revision ? refusal : undefined, limits),
+      retryAtMs(observed.failures.get(startKey(create)), limits, create.isTrial),
+      askAgainAtMs(refusal?.revision === create.revision ? refusal : undefined, limits),
     );
-  const allowed = asked.filter((create) => retryAt(create.revision) <= nowMs);
+  const allowed = asked.filter((create) => retryAt(create) <= nowMs);
   const inFlight = observed.runtimes.filter(isStarting).length;
   const creates = allowed.slice(0, Math.max(0, limits.startsInFlightMax - inFlight));
   const wakeAtMs = [
     ...parts.flatMap((part) => part.wakeAtMs),
-    ...asked.map((create) => retryAt(create.revision)).filter((atMs) => atMs > nowMs),
+    ...asked.map(retryAt).filter((atMs) => atMs > nowMs),
+    ...(isUnsettled(observed) ? stableAtMs(observed.runtimes, limits, nowMs) : []),
     ...observed.runtimes.map((one) => startDeadlineMs(one, spec, limits)),
     ...observed.runtimes.map((one) => lostAtMs(one, limits)).filter((atMs) => atMs > nowMs),
     ...progressDeadlineMs(spec, observed),
@@ -127,10 +132,16 @@ function combine(
   const wake = Math.min(...wakeAtMs) - nowMs;
   return {
     actions: [...removals, ...parts.flatMap((part) => part.actions), ...creates],
+    asked: new Set([...asked.map(startKey), ...parts.flatMap((part) => part.asked ?? [])]),
     partial: creates.length < allowed.length,
     isComplete: asked.length === 0 && parts.every(({ later = 0 }) => later === 0),
     ...(Number.isFinite(wake) ? { wakeInMs: Math.max(0, wake) } : {}),
   };
+}
+
+/** What is well for long enough now may end something. */
+function isUnsettled({ failures, rollout }: Observed): boolean {
+  return failures.size > 0 || rollout.at === 'stalled';
 }
 
 function progressDeadlineMs(spec: AgentPoolSpec, { rollout }: Observed): number[] {

@@ -5,6 +5,7 @@
 import type { AgentPoolSpec } from '../../api/agent-pool.ts';
 import type { Role } from '../../api/names.ts';
 import type { PoolKey, ProjectKey } from '../../core/identifiers.ts';
+import type { Hindrance } from './hindrance.ts';
 import type { ModuleArtifact } from './wanted-pool.ts';
 
 /** A lower case DNS label of at most 63 characters; no two runtimes of a pool have the same at one time. */
@@ -132,6 +133,10 @@ export interface Driver {
    * Left out: there is nothing of the kind.
    */
   prepare?(pool: PoolKey, needs: PoolNeeds, signal: AbortSignal): Promise<void>;
+  /** The pool is gone with its runtimes: so is what it had outside of the cluster. Left out: there is nothing of the kind. */
+  forget?(pool: PoolKey): Promise<void>;
+  /** What somebody in the pool lacks and who writes manifests can mend, while all else goes on. Left out: never anything. */
+  complaintOf?(pool: PoolKey): Hindrance | undefined;
   /**
    * The modules of all runtimes that are there or will be made: what the driver has made for others may go, and what is missing for
    * these is made again. Left out: it makes nothing for modules.

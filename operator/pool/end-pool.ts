@@ -3,6 +3,7 @@ import type { PoolRecord, Store } from '../../platform/store/store.ts';
 import { apply, type Hands } from './apply.ts';
 import { erasePool } from './erase-pool.ts';
 import type { Plan } from './plan.ts';
+import type { PoolLimits } from './pool-limits.ts';
 import type { PoolRun } from './pool-run.ts';
 import type { PoolSource } from './wanted-pool.ts';
 
@@ -25,9 +26,21 @@ export async function endPool(
   await apply(plan, run, hands, signal);
   if (told !== undefined) throw told.error;
   if (run.isBlind || (run.observed?.runtimes ?? []).length > 0) return false;
+  await hands.driver.forget?.(run.key);
   await erasePool(store, run.key, run.spec.deletionPolicy, signal);
   await source.release?.(run.key, signal);
   return true;
+}
+
+/** Its runtimes are there still, and within the time that their tasks have: it is held for that, and nothing is wrong. */
+export function isDraining(
+  { goingSinceMs, observed, spec }: Pick<PoolRun, 'goingSinceMs' | 'observed' | 'spec'>,
+  { drainGraceMs }: Pick<PoolLimits, 'drainGraceMs'>,
+  nowMs: number,
+): boolean {
+  if (goingSinceMs === undefined || spec === undefined) return false;
+  const isRunning = observed?.runtimes.some(({ state }) => state.at !== 'exited') === true;
+  return isRunning && nowMs < goingSinceMs + spec.limits.taskTimeoutSeconds * 1_000 + drainGraceMs;
 }
 
 async function tellStore(run: PoolRun, store: Store): Promise<undefined> {

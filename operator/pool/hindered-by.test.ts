@@ -30,7 +30,7 @@ describe('what the API server answers', () => {
   it('says what to do where the role lacks a verb', () => {
     const hindered = hinderedBy(new KubeError('Forbidden', ROLE));
     expect(hindered).toBeInstanceOf(Hindered);
-    expect((hindered as Hindered).message).toContain('kubectl apply -k manifests');
+    expect((hindered as Hindered).message).toMatch(/`helm upgrade` with the chart of its version$/);
   });
 
   it('leaves errors of others as they are', () => {

@@ -3,7 +3,7 @@ import { isKubeError } from '../../platform/kube/kube-error.ts';
 import { Hindered } from './hindered.ts';
 
 const FORBIDDEN_ADVICE =
-  "give the operator's role this verb: `helm upgrade`, or `kubectl apply -k manifests`";
+  "give the operator's role this verb: `helm upgrade` with the chart of its version";
 
 /** As `task` settles; of what the API server refused or did not answer, a `Hindered` that says so. */
 export async function explained<T>(task: Promise<T>): Promise<T> {

@@ -7,6 +7,10 @@ export type HindranceReason =
   | 'ObjectNotOwned'
   /** The API server does not answer, or says that it cannot. */
   | 'ApiServerUnavailable'
+  /** Redis makes no user for the pool. */
+  | 'RedisUsersRefused'
+  /** What the Secret of a tenant holds cannot be given to runtimes. */
+  | 'TenantSecretUnusable'
   /** Anything else. */
   | 'ReconcileFailed';
 

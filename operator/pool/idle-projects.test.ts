@@ -44,6 +44,42 @@ describe('idle projects', () => {
     expect(await left()).toEqual([]);
   });
 
+  it('that are due while the store is away make no pass come sooner', async () => {
+    world.put({ replicas: 1, ...IDLE });
+    await world.start();
+    await world.pass(1_000);
+    world.link.reachable = false;
+    let looks = 0;
+    const list = world.driver.list.bind(world.driver);
+    world.driver.list = async (pool) => {
+      looks += 1;
+      return list(pool);
+    };
+    await world.pass(60_000);
+    expect(looks).toBeGreaterThan(5);
+    expect(looks).toBeLessThan(200);
+  });
+
+  it('that somebody began to erase are erased to the end, also where idle ones stay', async () => {
+    world.put({ replicas: 1 });
+    const asked: string[] = [];
+    const { store } = world;
+    const erase = store.eraseProject.bind(store);
+    store.listErasing = async () => (asked.length === 0 ? [keyOf('half')] : []);
+    store.eraseProject = async (key, unchanged) => {
+      asked.push(key);
+      return erase(key, unchanged);
+    };
+    await world.start();
+    await world.pass(1_000);
+    expect(asked).toEqual([keyOf('half')]);
+    asked.length = 0;
+    await world.pass(3_500_000);
+    expect(asked).toEqual([]);
+    await world.pass(200_000);
+    expect(asked).toEqual([keyOf('half')]);
+  });
+
   it('stay while a live runtime owns them, and go when its lease has ended', async () => {
     world.put({ replicas: 1, ...IDLE });
     await world.start();

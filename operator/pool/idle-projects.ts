@@ -1,5 +1,6 @@
 /**
- * Erases projects that had no task for longer than `retention.projectIdleSeconds`: some of them with each pass, so that no pass is long.
+ * Ends erasures that were interrupted, and erases projects that had no task for longer than `retention.projectIdleSeconds`: some of them with each
+ * pass, so that no pass is long.
  * A project that a live runtime owns stays, and so does one that was never committed: nothing tells how old it is.
  */
 import type { AgentPoolSpec } from '../../api/agent-pool.ts';
@@ -15,6 +16,8 @@ const NEXT_PASS_MS = 1_000;
 /** From one look at all projects to the next: a tenth of the idle time, within these. */
 const ROUND_MS_MIN = 10_000;
 const ROUND_MS_MAX = 600_000;
+/** Each look at what was interrupted reads the names of all projects. */
+const ERASURES_MS = 3_600_000;
 
 export interface SweepHands {
   readonly store: Store;
@@ -23,7 +26,7 @@ export interface SweepHands {
 }
 
 /** What is to be told, if anything was erased. Does nothing before it is due. */
-export async function eraseIdleProjects(
+export async function sweepProjects(
   run: PoolRun,
   spec: AgentPoolSpec,
   hands: SweepHands,
@@ -31,9 +34,10 @@ export async function eraseIdleProjects(
 ): Promise<readonly NewEvent[]> {
   const { projectIdleSeconds } = spec.checkpoint.retention;
   const { store, clock } = hands;
-  if (projectIdleSeconds === undefined || run.isBlind || !isDue(run, clock)) return [];
+  if (run.isBlind) return [];
+  await endErasures(run, hands);
+  if (projectIdleSeconds === undefined || !isDue(run, clock)) return [];
   const idleMs = projectIdleSeconds * 1_000;
-  await endErasures(run, store);
   const page = await pageOf(run, store);
   const idle = await unowned(store, run, overdue(page, clock.wallMs() - idleMs));
   const erased = await erase(idle, hands, signal);
@@ -42,15 +46,23 @@ export async function eraseIdleProjects(
   return erased === 0 ? [] : [{ reason: 'IdleProjectsErased', message }];
 }
 
+/** ms. What is overdue was left out of this pass for a reason, which says itself when the next one is. */
+export function sweepInMs({ idleSweep, erasuresDueMs }: PoolRun, nowMs: number): number {
+  const due = [idleSweep?.dueMs ?? Infinity, erasuresDueMs].filter((atMs) => atMs > nowMs);
+  return Math.min(...due) - nowMs;
+}
+
 function isDue({ idleSweep }: PoolRun, clock: Clock): boolean {
   return idleSweep === undefined || clock.nowMs() >= idleSweep.dueMs;
 }
 
-/** What an operator before this one did not finish is on no page. */
-async function endErasures({ key, idleSweep }: PoolRun, store: Store): Promise<void> {
-  if (idleSweep !== undefined) return;
-  const left = await store.listErasing(key);
+/** What a gateway or an operator did not finish is on no page. Which are under way just now does not matter: both may end them. */
+async function endErasures(run: PoolRun, { store, clock }: SweepHands): Promise<void> {
+  if (clock.nowMs() < run.erasuresDueMs) return;
+  const left = await store.listErasing(run.key);
   for (const project of left.slice(0, PROJECTS_PER_PASS_MAX)) await store.eraseProject(project);
+  const isMore = left.length > PROJECTS_PER_PASS_MAX;
+  run.erasuresDueMs = clock.nowMs() + (isMore ? NEXT_PASS_MS : ERASURES_MS);
 }
 
 function pageOf({ key, idleSweep }: PoolRun, store: Store): Promise<readonly ProjectRecord[]> {

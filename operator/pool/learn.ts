@@ -1,13 +1,22 @@
 /** What a look at the runtimes adds to what is remembered: readiness, deaths, the roll-out's next state. Pure. */
 import type { AgentPoolSpec } from '../../api/agent-pool.ts';
-import { type Death, countFailures } from './failures.ts';
+import type { ResourceClass } from './driver.ts';
+import { type Death, countFailures, isStable, labelled } from './failures.ts';
 import { lastingHindrance } from './hindrance.ts';
+import { projectLabel } from './hot-projects.ts';
 import { lostRuntimes } from './lost-runtimes.ts';
 import type { Memory } from './memory.ts';
 import type { SeenRuntime } from './observed.ts';
 import type { PoolLimits } from './pool-limits.ts';
-import { holdRollout, moveRollout } from './rollout.ts';
-import { isLive, isReady, problemOf, revisionToFallBackTo, startDeadlineMs } from './runtimes.ts';
+import { holdRollout, moveRollout, type RolloutView } from './rollout.ts';
+import {
+  isLive,
+  isReady,
+  isSameClass,
+  problemOf,
+  revisionToFallBackTo,
+  startDeadlineMs,
+} from './runtimes.ts';
 
 export interface Lesson {
   readonly memory: Memory;
@@ -21,6 +30,8 @@ export interface Look {
   /** The store does not answer. */
   readonly isBlind: boolean;
   readonly update: string | undefined;
+  /** What standbys are made of. */
+  readonly standbyResources: ResourceClass;
   readonly limits: PoolLimits;
 }
 
@@ -36,7 +47,7 @@ export function learn(before: Memory, look: Look, nowMs: number): Lesson {
   const back = new Set(runtimes.filter(isReady).map((one) => one.name));
   const mourned = new Set([...before.mourned].filter((name) => names.has(name) && !back.has(name)));
   for (const { runtime } of deaths) mourned.add(runtime.name);
-  const counts = countFailures(before, runtimes, deaths, { limits, nowMs, isBlind });
+  const failures = countFailures(before.failures, runtimes, deaths, { limits, nowMs, isBlind });
   const readySinceMs = new Map<string, number>();
   for (const { name, state } of runtimes) {
     const sinceMs = state.at === 'ready' ? state.sinceMs : before.readySinceMs.get(name);
@@ -49,22 +60,34 @@ export function learn(before: Memory, look: Look, nowMs: number): Lesson {
       runtimes.flatMap(({ name, unheardSinceMs: ms }) => (ms === undefined ? [] : [[name, ms]])),
     ),
     mourned,
-    failuresByProject: counts.failuresByProject,
-    failuresByRevision: new Map(
-      [...counts.failuresByRevision].filter(
-        ([revision]) => revision === update || revision === before.served,
-      ),
-    ),
+    failures: new Map([...failures].filter(([, { of }]) => isWanted(of.revision, update, before))),
   };
   if (update === undefined) return { memory, deaths };
   const move = isBlind ? holdOn : moveOn;
   return { memory: move(memory, look, update, nowMs), deaths };
 }
 
+function isWanted(revision: string, update: string | undefined, before: Memory): boolean {
+  const { served, rollout } = before;
+  const from = rollout?.at === 'settled' ? undefined : rollout?.from;
+  return [update, served, from].includes(revision);
+}
+
 const LATE = {
   pending: 'its machine has not begun to start it in time',
   starting: 'it was not ready in time',
 } as const;
+
+/** The pod goes with its log: what it said itself is told, and of which project. */
+function lateness(
+  state: Extract<SeenRuntime['state'], { at: 'pending' | 'starting' }>,
+  binding: SeenRuntime['binding'],
+): string {
+  const late = LATE[state.at];
+  if (state.at === 'pending' || binding === undefined) return late;
+  const why = state.problem === undefined ? '' : `: ${state.problem}`;
+  return `${late} with ${projectLabel(binding.project)}${why}`;
+}
 
 /** It was ready, and for how long. */
 function servedOf({ name }: SeenRuntime, before: Memory, nowMs: number): Pick<Death, 'servedMs'> {
@@ -93,7 +116,7 @@ function deathOf(one: SeenRuntime, before: Memory, look: Look, nowMs: number): D
     case 'pending':
     case 'starting':
       return nowMs >= startDeadlineMs(one, look.spec, look.limits)
-        ? dead('StartTimeout', LATE[one.state.at])
+        ? dead('StartTimeout', lateness(one.state, one.binding))
         : [];
     case 'expected':
     case 'ready':
@@ -118,19 +141,17 @@ function holdOn(memory: Memory, _look: Look, update: string, nowMs: number): Mem
 
 function moveOn(memory: Memory, look: Look, update: string, nowMs: number): Memory {
   const live = look.runtimes.filter(isLive);
-  const { refusal } = memory;
-  const failures =
-    memory.failuresByRevision.get(update) ??
-    (refusal?.reason === 'PodRejected' && refusal.revision === update ? refusal : undefined);
+  const { failures, faults } = failuresOf(memory, look, update);
   const rollout = moveRollout(
     memory.rollout,
     {
       update,
       readyCount: live.filter((one) => isReady(one) && one.revision === update).length,
+      ...stableSince(live, look, update, nowMs),
       isComplete: isComplete(look.spec, live, update),
       failures,
-      ...problemFor(live, memory),
-      isCrashLooping: (failures?.count ?? 0) >= look.limits.crashLoopFailures,
+      ...problemFor(live, memory, update),
+      isCrashLooping: faults >= look.limits.crashLoopFailures,
       progressDeadlineMs: look.spec.updateStrategy.progressDeadlineSeconds * 1_000,
     },
     nowMs,
@@ -144,10 +165,55 @@ function moveOn(memory: Memory, look: Look, update: string, nowMs: number): Memo
 }
 
 /** What keeps runtimes from being started, or made. */
-function problemFor(live: readonly SeenRuntime[], memory: Memory): { readonly problem?: string } {
+function problemFor(
+  live: readonly SeenRuntime[],
+  memory: Memory,
+  update: string,
+): { readonly problem?: string } {
   const problem = live.map(problemOf).find((one) => one !== undefined);
   const hindrance = problem ?? lastingHindrance(memory.stepFailures);
-  return hindrance === undefined ? {} : { problem: hindrance.message };
+  const message = hindrance?.message ?? projectProblem(memory, update);
+  return message === undefined ? {} : { problem: message };
+}
+
+function projectProblem({ failures }: Memory, update: string): string | undefined {
+  const row = [...failures.values()].find(
+    ({ of }) => of.revision === update && of.project !== undefined,
+  );
+  return row && labelled(row);
+}
+
+/** What is wrong with the revision as a whole: what fails with one project, or in a class of its own, says nothing about the others. */
+function failuresOf(
+  { failures, refusal }: Memory,
+  { standbyResources }: Look,
+  update: string,
+): Pick<RolloutView, 'failures'> & { readonly faults: number } {
+  const rows = [...failures.values()].filter(
+    ({ of }) =>
+      of.revision === update &&
+      of.project === undefined &&
+      (of.role === 'shared' || isSameClass(of.resources, standbyResources)),
+  );
+  const worst =
+    rows.find(({ reason }) => reason === 'AgentModuleInvalid') ??
+    rows.toSorted((a, b) => b.faults - a.faults)[0];
+  if (worst !== undefined) return { failures: worst, faults: worst.faults };
+  if (refusal?.reason === 'PodRejected' && refusal.revision === update)
+    return { failures: refusal, faults: refusal.count };
+  return { failures: undefined, faults: 0 };
+}
+
+function stableSince(
+  live: readonly SeenRuntime[],
+  { limits }: Look,
+  update: string,
+  nowMs: number,
+): Pick<RolloutView, 'stableSinceMs'> {
+  const since = live.flatMap((one) =>
+    one.revision === update && isStable(one, limits, nowMs) ? [one.state.sinceMs] : [],
+  );
+  return since.length === 0 ? {} : { stableSinceMs: Math.max(...since) };
 }
 
 function isComplete(spec: AgentPoolSpec, live: readonly SeenRuntime[], update: string): boolean {

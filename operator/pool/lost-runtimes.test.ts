@@ -1,7 +1,7 @@
 /** Which runtimes that the store does not hear of are given up, and when. */
 import { describe, expect, it } from '@jest/globals';
 import { NOW_MS, observed, shared, spec, standby } from '../../test/builders/pool-builders.ts';
-import { failures, plan } from '../../test/builders/plan-rows.ts';
+import { failing, failures, plan } from '../../test/builders/plan-rows.ts';
 import { learn } from './learn.ts';
 import { lostRuntimes } from './lost-runtimes.ts';
 import { NO_MEMORY } from './memory.ts';
@@ -47,7 +47,7 @@ const rows: readonly (readonly [string, Partial<Observed>, readonly string[]])[]
   ],
   [
     'none while successors end',
-    { runtimes: [unheard('b')], failuresByRevision: new Map([['new', failures(1, 0)]]) },
+    { runtimes: [unheard('b')], failures: failing(failures(1, 0)) },
     [],
   ],
   [
@@ -70,7 +70,14 @@ describe('runtimes that are not heard of', () => {
   });
 
   const look = (runtimes: readonly SeenRuntime[]) => ({
-    ...{ spec: spec(), runtimes, isBlind: false, update: 'new', limits: POOL_LIMITS },
+    ...{
+      spec: spec(),
+      runtimes,
+      isBlind: false,
+      update: 'new',
+      standbyResources: {},
+      limits: POOL_LIMITS,
+    },
   });
   const before = { ...NO_MEMORY, readySinceMs: new Map([['a', NOW_MS - 90_000]]) };
 
@@ -86,7 +93,7 @@ describe('runtimes that are not heard of', () => {
     const seen = look([unheard('a'), ready]);
     const { deaths, memory } = learn(before, seen, NOW_MS);
     expect(deaths).toMatchObject([{ runtime: { name: 'a' }, reason: 'Silent', servedMs: 90_000 }]);
-    expect(memory.failuresByRevision.size).toBe(0);
+    expect(memory.failures.size).toBe(0);
     expect(learn(memory, seen, NOW_MS + 1).deaths).toEqual([]);
   });
 

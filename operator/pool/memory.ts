@@ -1,6 +1,6 @@
 /** What the operator remembers of a pool between two looks at it: plain data, lost with the process and made anew. */
-import type { ProjectKey } from '../../core/identifiers.ts';
 import type { RuntimeName } from './driver.ts';
+import type { StartKey } from './start-key.ts';
 import type { StepFailures } from './hindrance.ts';
 import type { Failures, Refusal, Rollout } from './observed.ts';
 
@@ -11,8 +11,7 @@ export interface Memory {
   readonly unheardSinceMs: ReadonlyMap<RuntimeName, number>;
   /** Runtimes whose end has been counted already, as long as a list shows them. */
   readonly mourned: ReadonlySet<RuntimeName>;
-  readonly failuresByRevision: ReadonlyMap<string, Failures>;
-  readonly failuresByProject: ReadonlyMap<ProjectKey, Failures>;
+  readonly failures: ReadonlyMap<StartKey, Failures>;
   /** The last create was refused; absent: it was not, or nothing is wanted any more. */
   readonly refusal?: Refusal;
   readonly stepFailures: StepFailures;
@@ -23,13 +22,10 @@ export interface Memory {
   readonly complete?: string;
 }
 
-export type CountedFailures = Pick<Memory, 'failuresByRevision' | 'failuresByProject'>;
-
 export const NO_MEMORY: Memory = {
   readySinceMs: new Map(),
   unheardSinceMs: new Map(),
   mourned: new Set(),
-  failuresByRevision: new Map(),
-  failuresByProject: new Map(),
+  failures: new Map(),
   stepFailures: new Map(),
 };

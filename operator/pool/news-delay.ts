@@ -5,7 +5,7 @@ import type { PoolLimits } from './pool-limits.ts';
 import type { PoolRun } from './pool-run.ts';
 
 /**
- * While projects are promoted each look takes time from those that move in; and how many instances a runtime has is only ever shown.
+ * While projects are promoted each look takes time from those that move in; and for how many instances a runtime has alone nothing has to be done: each look reads them anew.
  *
  * @param changes undefined: anything may have changed.
  * @returns ms; 0: at once.

@@ -12,6 +12,7 @@ import {
   standbyResources,
   type TierFacts,
 } from './hot-projects.ts';
+import type { Hindrance } from './hindrance.ts';
 import type { Observed, SeenRuntime } from './observed.ts';
 import type { PoolLimits } from './pool-limits.ts';
 import type { PoolRun } from './pool-run.ts';
@@ -31,6 +32,8 @@ export interface Sight {
   readonly hot: Observed['hot'];
   readonly standbyResources: Observed['standbyResources'];
   readonly nextTierChangeInMs: number | undefined;
+  /** Of the driver, about what does not keep the pool from serving. */
+  readonly complaint?: Hindrance;
 }
 
 const REVISION_CHARACTERS = 10;
@@ -62,6 +65,7 @@ export async function look(
     wallMs: atWallMs,
   };
   const hot = hotProjects(facts);
+  const complaint = driver.complaintOf?.(run.key);
   return {
     isBlind,
     runtimes: seeRuntimes({
@@ -77,6 +81,7 @@ export async function look(
     hot,
     standbyResources: standbyResources(spec, facts.hasClasses),
     nextTierChangeInMs: isBlind ? undefined : nextTierChangeInMs(facts, hot),
+    ...(complaint === undefined ? {} : { complaint }),
   };
 }
 

@@ -5,6 +5,7 @@ import { lastingHindrance } from './hindrance.ts';
 import type { Memory } from './memory.ts';
 import type { Sight } from './observe.ts';
 import type { Observed } from './observed.ts';
+import { hotPlaces, problemOf } from './runtimes.ts';
 
 export const NO_SIGHT: Sight = {
   isBlind: false,
@@ -29,8 +30,7 @@ export function observedOf(
     ...(memory.served === undefined ? {} : { served: memory.served }),
     ...(dueMs === undefined ? {} : { nextTierChangeInMs: dueMs }),
     rollout: rolloutOf(memory, templates),
-    failuresByRevision: memory.failuresByRevision,
-    failuresByProject: memory.failuresByProject,
+    failures: memory.failures,
     ...(memory.refusal === undefined ? {} : { refusal: memory.refusal }),
     ...(hindrance === undefined ? {} : { hindrance }),
   };
@@ -48,10 +48,28 @@ function rolloutOf(
   return stalled;
 }
 
-/** Shared ones as the spec says; dedicated ones as many as are HOT, or stand by. */
-export function needsOf(spec: AgentPoolSpec, status: AgentPoolStatus | undefined): PoolNeeds {
+/**
+ * Shared ones as the spec says; dedicated ones as many as are HOT, or stand by. Standbys that have no place, or that nothing can be made of
+ * now, are not waited for: with them in its budget a pool would let no node go.
+ */
+export function needsOf(
+  spec: AgentPoolSpec,
+  status: AgentPoolStatus | undefined,
+  observed: Pick<Observed, 'runtimes' | 'refusal'> | undefined,
+): PoolNeeds {
   if (spec.operatingMode === 'Suspended') return { shared: 0, dedicated: 0, spec };
   const hot = status?.tiers.find(({ name }) => name === 'HOT');
   const bound = Math.max(hot?.desired ?? 0, hot?.allocated ?? 0);
-  return { shared: spec.replicas, dedicated: bound + spec.tiers.hot.standby, spec };
+  const standbys = areStandbysLacking(observed)
+    ? Math.min(spec.tiers.hot.standby, hot?.idle ?? 0)
+    : spec.tiers.hot.standby;
+  return { shared: spec.replicas, dedicated: Math.min(bound + standbys, hotPlaces(spec)), spec };
+}
+
+function areStandbysLacking(observed: Pick<Observed, 'runtimes' | 'refusal'> | undefined): boolean {
+  if (observed === undefined) return false;
+  const standbys = observed.runtimes.filter(
+    ({ role, binding }) => role === 'dedicated' && binding === undefined,
+  );
+  return observed.refusal !== undefined || standbys.some((one) => problemOf(one) !== undefined);
 }

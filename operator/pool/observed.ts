@@ -4,6 +4,7 @@ import type { ProjectKey } from '../../core/identifiers.ts';
 import type { TierCounts } from '../../core/tier.ts';
 import type { RefusalReason } from './create-refused.ts';
 import type { Hindrance } from './hindrance.ts';
+import type { Start, StartKey } from './start-key.ts';
 import type { ExitReason, ResourceClass, RuntimeName, RuntimePhase } from './driver.ts';
 
 export type RuntimeState =
@@ -16,6 +17,8 @@ export type RuntimeState =
       readonly at: 'starting';
       /** Its time-out counts from here at the earliest (monotonic ms): before that nobody could see it become ready. */
       readonly countsFromMs?: number;
+      /** What it says itself. */
+      readonly problem?: string;
     }
   | { readonly at: 'ready'; readonly sinceMs: number }
   /** It was ready and is not now: fenced, or the store lost sight of it. */
@@ -37,6 +40,8 @@ export interface SeenRuntime {
   readonly unheardSinceMs?: number;
   /** It has no live lease, and may serve all the same: there was no time yet to hear of it. */
   readonly mayServe?: true;
+  /** It would not be ended a moment ago: it stays for now, and counts. */
+  readonly isStuck?: true;
   /** Its machine does not answer those who manage it. */
   readonly isUnseen?: boolean;
   /** Dedicated: the project it was given, and since when; `isUnmarked`: only it and this operator know. */
@@ -68,7 +73,10 @@ export interface HotProject {
 
 /** A run of failures without a success between. */
 export interface Failures {
+  readonly of: Start;
   readonly count: number;
+  /** Those of them that what runs in it is to blame for, not its node. */
+  readonly faults: number;
   readonly lastMs: number;
   readonly reason: ExitReason | 'StartTimeout' | 'Silent';
   readonly message: string;
@@ -100,6 +108,8 @@ export type Rollout =
       readonly at: 'stalled';
       readonly from?: string;
       readonly to: string;
+      /** One of `to` that becomes ready after this, and stays so, ends it (monotonic ms). */
+      readonly sinceMs: number;
       readonly readyCount: number;
       readonly why:
         'AgentModuleInvalid' | 'RuntimeCrashLooping' | 'PodRejected' | 'ProgressDeadline';
@@ -119,14 +129,14 @@ export interface Observed {
   /** What standbys are made of. */
   readonly standbyResources: ResourceClass;
   readonly rollout: Rollout;
-  /** By revision: runtimes that ended before they served. */
-  readonly failuresByRevision: ReadonlyMap<string, Failures>;
-  /** By project: dedicated runtimes that did not come up with it. */
-  readonly failuresByProject: ReadonlyMap<ProjectKey, Failures>;
+  /** Runtimes that ended before they served. */
+  readonly failures: ReadonlyMap<StartKey, Failures>;
   /** The last create was refused, and another one is still wanted. */
   readonly refusal?: Refusal;
   /** What has kept passes from doing all that they should, for some time. */
   readonly hindrance?: Hindrance;
+  /** What somebody in the pool lacks, though nothing keeps the pool from anything. */
+  readonly complaint?: Hindrance;
   /** Time until a tier override ends, if one does. */
   readonly nextTierChangeInMs?: number;
 }

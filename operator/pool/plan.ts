@@ -2,6 +2,7 @@
 import type { Role } from '../../api/names.ts';
 import type { ProjectKey } from '../../core/identifiers.ts';
 import type { ResourceClass, RuntimeName } from './driver.ts';
+import type { StartKey } from './start-key.ts';
 
 export type DrainReason =
   | 'ScaledDown'
@@ -29,6 +30,8 @@ export type CreateAction = {
   readonly role: Role;
   readonly revision: string;
   readonly resources: ResourceClass;
+  /** Of a revision whose roll-out is stalled, beside those that serve. */
+  readonly isTrial?: true;
 };
 
 export type Action =
@@ -51,6 +54,8 @@ export type Action =
 
 export interface Plan {
   readonly actions: readonly Action[];
+  /** All that is wanted, also what must wait; absent: nothing is. */
+  readonly asked?: ReadonlySet<StartKey>;
   /** More is to be done than one pass may do. */
   readonly partial: boolean;
   /** No further runtime is wanted, now or later. */
@@ -64,6 +69,8 @@ export interface PartialPlan {
   readonly actions: readonly Action[];
   /** Most urgent first. */
   readonly creates: readonly CreateAction[];
+  /** What else is wanted, and waits. */
+  readonly asked?: readonly StartKey[];
   /** So many more are wanted after one of `wakeAtMs`. */
   readonly later?: number;
   /** Monotonic ms. */

@@ -19,6 +19,8 @@ export interface PoolLimits {
   readonly restartBackoffMaxMs: number;
   /** The same after one that had been ready: what a project's agents do must not make all others wait for long. */
   readonly lostBackoffMaxMs: number;
+  /** The same where a stalled roll-out is tried again: others serve meanwhile. */
+  readonly trialBackoffMaxMs: number;
   /** After a refused create, each further one in a row waits twice as long, up to restartBackoffMaxMs. */
   readonly refusedBackoffMinMs: number;
   /** A module that does not load is hardly mended by another try. */
@@ -69,6 +71,7 @@ export const POOL_LIMITS: PoolLimits = Object.freeze({
   restartBackoffMinMs: 250,
   restartBackoffMaxMs: 30_000,
   lostBackoffMaxMs: 1_000,
+  trialBackoffMaxMs: 300_000,
   refusedBackoffMinMs: 1_000,
   moduleRetryMinMs: 10_000,
   crashLoopFailures: 3,

@@ -7,7 +7,7 @@ import { Expectations } from '../engine/expectations.ts';
 import { Binds } from './binds.ts';
 import type { Broken } from './broken.ts';
 import type { RuntimeName, RuntimeTemplate } from './driver.ts';
-import { type CountedFailures, type Memory, NO_MEMORY } from './memory.ts';
+import { type Memory, NO_MEMORY } from './memory.ts';
 import type { Observed } from './observed.ts';
 import type { CreateAction } from './plan.ts';
 import type { Binding, OwnOrders } from './see-runtimes.ts';
@@ -24,6 +24,9 @@ export interface IdleSweep {
   /** Monotonic ms. */
   readonly dueMs: number;
 }
+
+/** For so long a runtime that would not be ended is not asked again, and counts as one that stays. */
+const STUCK_MS = 10_000;
 
 /** For so long a name that somebody else has is not tried again: there are enough of them. */
 const AVOIDED_MS = 5 * 60_000;
@@ -43,20 +46,26 @@ export interface PoolRun {
   events: readonly PoolEvent[];
   /** What the store has, as far as we wrote or read it. */
   published: PoolRecord | undefined;
+  /** When that was last known to be so (monotonic ms); -Infinity: there is reason to doubt it. */
+  comparedMs: number;
   countsWrittenMs: number;
   /** Of status and events: it did not answer, or did not take what was to be written. */
   isStoreAway: boolean;
   /** It did not answer in the last pass. */
   isBlind: boolean;
   told: Told | undefined;
+  /** Since when this operator has known that the pool is being deleted (monotonic ms). */
+  goingSinceMs: number | undefined;
   /** When the store last did not answer, or did not take what was to be written; at first since when this operator looks at the pool (monotonic ms). */
   blindUntilMs: number;
   /** While the store does not answer: the failures that were counted before. */
-  countedBefore: CountedFailures | undefined;
+  countedBefore: Pick<Memory, 'failures'> | undefined;
   /** Since when passes have only bound standbys. */
   hurry: { readonly sinceMs: number; readonly untilMs: number } | undefined;
   /** Undefined: this operator has not looked for idle projects yet. */
   idleSweep: IdleSweep | undefined;
+  /** When erasures that were interrupted are looked for again (monotonic ms). */
+  erasuresDueMs: number;
   readonly templates: Map<string, RuntimeTemplate>;
   readonly orders: Orders;
   readonly binds: Binds;
@@ -81,14 +90,17 @@ export function newPoolRun(
     broken: {},
     events: [],
     published: undefined,
+    comparedMs: -Infinity,
     countsWrittenMs: -Infinity,
     isStoreAway: false,
     isBlind: false,
     told: undefined,
+    goingSinceMs: undefined,
     blindUntilMs: nowMs,
     countedBefore: undefined,
     hurry: undefined,
     idleSweep: undefined,
+    erasuresDueMs: 0,
     templates: new Map(),
     orders: new Orders(),
     binds: new Binds(),
@@ -112,6 +124,8 @@ export class Orders implements OwnOrders {
   readonly #bindings = new Map<RuntimeName, Binding>();
   /** Made by this operator, and there still. */
   readonly #made = new Set<RuntimeName>();
+  /** Those that would not be ended, why, and when to try again (monotonic ms). */
+  readonly #stuck = new Map<RuntimeName, { readonly cause: Error; readonly untilMs: number }>();
   /** Until when a name that somebody else has is not tried again (monotonic ms). Bounded by the creates of that time. */
   readonly #avoided = new Map<RuntimeName, number>();
 
@@ -167,14 +181,31 @@ export class Orders implements OwnOrders {
     const isKnown = (name: RuntimeName): boolean => names.has(name) || missing.has(name);
     for (const orders of [this.#created, this.#bindings, this.#made])
       for (const name of orders.keys()) if (!isKnown(name)) orders.delete(name);
+    this.#expire(isKnown, nowMs);
+  }
+
+  #expire(isKnown: (name: RuntimeName) => boolean, nowMs: number): void {
     for (const [name, untilMs] of this.#drained)
       if (!isKnown(name) || nowMs >= untilMs) this.#drained.delete(name);
+    for (const [name, { untilMs }] of this.#stuck)
+      if (!isKnown(name) || nowMs >= untilMs) this.#stuck.delete(name);
     for (const [name, untilMs] of this.#avoided) if (nowMs >= untilMs) this.#avoided.delete(name);
   }
 
   /** Of runtimes that were listed last, or that a list may still have to show or to forget; and those that somebody else has. */
   get names(): ReadonlySet<RuntimeName> {
     return new Set([...this.#expectations.names, ...this.#avoided.keys()]);
+  }
+
+  /** It would not be ended: others are not held up for it. */
+  hold(name: RuntimeName, cause: Error, nowMs: number): void {
+    this.#stuck.set(name, { cause, untilMs: nowMs + STUCK_MS });
+  }
+
+  isStuck = (name: RuntimeName): boolean => this.#stuck.has(name);
+
+  get stuck(): readonly Error[] {
+    return [...this.#stuck.values()].map(({ cause }) => cause);
   }
 
   get nextTimeoutMs(): number | undefined {

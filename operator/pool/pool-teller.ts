@@ -134,5 +134,6 @@ function asHeard({ isBlind, told, status }: PoolRun, fresh: AgentPoolStatus): Ag
 
 function stackOf(run: PoolRun, module: ModuleState): string | undefined {
   if (module.at === 'broken') return module.stack;
-  return run.memory.failuresByRevision.get(run.observed?.update ?? '')?.stack;
+  const rows = [...run.memory.failures.values()];
+  return rows.find(({ of, stack }) => of.revision === run.observed?.update && stack)?.stack;
 }

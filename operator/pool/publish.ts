@@ -1,4 +1,7 @@
-/** Writes the pool's record into the store, where gateways and runtimes read it: only when it changed. */
+/**
+ * Writes the pool's record into the store, where gateways and runtimes read it: only when it changed, or the store has something else by now
+ * (a failover that lost it, a backup that was restored, somebody who deleted it).
+ */
 import { isDeepStrictEqual } from 'node:util';
 import type { AgentPoolSpec, AgentPoolStatus } from '../../api/agent-pool.ts';
 import { clusterFieldsOf } from '../../api/cluster-fields.ts';
@@ -38,14 +41,34 @@ export async function publish(
     ...{ key: run.key, generation: run.generation, ...content, report },
     ...(installation === undefined ? {} : { installation }),
   };
+  await compare(run, store, limits, nowMs);
   if (isDeepStrictEqual(record, run.published)) return undefined;
   const heldBackMs = run.countsWrittenMs + limits.countsWriteIntervalMs - nowMs;
   if (heldBackMs > 0 && isDeepStrictEqual(withoutCounts(record), withoutCounts(run.published)))
     return heldBackMs;
   await store.putPool(record);
   run.published = record;
+  run.comparedMs = nowMs;
   run.countsWrittenMs = nowMs;
   return undefined;
+}
+
+/** What the store has is believed for as long as a pool is left alone at most. */
+async function compare(
+  run: PoolRun,
+  store: Store,
+  { resyncMs }: PoolLimits,
+  nowMs: number,
+): Promise<void> {
+  if (run.published === undefined || nowMs < run.comparedMs + resyncMs) return;
+  const [stored] = await store.listPools(run.key);
+  run.comparedMs = nowMs;
+  if (!isDeepStrictEqual(asStored(stored), asStored(run.published))) run.published = undefined;
+}
+
+/** Stores keep no fields that are undefined. */
+function asStored(record: PoolRecord | undefined): unknown {
+  return record && JSON.parse(JSON.stringify(record));
 }
 
 function withoutCounts(record: PoolRecord | undefined): unknown {

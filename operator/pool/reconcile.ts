@@ -8,14 +8,13 @@ import { Attempts } from './attempts.ts';
 import { brokenOf } from './broken.ts';
 import { decide } from './decide.ts';
 import { dropEndedOverrides } from './ended-overrides.ts';
-import { endPool } from './end-pool.ts';
+import { endPool, isDraining } from './end-pool.ts';
 import { forgetPool } from './erase-pool.ts';
 import { ERASE_GIVEN_UP } from './events.ts';
 import { lastingHindrance, noteSteps } from './hindrance.ts';
 import { restInMs } from './hurry.ts';
-import { eraseIdleProjects } from './idle-projects.ts';
+import { sweepProjects, sweepInMs } from './idle-projects.ts';
 import { learn } from './learn.ts';
-import type { Memory } from './memory.ts';
 import { look } from './observe.ts';
 import { needsOf, observedOf } from './observed-of.ts';
 import { type Plan, withoutCreates } from './plan.ts';
@@ -23,6 +22,8 @@ import type { PoolLimits } from './pool-limits.ts';
 import { newPoolRun, type PoolRun } from './pool-run.ts';
 import { PoolTeller, type PoolView, type TellerOptions } from './pool-teller.ts';
 import { publish } from './publish.ts';
+import { recall } from './recall.ts';
+import { rememberPlan } from './remember-plan.ts';
 import { tellEvents } from './tell-events.ts';
 import { forgetTemplates, modulePathsOf, noteTemplate } from './templates.ts';
 import type { PoolSource, WantedPool } from './wanted-pool.ts';
@@ -58,13 +59,19 @@ export class PoolReconciler {
     return this.#runs;
   }
 
+  /** The store was away, and may have come back without what it was told last. */
+  doubtStore(): void {
+    for (const run of this.#runs.values()) run.comparedMs = -Infinity;
+  }
+
   reconcile: Reconcile = async (key, signal) => {
     const wanted = this.#options.source.get(key);
     const run = this.#runOf(key, wanted);
     const spec = wanted?.spec ?? run.spec;
     if (spec === undefined) {
-      await forgetPool(this.#options, key, signal);
-      return { type: 'done' };
+      const isForgotten = await forgetPool(this.#options, key, signal);
+      const { blindPollMs } = this.#options.limits;
+      return isForgotten ? { type: 'done' } : { type: 'again', afterMs: blindPollMs };
     }
     this.#runs.set(key, run);
     if (wanted?.isOrphaned === true) return this.#leave(run, wanted, signal);
@@ -114,7 +121,9 @@ export class PoolReconciler {
   }
 
   async #letGo(run: PoolRun, wanted: WantedPool | undefined, signal: AbortSignal): Promise<void> {
-    if (wanted?.isOverdue !== true) return;
+    const { clock, limits } = this.#options;
+    if (wanted?.isDeleting === true) run.goingSinceMs ??= clock.nowMs();
+    if (wanted?.isOverdue !== true || isDraining(run, limits, clock.nowMs())) return;
     this.#teller.note(run, [ERASE_GIVEN_UP]);
     await this.#options.source.release?.(run.key, signal);
   }
@@ -129,11 +138,12 @@ export class PoolReconciler {
     const nowMs = clock.nowMs();
     const sight = await look(run, spec, this.#options, { nowMs, wallMs: clock.wallMs() });
     signal.throwIfAborted();
-    const { isBlind, runtimes } = sight;
+    const { isBlind, runtimes, standbyResources } = sight;
     if (isBlind) this.#teller.storeIsAway(run, true);
     const before = run.memory;
     const update = noteTemplate(run, spec, wanted?.module);
-    const lesson = learn(recall(run, isBlind), { spec, runtimes, isBlind, update, limits }, nowMs);
+    const seen = { spec, runtimes, isBlind, update, standbyResources, limits };
+    const lesson = learn(recall(run, isBlind), seen, nowMs);
     run.memory = lesson.memory;
     forgetTemplates(run, update, runtimes);
     this.#keepModules();
@@ -157,6 +167,7 @@ export class PoolReconciler {
         limits,
       }),
     );
+    run.memory = rememberPlan(run.memory, plan, { runtimes, limits }, nowMs);
     run.spec = spec;
     if (wanted !== undefined) run.broken = brokenOf(wanted);
     run.observed = observed;
@@ -218,7 +229,7 @@ export class PoolReconciler {
   async #tidy(run: PoolRun, spec: AgentPoolSpec, signal: AbortSignal): Promise<void> {
     const { store, clock } = this.#options;
     await dropEndedOverrides(run, store, clock.wallMs());
-    this.#teller.note(run, await eraseIdleProjects(run, spec, this.#options, signal));
+    this.#teller.note(run, await sweepProjects(run, spec, this.#options, signal));
   }
 
   async #report(
@@ -231,7 +242,7 @@ export class PoolReconciler {
 
   /** A pool that has no runtimes, and is to have none, needs nothing else either. */
   async #prepare(run: PoolRun, spec: AgentPoolSpec, signal: AbortSignal): Promise<void> {
-    const needs = needsOf(spec, run.status);
+    const needs = needsOf(spec, run.status, run.observed);
     const isIdle = needs.shared + needs.dedicated + (run.observed?.runtimes.length ?? 0) === 0;
     if (!isIdle) await this.#options.driver.prepare?.(run.key, needs, signal);
   }
@@ -264,7 +275,7 @@ export class PoolReconciler {
       lookAgainMs(run, plan, limits),
       run.isBlind ? limits.blindPollMs : Infinity,
       run.binds.isIdle ? Infinity : limits.hurryMs,
-      (run.idleSweep?.dueMs ?? Infinity) - clock.nowMs(),
+      sweepInMs(run, clock.nowMs()),
     );
     return { type: 'again', afterMs: Math.max(1, afterMs) };
   }
@@ -284,16 +295,4 @@ function lookAgainMs({ observed }: PoolRun, plan: Plan, limits: PoolLimits): num
   if (plan.partial) return limits.demotionPollMs;
   const isEmpty = plan.actions.length === 0 && observed?.runtimes.length === 0;
   return isEmpty ? limits.emptyResyncMs : limits.resyncMs;
-}
-
-/** Runtimes fail for want of the store while it is away: that is held against nobody once it is back. */
-function recall(run: PoolRun, isBlind: boolean): Memory {
-  const { memory, countedBefore } = run;
-  if (isBlind) {
-    const { failuresByRevision, failuresByProject } = memory;
-    run.countedBefore ??= { failuresByRevision, failuresByProject };
-    return memory;
-  }
-  run.countedBefore = undefined;
-  return countedBefore === undefined ? memory : { ...memory, ...countedBefore };
 }

@@ -24,14 +24,13 @@ const stalled = (over: Partial<Extract<Rollout, { at: 'stalled' }>> = {}): Rollo
   at: 'stalled',
   from: 'old',
   to: 'new',
+  sinceMs: NOW_MS - 20_000,
   readyCount: 0,
   why: 'ProgressDeadline',
   message: 'm',
   ...over,
 });
-const failed = (reason: Failures['reason']): Failures => ({
-  count: 1,
-  lastMs: 0,
+const failed = (reason: Failures['reason']): Pick<Failures, 'reason' | 'message'> => ({
   reason,
   message: 'm',
 });
@@ -113,10 +112,28 @@ const ROWS: readonly Row[] = [
   ],
   ['stalled stays stalled', stalled(), { failures: failed('Crashed') }, { at: 'stalled' }],
   [
-    'one that came up after all',
+    'one that came up after the stall, and stays',
     stalled(),
-    { readyCount: 1 },
+    { readyCount: 1, stableSinceMs: NOW_MS - 5_000 },
     { at: 'rolling', from: 'old', readyCount: 1 },
+  ],
+  ['one that came up just now may end soon', stalled(), { readyCount: 1 }, { at: 'stalled' }],
+  [
+    'one that had come up before proves nothing',
+    stalled({ readyCount: 1 }),
+    { readyCount: 1, stableSinceMs: NOW_MS - 20_000 },
+    { at: 'stalled' },
+  ],
+  [
+    'one that came up, and others that still crash',
+    stalled(),
+    {
+      readyCount: 1,
+      stableSinceMs: NOW_MS - 5_000,
+      failures: failed('Crashed'),
+      isCrashLooping: true,
+    },
+    { at: 'stalled', why: 'RuntimeCrashLooping', readyCount: 0 },
   ],
   [
     'stalled, then complete',

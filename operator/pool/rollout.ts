@@ -6,6 +6,8 @@ export interface RolloutView {
   readonly update: string;
   /** Live runtimes of that revision that are ready. */
   readonly readyCount: number;
+  /** When the latest of those that have been ready for long enough became so (monotonic ms); absent: there is none. */
+  readonly stableSinceMs?: number;
   /** All that is wanted is there in that revision, and nothing of another one is left. */
   readonly isComplete: boolean;
   /** The failures in a row of that revision, if any. */
@@ -18,7 +20,7 @@ export interface RolloutView {
 
 /**
  *   settled ──revision changed──► rolling ──complete──► settled
- *                                 rolling ──failed, or no progress in time──► stalled ──progress──► rolling
+ *                                 rolling ──failed, or no progress in time──► stalled ──one came up, and stays──► rolling
  *   rolling, stalled ──revision changed──► rolling
  */
 export function moveRollout(state: Rollout | undefined, view: RolloutView, nowMs: number): Rollout {
@@ -35,8 +37,19 @@ export function moveRollout(state: Rollout | undefined, view: RolloutView, nowMs
     case 'stalled':
       if (state.to !== update) return start(fromOf(state));
       if (view.isComplete) return { at: 'settled', revision: update };
-      return readyCount > state.readyCount ? start(state.from) : state;
+      return resume(state, view, start);
   }
+}
+
+/** One that is ready for a moment proves nothing: for each try a good one would go. */
+function resume(
+  state: Stalled,
+  view: RolloutView,
+  start: (from: string | undefined) => Rollout,
+): Rollout {
+  const isProven = (view.stableSinceMs ?? -Infinity) > state.sinceMs;
+  const next = isProven ? start(state.from) : state;
+  return next.at === 'stalled' ? { ...state, ...causeOf(view) } : next;
 }
 
 /** While nobody can say which runtimes are ready: another revision begins, nothing else moves, and no time counts. */
@@ -56,6 +69,7 @@ export function holdRollout(state: Rollout | undefined, update: string, nowMs: n
 }
 
 type Rolling = Extract<Rollout, { at: 'rolling' }>;
+type Stalled = Extract<Rollout, { at: 'stalled' }>;
 
 function begin(from: string | undefined, to: string, nowMs: number): Rolling {
   return {
@@ -79,22 +93,14 @@ function moveRolling(state: Rolling, view: RolloutView, nowMs: number): Rollout 
   const stalled = stallOf(state, view, nowMs);
   if (stalled === undefined) return state;
   const { from, to } = state;
-  return { at: 'stalled', ...(from === undefined ? {} : { from }), to, readyCount, ...stalled };
+  const back = from === undefined ? {} : { from };
+  return { at: 'stalled', ...back, to, sinceMs: nowMs, readyCount, ...stalled };
 }
 
-function stallOf(
-  state: Rolling,
-  view: RolloutView,
-  nowMs: number,
-): Pick<Extract<Rollout, { at: 'stalled' }>, 'why' | 'message'> | undefined {
+function stallOf(state: Rolling, view: RolloutView, nowMs: number): Cause | undefined {
   const { failures, progressDeadlineMs } = view;
-  if (failures?.reason === 'AgentModuleInvalid')
-    return { why: 'AgentModuleInvalid', message: failures.message };
-  if (failures !== undefined && view.isCrashLooping)
-    return {
-      why: failures.reason === 'PodRejected' ? 'PodRejected' : 'RuntimeCrashLooping',
-      message: failures.message,
-    };
+  const cause = causeOf(view);
+  if (cause !== undefined) return cause;
   if (nowMs - state.progressMs < progressDeadlineMs) return undefined;
   return {
     why: 'ProgressDeadline',
@@ -103,4 +109,14 @@ function stallOf(
       view.problem ??
       `no runtime became ready within ${progressDeadlineMs / 1_000} s`,
   };
+}
+
+type Cause = Pick<Stalled, 'why' | 'message'>;
+
+function causeOf({ failures, isCrashLooping }: RolloutView): Cause | undefined {
+  if (failures === undefined) return undefined;
+  const { reason, message } = failures;
+  if (reason === 'AgentModuleInvalid') return { why: reason, message };
+  if (!isCrashLooping) return undefined;
+  return { why: reason === 'PodRejected' ? reason : 'RuntimeCrashLooping', message };
 }

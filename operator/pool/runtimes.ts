@@ -16,7 +16,8 @@ export function isReady(runtime: SeenRuntime): boolean {
 }
 
 /** What a runtime owns only the store knows: while it is away, none is let go that may have begun to run. */
-export function mayLetGo({ state }: SeenRuntime, { isBlind }: Observed): boolean {
+export function mayLetGo({ state, isStuck }: SeenRuntime, { isBlind }: Observed): boolean {
+  if (isStuck === true) return false;
   return isBlind !== true || state.at === 'expected' || state.at === 'pending';
 }
 
@@ -59,15 +60,32 @@ export function byWorth(a: SeenRuntime, b: SeenRuntime): number {
   );
 }
 
-/** When to start again after failures in a row (monotonic ms). */
-export function retryAtMs(failures: Failures | undefined, limits: PoolLimits): number {
+/** When to start again after failures in a row (monotonic ms). @param isTrial others serve: nobody waits for it. */
+export function retryAtMs(
+  failures: Failures | undefined,
+  limits: PoolLimits,
+  isTrial = false,
+): number {
   if (failures === undefined) return -Infinity;
   const { restartBackoffMinMs, moduleRetryMinMs } = limits;
-  const maxMs = failures.hadServed === true ? limits.lostBackoffMaxMs : limits.restartBackoffMaxMs;
+  const maxMs = isTrial ? limits.trialBackoffMaxMs : backoffMaxMs(failures, limits);
   const doublings = Math.min(failures.count - 2, 30);
   const backoffMs = doublings < 0 ? 0 : Math.min(maxMs, restartBackoffMinMs * 2 ** doublings);
-  const leastMs = failures.reason === 'AgentModuleInvalid' ? moduleRetryMinMs : 0;
-  return failures.lastMs + Math.max(backoffMs, leastMs);
+  const isInvalid = failures.reason === 'AgentModuleInvalid';
+  const retryMs = isTrial ? moduleRetryMinMs * 2 ** Math.max(0, doublings) : moduleRetryMinMs;
+  return failures.lastMs + Math.max(backoffMs, isInvalid ? Math.min(maxMs, retryMs) : 0);
+}
+
+/** What to call a row that is long: nodes that refuse pods are not the fault of what runs in them. */
+export function loopReason(
+  { faults }: Failures,
+  { crashLoopFailures }: PoolLimits,
+): 'RuntimeCrashLooping' | 'RuntimesEvicted' {
+  return faults >= crashLoopFailures ? 'RuntimeCrashLooping' : 'RuntimesEvicted';
+}
+
+function backoffMaxMs({ hadServed }: Failures, limits: PoolLimits): number {
+  return hadServed === true ? limits.lostBackoffMaxMs : limits.restartBackoffMaxMs;
 }
 
 /** When to ask again for a runtime of a revision whose creates were refused (monotonic ms). */

@@ -35,6 +35,23 @@ function see(over: Partial<Facts>, one: Partial<DrivenRuntime> = {}) {
   return seen;
 }
 
+describe('why a runtime does not come up with its project', () => {
+  const binding = { project: 'p', sinceMs: NOW_MS - 5 };
+  const said = { ...member, ready: false, bound: 'p', bindProblem: 'no key' };
+  it.each<[string, RuntimeRecord, object]>([
+    ['is what it says itself', said, { problem: 'no key' }],
+    ['is not known where it says it of another project', { ...said, bound: 'q' }, {}],
+    [
+      'is cut where it says too much',
+      { ...said, bindProblem: 'x'.repeat(999) },
+      { problem: 'x'.repeat(500) },
+    ],
+  ])('%s', (_, one, problem) => {
+    const seen = see({ members: [one] }, { binding });
+    expect(seen?.state).toEqual({ at: 'starting', countsFromMs: -Infinity, ...problem });
+  });
+});
+
 describe('whether a runtime without a lease may serve all the same', () => {
   const rows: readonly [string, true | undefined, Partial<Facts>, Partial<DrivenRuntime>][] = [
     ['no, if it could have been heard for long', undefined, {}, {}],

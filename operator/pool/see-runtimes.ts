@@ -2,6 +2,7 @@
 import type { ProjectKey } from '../../core/identifiers.ts';
 import { countOf, NONE_IN_ANY_TIER } from '../../core/tier.ts';
 import { LEASE_TTL_MS } from '../../platform/store/lease-times.ts';
+import { BIND_PROBLEM_CHARACTERS_MAX } from '../../platform/store/runtime-record.ts';
 import type { ProjectRecord, RuntimeRecord } from '../../platform/store/store.ts';
 import { type DrivenRuntime, isUp, type RuntimeName, type RuntimeRequest } from './driver.ts';
 import type { RuntimeState, SeenRuntime } from './observed.ts';
@@ -22,6 +23,8 @@ export interface OwnOrders {
   })[];
   readonly isRemoved: (name: RuntimeName) => boolean;
   readonly isDrained: (name: RuntimeName) => boolean;
+  /** It would not be ended a moment ago. */
+  readonly isStuck: (name: RuntimeName) => boolean;
   readonly bindingOf: (name: RuntimeName) => Binding | undefined;
   /** This operator has made it: then it has given it all that it has. */
   readonly isMade: (name: RuntimeName) => boolean;
@@ -83,6 +86,7 @@ function seeOne(
     createdMs,
     state: stateOf(driven, member, binding, facts),
     ...newsOf(driven, member, facts),
+    ...(facts.orders.isStuck(name) ? { isStuck: true } : {}),
     ...(binding === undefined ? {} : { binding }),
     isServing:
       binding === undefined ? countOf(instances) > 0 : isIncarnationOf(name, owner?.incarnation),
@@ -147,7 +151,17 @@ function stateOf(
   const sinceMs = sinceBinding(readySinceMs.get(name), binding);
   if (isReadyFor(member, binding)) return { at: 'ready', sinceMs: sinceMs ?? nowMs };
   if (sinceMs !== undefined) return { at: 'unready' };
-  return { at: 'starting', countsFromMs: blindUntilMs };
+  return { at: 'starting', countsFromMs: blindUntilMs, ...problemOf(member, binding) };
+}
+
+/** Whoever may write for the pool may say anything. */
+function problemOf(
+  member: RuntimeRecord | undefined,
+  binding: Binding | undefined,
+): { readonly problem?: string } {
+  const said: unknown = member?.bindProblem;
+  if (typeof said !== 'string' || member?.bound !== binding?.project) return {};
+  return { problem: said.slice(0, BIND_PROBLEM_CHARACTERS_MAX) };
 }
 
 function newsOf(

@@ -1,6 +1,7 @@
 /**
  * The operator's loop under random events, faults and lies from a seed: never more runtimes than allowed (I5), and it always
- * settles, in silence (I9). `SEED=7 npm run jest -- operator/pool/simulation` replays one.
+ * settles, in silence (I9): half of the time by a new revision, else as what was wrong is put right. What fails is made a few times a minute at most.
+ * `SEED=7 npm run jest -- operator/pool/simulation` replays one, `SEEDS=500` runs more.
  */
 import { describe, expect, it } from '@jest/globals';
 import { agentPoolSpecSchema, type AgentPoolSpecInput } from '../../api/agent-pool.ts';
@@ -12,7 +13,13 @@ import { hotPlaces } from './runtimes.ts';
 
 const PROJECTS = ['a', 'b', 'c', 'd', 'e'].map((name) => `default~pool~acme~${name}`);
 const STEPS = 60;
-const SEEDS = process.env['SEED'] === undefined ? range(1, 120) : [Number(process.env['SEED'])];
+const SEEDS =
+  process.env['SEED'] === undefined
+    ? range(1, Number(process.env['SEEDS'] ?? 120))
+    : [Number(process.env['SEED'])];
+const MINUTE_MS = 60_000;
+/** Of one kind (role, revision), within a minute: as many as there may be, made once more by each event of that minute, and some tries. */
+const CREATES_PER_MINUTE_MAX = 45;
 
 function range(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, index) => from + index);
@@ -23,12 +30,22 @@ class Simulation {
   readonly #world: OperatorWorld;
   #input: AgentPoolSpecInput = { replicas: 2, tiers: { hot: { standby: 1, maxInstances: 3 } } };
   #digest = 0;
+  /** Of a role, or a project, under a digest; all others have that of the digest. */
+  readonly #fateOfStart = new Map<string, 'Crashed' | 'Evicted'>();
+  readonly #madeMs = new Map<string, number[]>();
   readonly #violations: string[] = [];
 
   constructor(seed: number) {
     this.#dice = new SeededRandom(seed);
     this.#world = new OperatorWorld(new SeededRandom(seed + 1));
-    this.#world.driver.onCreate = ({ role }) => this.#checkLimits(role);
+    this.#world.driver.onCreate = ({ role, template }) => {
+      this.#checkLimits(role);
+      this.#checkRate(`${role} ${template.revision}`);
+    };
+    this.#world.driver.fateOfRequest = ({ role, template }) =>
+      this.#fateOfStart.get(`${role} ${template.module.digest}`);
+    this.#world.driver.fateOfBound = ({ template }, project) =>
+      this.#fateOfStart.get(`${project} ${template.module.digest}`) ?? 'Serves';
   }
 
   async run(): Promise<void> {
@@ -63,6 +80,8 @@ class Simulation {
       () => this.#change({ updateStrategy: dice.pick(STRATEGIES) }),
       () => this.#newModule(),
       () => this.#newModule(),
+      () => this.#spoil(this.#dice.pick(['shared', 'dedicated', ...PROJECTS])),
+      () => this.#fateOfStart.clear(),
       () => this.#setTier(),
       () => this.#setTier(),
       () => this.#setTier(),
@@ -116,6 +135,11 @@ class Simulation {
     this.#put();
   }
 
+  /** Whatever starts there from now on. */
+  #spoil(what: string): void {
+    this.#fateOfStart.set(`${what} v${this.#digest}`, this.#dice.pick(['Crashed', 'Evicted']));
+  }
+
   async #setTier(): Promise<void> {
     const tier = this.#dice.pick(['HOT', 'HOT', 'WARM', 'none'] as const);
     await this.#world.setTier(this.#dice.pick(PROJECTS), tier === 'none' ? undefined : tier);
@@ -144,8 +168,19 @@ class Simulation {
     check('starts in flight', starting, POOL_LIMITS.startsInFlightMax);
   }
 
+  #checkRate(kind: string): void {
+    const nowMs = this.#world.clock.nowMs();
+    const made = [...(this.#madeMs.get(kind) ?? []), nowMs].filter(
+      (atMs) => atMs > nowMs - MINUTE_MS,
+    );
+    this.#madeMs.set(kind, made);
+    if (made.length > CREATES_PER_MINUTE_MAX)
+      this.#violations.push(`${made.length} creates of ${kind} within a minute`);
+  }
+
   async #settle(): Promise<void> {
     const { driver, store } = this.#world;
+    const isMended = this.#dice.chance(0.5);
     Object.assign(driver.faults, {
       createDelayMs: 0,
       staleMs: 0,
@@ -155,11 +190,17 @@ class Simulation {
     });
     this.#world.link.reachable = true;
     Object.assign(driver.times, { startMs: 500, drainMs: 300 });
-    this.#change({ operatingMode: 'Running' });
+    // Without surge there is no room for another try.
+    const updateStrategy = isMended ? { updateStrategy: { maxSurge: 1 } } : {};
+    this.#change({ operatingMode: 'Running', ...updateStrategy });
     driver.fateOfDigest.clear();
-    this.#digest++;
+    this.#fateOfStart.clear();
+    for (const one of driver.runtimes) one.mend();
+    if (!isMended) this.#digest++;
     this.#put();
-    await this.#world.pass(300_000);
+    // The longest wait between two tries comes first.
+    await this.#world.pass(isMended ? 900_000 : 300_000);
+    expect(this.#violations).toEqual([]);
     const spec = agentPoolSpecSchema.parse(this.#input);
     const hot = PROJECTS.filter((project) => driver.isHot.has(project)).length;
     const served = Math.min(hot, hotPlaces(spec));

@@ -11,6 +11,7 @@ import {
   STALLED,
   standby,
 } from '../../test/builders/pool-builders.ts';
+import { failing, failingProject, failures } from '../../test/builders/plan-rows.ts';
 import type { Observed } from './observed.ts';
 import { POOL_LIMITS } from './pool-limits.ts';
 import { statusOf, type StatusInput } from './status.ts';
@@ -57,13 +58,6 @@ const HINDERED = {
   hindrance: { reason: 'OperatorForbidden', message: 'cannot get secrets' },
 } as const;
 const broken = { at: 'broken', message: 'agents.ts:1: unexpected "}"' } as const;
-const failures = (count: number, reason: 'Crashed' | 'AgentModuleInvalid' = 'Crashed') => ({
-  count,
-  lastMs: 0,
-  reason,
-  message: 'exited with code 1',
-});
-
 type Row = readonly [
   title: string,
   wanted: AgentPoolSpecInput,
@@ -81,6 +75,16 @@ const ROWS: readonly Row[] = [
     { hot: [hot('p')], runtimes: [bound('b', 'p', 'ready')] },
     {},
     {},
+  ],
+  [
+    'a tenant lacks something',
+    {},
+    {
+      runtimes: [shared('a', 'ready')],
+      complaint: { reason: 'TenantSecretUnusable', message: 'the Secret is too large' },
+    },
+    {},
+    { Degraded: 'True TenantSecretUnusable' },
   ],
   [
     'it starts for the first time',
@@ -232,7 +236,7 @@ const ROWS: readonly Row[] = [
   [
     'one runtime ended',
     {},
-    { failuresByRevision: new Map([['new', failures(1)]]) },
+    { failures: failing(failures(1, 0)) },
     {},
     {
       Ready: 'False RuntimesStarting',
@@ -243,7 +247,7 @@ const ROWS: readonly Row[] = [
   [
     'runtimes end again and again',
     {},
-    { failuresByRevision: new Map([['new', failures(3)]]) },
+    { failures: failing(failures(3, 0)) },
     {},
     {
       Ready: 'False RuntimeCrashLooping',
@@ -258,7 +262,7 @@ const ROWS: readonly Row[] = [
     {
       hot: [hot('p')],
       runtimes: [shared('a', 'ready')],
-      failuresByProject: new Map([['p', failures(3)]]),
+      failures: failingProject(failures(3, 0), 'p'),
     },
     {},
     { Ready: 'False RuntimeCrashLooping', Degraded: 'True RuntimeCrashLooping' },
@@ -266,7 +270,7 @@ const ROWS: readonly Row[] = [
   [
     'failures of another revision do not count',
     {},
-    { runtimes: [shared('a', 'ready')], failuresByRevision: new Map([['old', failures(9)]]) },
+    { runtimes: [shared('a', 'ready')], failures: failing(failures(9, 0), { revision: 'old' }) },
     {},
     {},
   ],

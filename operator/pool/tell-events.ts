@@ -2,13 +2,13 @@
 import type { AgentPoolSpec } from '../../api/agent-pool.ts';
 import type { Broken } from './broken.ts';
 import type { NewEvent } from './events.ts';
-import type { Death } from './failures.ts';
+import { type Death, labelled } from './failures.ts';
 import { projectLabel } from './hot-projects.ts';
 import type { Memory } from './memory.ts';
 import type { Observed, Rollout } from './observed.ts';
 import type { Action, Plan } from './plan.ts';
 import type { PoolLimits } from './pool-limits.ts';
-import { hotPlaces, problemOf } from './runtimes.ts';
+import { hotPlaces, loopReason, problemOf } from './runtimes.ts';
 import { activeHot } from './select-hot.ts';
 
 export interface Pass {
@@ -87,19 +87,15 @@ function lostEvent({ runtime, message }: Death): NewEvent {
 }
 
 function failureEvents({ before, after, limits }: Pass): NewEvent[] {
-  const count = (memory: Memory): number =>
-    Math.max(
-      0,
-      ...[...memory.failuresByRevision.values(), ...memory.failuresByProject.values()].map(
-        (failures) => failures.count,
-      ),
-    );
+  const count = ({ failures }: Memory): number =>
+    Math.max(0, ...[...failures.values()].map((row) => row.count));
   const wasLooping = count(before) >= limits.crashLoopFailures;
   const isLooping = count(after) >= limits.crashLoopFailures;
   if (isLooping && !wasLooping) {
-    const all = [...after.failuresByRevision.values(), ...after.failuresByProject.values()];
-    const worst = all.toSorted((a, b) => b.count - a.count)[0];
-    return [{ reason: 'RuntimeCrashLooping', message: worst?.message ?? '' }];
+    const worst = [...after.failures.values()].toSorted((a, b) => b.count - a.count)[0];
+    return worst === undefined
+      ? []
+      : [{ reason: loopReason(worst, limits), message: labelled(worst) }];
   }
   if (wasLooping && !isLooping)
     return [{ reason: 'Recovered', message: 'runtimes start and stay again' }];
@@ -110,16 +106,20 @@ function failureEvents({ before, after, limits }: Pass): NewEvent[] {
 function hindranceEvents({ observedBefore, observed }: Pass): NewEvent[] {
   const before = new Set(hindrances(observedBefore).map(({ reason }) => reason));
   const begun = hindrances(observed).filter(({ reason }) => !before.has(reason));
-  const over = observedBefore?.hindrance;
-  if (over === undefined || observed.hindrance !== undefined) return begun;
-  return [...begun, { reason: 'Recovered', message: `${over.reason} is over` }];
+  const over = (['hindrance', 'complaint'] as const).flatMap((which) =>
+    observed[which] === undefined ? (observedBefore?.[which] ?? []) : [],
+  );
+  return [
+    ...begun,
+    ...over.map(({ reason }) => ({ reason: 'Recovered', message: `${reason} is over` }) as const),
+  ];
 }
 
 function hindrances(observed: Observed | undefined): NewEvent[] {
   if (observed === undefined) return [];
-  const { refusal, hindrance, runtimes } = observed;
+  const { refusal, hindrance, complaint, runtimes } = observed;
   const problems = runtimes.flatMap((one) => problemOf(one) ?? []);
-  const all = [refusal, hindrance, ...problems].filter((one) => one !== undefined);
+  const all = [refusal, hindrance, complaint, ...problems].filter((one) => one !== undefined);
   return [...new Map(all.map(({ reason, message }) => [reason, { reason, message }])).values()];
 }
 

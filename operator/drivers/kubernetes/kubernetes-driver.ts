@@ -35,6 +35,7 @@ import {
 } from './own-pod.ts';
 import { endPod } from './end-pod.ts';
 import { explained } from '../../pool/hindered-by.ts';
+import type { Hindrance } from '../../pool/hindrance.ts';
 import { makePod, podFor, reclaimPod } from './make-pod.ts';
 import { phaseOf } from './phase-of.ts';
 import type { PodDefaults, PoolOwner } from './pod-of.ts';
@@ -53,6 +54,8 @@ export interface KubernetesDriverOptions {
   readonly ownerOf: (pool: PoolKey) => PoolOwner | undefined;
   readonly belongings: PoolBelongings;
   readonly copies: ModuleCopies;
+  /** Takes away what the store has for runtimes of the pool to come in. Left out: nothing. */
+  readonly closeStore?: (pool: PoolKey) => Promise<void>;
   readonly connect: ConnectControl;
   /** Now: what is told to runtimes has no other fence. */
   readonly isLeader: () => boolean;
@@ -123,6 +126,10 @@ export class KubernetesDriver implements Driver {
     await this.#adoptLeft(pool, owner, signal);
   }
 
+  complaintOf(pool: PoolKey): Hindrance | undefined {
+    return this.#options.belongings.complaintOf(pool);
+  }
+
   async keepModules(
     pool: PoolKey,
     modules: readonly ModuleArtifact[],
@@ -133,6 +140,12 @@ export class KubernetesDriver implements Driver {
     const { copies } = this.#options;
     if (this.#podsOf(pool).length > 0) await explained(copies.restore(owner, modules, signal));
     await explained(copies.tidy(pool, owner, modules, signal));
+  }
+
+  /** Runtimes that were left on purpose go on, until a pool of this name takes them over. */
+  async forget(pool: PoolKey): Promise<void> {
+    const { pods, closeStore } = this.#options;
+    if (!pods.find(BY_POOL, leftBy(pool)).some(isRuntime)) await closeStore?.(pool);
   }
 
   async list(pool: PoolKey): Promise<readonly DrivenRuntime[]> {
@@ -173,6 +186,7 @@ export class KubernetesDriver implements Driver {
 
   close(): void {
     this.#controls.close();
+    this.#options.belongings.close();
   }
 
   /** Those, too, that an earlier pool has left: they are taken over by and by. */

@@ -37,6 +37,16 @@ const loops = (terminated: State['terminated']): Status =>
     { restartCount: 2, ...(terminated === undefined ? {} : { lastState: { terminated } }) },
   );
 
+/** The runtime's own container waits for it. */
+const init = (state: State, { lastState }: { lastState?: State } = {}, phase = 'Pending') => {
+  const { containerStatuses: own = [] } = waiting('PodInitializing');
+  const last = lastState === undefined ? {} : { lastState };
+  const [done, one] = ['fetch', 'proxy'].map((name) => ({ ...own[0], name, ...last, state }));
+  const before = { ...done, state: { terminated: { exitCode: 0 } } };
+  return { phase, containerStatuses: own, initContainerStatuses: [before, one] } as Status;
+};
+const LOOPS = { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s' } };
+
 const rows: readonly [title: string, status: Status | undefined, phase: object][] = [
   ['nothing is known of it', undefined, { at: 'pending' }],
   ['its container is being made', waiting('ContainerCreating'), { at: 'pending' }],
@@ -64,6 +74,38 @@ const rows: readonly [title: string, status: Status | undefined, phase: object][
       at: 'pending',
       problem: { reason: 'ContainerConfigInvalid', message: 'secret "x" not found' },
     },
+  ],
+  ['its init container runs', init({ running: {} }), { at: 'pending' }],
+  [
+    'the image of its init container is not there',
+    init({ waiting: { reason: 'ImagePullBackOff', message: 'not found' } }),
+    {
+      at: 'pending',
+      problem: { reason: 'ImagePullFailed', message: 'its init container proxy: not found' },
+    },
+  ],
+  [
+    'its init container, or a sidecar, fails again and again',
+    init(LOOPS, { lastState: { terminated: { exitCode: 2, message: 'no such host' } } }),
+    {
+      at: 'exited',
+      reason: 'Crashed',
+      message: 'its init container proxy: exited with code 2: no such host',
+    },
+  ],
+  [
+    'its init container has failed, and nobody starts it again',
+    init({ terminated: { exitCode: 2 } }, {}, 'Failed'),
+    {
+      at: 'exited',
+      reason: 'Crashed',
+      message: 'its init container proxy: exited with code 2',
+    },
+  ],
+  [
+    'it runs, whatever becomes of a sidecar',
+    { ...init(LOOPS), ...container({ running: {} }) },
+    { at: 'running' },
   ],
   ['it runs', container({ running: {} }), { at: 'running' }],
   [

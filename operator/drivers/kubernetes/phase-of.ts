@@ -2,7 +2,12 @@
 import { constants } from 'node:os';
 import { RUNTIME_CONTAINER } from '../../../api/pod-template.ts';
 import type { Pod } from '../../../platform/kube/resources.ts';
-import type { ExitReason, RuntimePhase, StartProblemReason } from '../../pool/driver.ts';
+import type {
+  ExitReason,
+  RuntimePhase,
+  StartProblem,
+  StartProblemReason,
+} from '../../pool/driver.ts';
 import { MODULE_EXIT_CODE, parseStartupFailure } from '../startup-failure.ts';
 
 type ContainerStatus = NonNullable<NonNullable<Pod['status']>['containerStatuses']>[number];
@@ -42,14 +47,14 @@ export function phaseOf(pod: Pod): RuntimePhase {
   if (end !== undefined) return end;
   if (isOnLostNode(pod)) return { at: 'unseen' };
   if (hasRun(container)) return { at: 'running' };
-  return pendingFor(pod, container?.state?.waiting);
+  return pendingFor(pod, container);
 }
 
 /** Undefined: it goes on, or its kubelet starts it again at once. */
 function endOf(pod: Pod, container: ContainerStatus | undefined): Exited | undefined {
   const phase = pod.status?.phase;
   if (phase === 'Failed' || phase === 'Succeeded') return endOfPod(pod, container);
-  if (container === undefined) return undefined;
+  if (container === undefined || !hasRun(container)) return endBefore(pod);
   const ended = container.state?.terminated;
   // The pod goes on for what runs beside it, and nobody starts this one again.
   if (ended !== undefined && pod.spec?.restartPolicy === 'Never') return endOfContainer(ended);
@@ -63,6 +68,30 @@ function endInPlace({ state = {}, lastState }: ContainerStatus): Exited | undefi
   if (waiting?.reason === 'CrashLoopBackOff')
     return endOfContainer(lastState?.terminated ?? { exitCode: 1 });
   return terminated?.exitCode === MODULE_EXIT_CODE ? endOfContainer(terminated) : undefined;
+}
+
+/** Of a container that must have run, or run, before the runtime's: while it keeps failing nothing else of the pod begins. */
+function endBefore(pod: Pod): Exited | undefined {
+  const failing = inits(pod).find(({ state }) => state?.waiting?.reason === 'CrashLoopBackOff');
+  return failing && endOfInit(failing, failing.lastState?.terminated ?? { exitCode: 1 });
+}
+
+function endOfInit({ name }: ContainerStatus, ended: Ended): Exited {
+  const end = endOfContainer(ended);
+  return { ...end, message: `its init container ${name}: ${end.message}` };
+}
+
+function failedInit(pod: Pod): Exited | undefined {
+  for (const init of inits(pod)) {
+    const ended = init.state?.terminated;
+    if (ended !== undefined && ended.exitCode !== 0) return endOfInit(init, ended);
+  }
+  return undefined;
+}
+
+/** Sidecars, which are init containers that go on, among them. */
+function inits({ status }: Pod): readonly ContainerStatus[] {
+  return status?.initContainerStatuses ?? [];
 }
 
 function hasRun(container: ContainerStatus | undefined): boolean {
@@ -90,28 +119,38 @@ function isOnLostNode({ spec, status }: Pod): boolean {
   return !hasGates && conditionOf('ContainersReady')?.status === 'True';
 }
 
-function pendingFor(
-  { status }: Pod,
-  waiting: { readonly reason?: string; readonly message?: string } | undefined,
-): RuntimePhase {
-  const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled');
+function pendingFor(pod: Pod, container: ContainerStatus | undefined): RuntimePhase {
+  const scheduled = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
   if (scheduled?.status === 'False' && scheduled.reason === 'Unschedulable')
     return pending('Unschedulable', scheduled.message);
-  const reason = PROBLEMS[waiting?.reason ?? ''];
-  return reason === undefined ? { at: 'pending' } : pending(reason, waiting?.message);
+  for (const init of inits(pod)) {
+    const problem = problemOf(init);
+    if (problem === undefined) continue;
+    return pending(problem.reason, `its init container ${init.name}: ${problem.message}`);
+  }
+  const problem = container && problemOf(container);
+  return problem === undefined ? { at: 'pending' } : pending(problem.reason, problem.message);
 }
 
-function pending(reason: StartProblemReason, message = 'no cause was given'): RuntimePhase {
+function problemOf({ state }: ContainerStatus): StartProblem | undefined {
+  const reason = PROBLEMS[state?.waiting?.reason ?? ''];
+  return reason && { reason, message: state?.waiting?.message ?? NO_CAUSE };
+}
+
+const NO_CAUSE = 'no cause was given';
+
+function pending(reason: StartProblemReason, message = NO_CAUSE): RuntimePhase {
   return { at: 'pending', problem: { reason, message } };
 }
 
-function endOfPod({ status }: Pod, container: ContainerStatus | undefined): Exited {
-  const { reason = '', message = '' } = status ?? {};
+function endOfPod(pod: Pod, container: ContainerStatus | undefined): Exited {
+  const { reason = '', message = '' } = pod.status ?? {};
   if (NODE_REASONS.has(reason)) return exited('Evicted', `${reason}: ${message}`);
   const ended = container?.state?.terminated;
-  return ended === undefined
-    ? exited('StartFailed', `${reason} ${message}`.trim() || 'its pod failed')
-    : endOfContainer(ended);
+  if (ended !== undefined) return endOfContainer(ended);
+  const before = failedInit(pod);
+  if (before !== undefined) return before;
+  return exited('StartFailed', `${reason} ${message}`.trim() || 'its pod failed');
 }
 
 function endOfContainer({ exitCode, reason, message = '' }: Ended): Exited {

@@ -137,6 +137,7 @@ describe('the pod of a runtime', () => {
       ['AGENTPOOL_ROLE', 'shared'],
       ['AGENTPOOL_REVISION', '0123456789'],
       ['AGENTPOOL_MODULE', './agents.ts'],
+      ['AGENTPOOL_GRACE_SECONDS', '315'],
       ['AGENTPOOL_RUNTIME', undefined],
       ['AGENTPOOL_POD_IP', undefined],
     ]);
@@ -227,6 +228,39 @@ describe('the pod of a runtime', () => {
       '/cache',
     ]);
     expect(shared.spec?.volumes?.map(({ name }) => name)).toContain('agentpool-runtime');
+  });
+});
+
+describe('the nodes of its pods', () => {
+  const constraintsOf = (...asked: Parameters<typeof podFor>) =>
+    podFor(...asked).spec?.topologySpreadConstraints;
+  const byHost = { topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'ScheduleAnyway' };
+
+  it.each(['shared', 'dedicated'] as const)(
+    '%s: differ where they can, by pool, role and revision',
+    (role) => {
+      const matchLabels = {
+        'agentpool.dev/pool': 'main',
+        'agentpool.dev/role': role,
+        'agentpool.dev/revision': '0123456789',
+      };
+      expect(constraintsOf({}, { role })).toEqual([
+        { maxSkew: 1, ...byHost, labelSelector: { matchLabels } },
+      ]);
+      expect(podFor({}, { role }).metadata?.labels).toMatchObject(matchLabels);
+    },
+  );
+
+  it.each([
+    ['others', [{ maxSkew: 2, ...byHost, labelSelector: { matchLabels: { team: 'a' } } }]],
+    ['none', []],
+  ])("are its author's to say, of the pool or of the tier: %s", (_which, own) => {
+    const podTemplate = { spec: { topologySpreadConstraints: own } };
+    expect(constraintsOf({ runtime: { podTemplate } })).toEqual(own);
+    expect(constraintsOf({ tiers: { warm: { podTemplate } } })).toEqual(own);
+    const ofHot: AgentPoolSpecInput = { tiers: { hot: { podTemplate } } };
+    expect(constraintsOf(ofHot, { role: 'dedicated' })).toEqual(own);
+    expect(constraintsOf(ofHot)).toHaveLength(1);
   });
 });
 

@@ -2,7 +2,11 @@
 import type { AgentPoolSpec } from '../../../api/agent-pool.ts';
 import { API_VERSION, KIND } from '../../../api/agent-pool.ts';
 import { LABELS } from '../../../api/names.ts';
-import { OWN_VOLUME_PREFIX, RUNTIME_CONTAINER } from '../../../api/pod-template.ts';
+import {
+  OWN_VOLUME_PREFIX,
+  RUNTIME_CONTAINER,
+  TENANTS_MARKED_FILE,
+} from '../../../api/pod-template.ts';
 import type { PoolRef } from '../../../core/identifiers.ts';
 import type { Pod } from '../../../platform/kube/resources.ts';
 import type { LogLevel } from '../../../platform/log.ts';
@@ -13,6 +17,8 @@ import { type JsonObject, overlay } from './overlay.ts';
 import { classAnnotations, resourcesOf } from './pod-resources.ts';
 import { MODULE_FOLDER } from '../../pool/module-path.ts';
 import { MANAGED } from './own-pod.ts';
+import { TENANT_SHARDS } from './tenant-shards.ts';
+import { spreadOf } from './spread-of.ts';
 
 /** The pool as an object of the API: the controller of its pods. */
 export interface PoolOwner extends PoolRef {
@@ -39,7 +45,11 @@ const WORK_VOLUME = `${OWN_VOLUME_PREFIX}work`;
 export const MODULE_VOLUME = `${OWN_VOLUME_PREFIX}module`;
 
 export const POOL_SECRET_SUFFIX = '-agentpool-runtime';
-export const TENANTS_SECRET_SUFFIX = '-agentpool-tenants';
+
+/** Of the Secrets with what the tenants' Secrets hold: the first has the name that pods of earlier operators mount, as the only one. */
+export function tenantsSuffix(shard: number): string {
+  return shard === 0 ? '-agentpool-tenants' : `-agentpool-tenants-${shard}`;
+}
 
 /** Of the installation, for all pools. */
 export interface PodDefaults {
@@ -85,9 +95,10 @@ function basePod(request: RuntimeRequest, owner: PoolOwner, given: Given): JsonO
     },
     spec: {
       restartPolicy: role === 'shared' ? 'Always' : 'Never',
-      terminationGracePeriodSeconds: spec.limits.taskTimeoutSeconds + GRACE_SECONDS,
+      terminationGracePeriodSeconds: graceSecondsOf(spec),
       automountServiceAccountToken: false,
       enableServiceLinks: false,
+      ...spreadOf(request, owner),
       securityContext: {
         runAsNonRoot: true,
         runAsUser: USER_ID,
@@ -99,6 +110,11 @@ function basePod(request: RuntimeRequest, owner: PoolOwner, given: Given): JsonO
       volumes: volumesOf(template.module, owner),
     },
   };
+}
+
+/** It stays that of the pod, whatever the limit becomes. */
+function graceSecondsOf({ limits }: AgentPoolSpec): number {
+  return limits.taskTimeoutSeconds + GRACE_SECONDS;
 }
 
 export function ownerReference({ name, uid }: PoolOwner) {
@@ -189,6 +205,7 @@ function ownVariables(
     { name: 'AGENTPOOL_ROLE', value: role },
     { name: 'AGENTPOOL_REVISION', value: template.revision },
     { name: 'AGENTPOOL_MODULE', value: template.module.path },
+    { name: 'AGENTPOOL_GRACE_SECONDS', value: String(graceSecondsOf(template.spec)) },
     { name: 'AGENTPOOL_RUNTIME', valueFrom: field('metadata.name') },
     { name: 'AGENTPOOL_POD_IP', valueFrom: field('status.podIP') },
     ...(logLevel === undefined ? [] : [{ name: 'AGENTPOOL_LOG_LEVEL', value: logLevel }]),
@@ -244,16 +261,21 @@ function volumesOf({ mounted }: ModuleArtifact, { name }: PoolOwner): readonly J
       name: RUNTIME_VOLUME,
       secret: { secretName: `${name}${POOL_SECRET_SUFFIX}`, defaultMode: 0o440 },
     },
-    {
-      name: TENANTS_VOLUME,
-      // Tenants come and go while pods live.
-      secret: {
-        secretName: `${name}${TENANTS_SECRET_SUFFIX}`,
-        optional: true,
-        defaultMode: 0o440,
-      },
-    },
+    tenantsVolume(name),
     { name: WORK_VOLUME, emptyDir: { sizeLimit: '256Mi' } },
     ...module,
   ];
+}
+
+/** One folder of all: tenants come and go while pods live, and so do the Secrets that they share. */
+function tenantsVolume(name: string): JsonObject {
+  const shards = Array.from({ length: TENANT_SHARDS }, (_, shard) => ({
+    secret: { name: `${name}${tenantsSuffix(shard)}`, optional: true },
+  }));
+  const fieldRef = { apiVersion: 'v1', fieldPath: 'metadata.name' };
+  const marked = { downwardAPI: { items: [{ path: TENANTS_MARKED_FILE, fieldRef }] } };
+  return {
+    name: TENANTS_VOLUME,
+    projected: { defaultMode: 0o440, sources: [...shards, marked] },
+  };
 }

@@ -14,14 +14,15 @@ import {
   SECRETS,
 } from '../../../platform/kube/resources.ts';
 import type { FakeKube } from '../../../test/fakes/cluster/fake-kube.ts';
-import { FakeClock } from '../../../test/fakes/fake-clock.ts';
+import { FakeClock, settle } from '../../../test/fakes/fake-clock.ts';
 import { FakeCluster } from '../../../test/fakes/fake-cluster.ts';
 import { createPool } from '../../../test/fakes/kubernetes-world.ts';
 import type { PoolNeeds } from '../../pool/driver.ts';
 import { BY_POOL } from './own-pod.ts';
 import type { PoolOwner } from './pod-of.ts';
 import { PoolBelongings } from './pool-belongings.ts';
-import { tenantKey, textOf } from './pool-objects.ts';
+import { textOf } from './pool-objects.ts';
+import { tenantKey } from './tenant-shards.ts';
 
 const POOL = 'default~pool';
 const NEEDS = { shared: 2, dedicated: 0, spec: agentPoolSpecSchema.parse({}) };
@@ -35,8 +36,12 @@ describe('what a pool has besides its pods', () => {
   let kube: FakeKube;
   let owner: PoolOwner;
   let pods: readonly Stored<Pod>[];
-  const ensure = (isStarting = false, more: Partial<PoolNeeds> = {}) =>
-    belongings.ensure(POOL, owner, { ...NEEDS, isStarting, ...more }, new AbortController().signal);
+  const ensure = async (isStarting = false, more: Partial<PoolNeeds> = {}) => {
+    const { signal } = new AbortController();
+    await belongings.ensure(POOL, owner, { ...NEEDS, isStarting, ...more }, signal);
+    // What no pass waits for.
+    await settle();
+  };
   const exists = (resource: Resource<KubeObject>, name: string) =>
     cluster.admin.get(resource, at(name)).then(
       () => true,
@@ -274,16 +279,20 @@ describe('what a pool has besides its pods', () => {
     it('many are read more seldom', async () => {
       const tenants = Array.from({ length: 500 }, (_, index) => ({
         name: `tenant-${index}`,
-        secretRef: { name: 'acme' },
+        secretRef: { name: `tenant-${index}` },
       }));
       const many = agentPoolSpecSchema.parse({ tenants });
       await ensure(false, { spec: many });
+      await clock.advance(40_000);
+      await ensure(false, { spec: many });
+      await clock.advance(10_000);
       const before = kube.calls.get('get secrets') ?? 0;
-      await clock.advance(99_000);
+      await clock.advance(89_000);
       await ensure(false, { spec: many });
       expect(kube.calls.get('get secrets')).toBe(before);
       await clock.advance(1_000);
       await ensure(false, { spec: many });
+      await clock.advance(10_000);
       expect(kube.calls.get('get secrets')).toBe(before + 501);
     });
   });

@@ -10,7 +10,7 @@ import {
   type PoolOwner,
   POOL_SECRET_SUFFIX,
   PORTS,
-  TENANTS_SECRET_SUFFIX,
+  tenantsSuffix,
 } from './pod-of.ts';
 import { MANAGED } from './own-pod.ts';
 
@@ -38,20 +38,19 @@ export function runtimeSecret(owner: PoolOwner, files: Readonly<Record<string, s
   };
 }
 
-/** @param data base64 by tenant and key, as `tenantKey` names them. */
-export function tenantsSecret(owner: PoolOwner, data: Readonly<Record<string, string>>): Secret {
+/** @param data base64 by the names of files. */
+export function tenantsSecret(
+  owner: PoolOwner,
+  shard: number,
+  data: Readonly<Record<string, string>>,
+): Secret {
   return {
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: metadataOf(owner, TENANTS_SECRET_SUFFIX),
+    metadata: metadataOf(owner, tenantsSuffix(shard)),
     type: 'Opaque',
     ...(Object.keys(data).length === 0 ? {} : { data }),
   };
-}
-
-/** Names of tenants may hold what keys of Secrets may not. */
-export function tenantKey(tenant: string, key: string): string {
-  return `${Buffer.from(tenant).toString('hex')}.${key}`;
 }
 
 export function textOf(secret: Pick<Secret, 'data'> | undefined, name: string): string | undefined {
