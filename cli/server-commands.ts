@@ -1,6 +1,7 @@
 /** The commands that serve: their options and help. What they start is imported when they run. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../platform/clock.ts';
+import { CLUSTER_LOG_LEVEL, DEFAULT_LOG_LEVEL } from '../platform/config/log-level.ts';
 import { LOG_LEVELS } from '../platform/log.ts';
 import { keepHeapSmall, keepHeapSmallAtRest } from '../platform/small-heap.ts';
 import type { ClusterGatewayOptions } from './cluster/gateway.ts';
@@ -15,6 +16,9 @@ const HTTP_PORT = 8_080;
 const GRPC_PORT = 9_090;
 const PORT_MAX = 65_535;
 const SECONDS_MAX = 3_600;
+/** As long as a task may take. */
+const DRAIN_SECONDS_MAX = 86_400;
+const DRAIN_SECONDS = 300;
 const ERASE_SECONDS = 300;
 
 type GatewayFlags = ServerOptions &
@@ -37,14 +41,18 @@ function port(text: string): number {
   return number;
 }
 
-function seconds(text: string): number {
-  const number = Number(text);
-  if (!/^\d{1,4}$/.test(text) || number > SECONDS_MAX)
-    throw new InvalidArgumentError(`Write seconds, from 0 to ${SECONDS_MAX}.`);
-  return number;
-}
+const secondsUpTo =
+  (max: number) =>
+  (text: string): number => {
+    const number = Number(text);
+    if (!/^\d{1,5}$/.test(text) || number > max)
+      throw new InvalidArgumentError(`Write seconds, from 0 to ${max}.`);
+    return number;
+  };
+const seconds = secondsUpTo(SECONDS_MAX);
 
-function listens(command: Command): Command {
+/** @param level of the log where nothing says another. */
+function listens(command: Command, level: string = DEFAULT_LOG_LEVEL): Command {
   return command
     .option('--http <port>', 'port for HTTP; 0: any free one', port, HTTP_PORT)
     .option('--grpc <port>', 'port for gRPC; 0: any free one', port, GRPC_PORT)
@@ -57,13 +65,13 @@ function listens(command: Command): Command {
       '--tokens <file>',
       'JSON list of {token, subject, tenants, projects?, role}; without it everyone on this machine is admin',
     )
-    .addOption(logLevel());
+    .addOption(logLevel(level));
 }
 
-function logLevel(): Option {
+function logLevel(level: string): Option {
   return new Option(
     '--log-level <level>',
-    'least level of the log on standard error (LOG_LEVEL, else warn)',
+    `least level of the log on standard error (LOG_LEVEL, else ${level})`,
   ).choices(LOG_LEVELS);
 }
 
@@ -130,8 +138,17 @@ function addGateway(program: Command, terminal: Terminal): void {
       )
         .argParser(seconds)
         .default(0),
+    )
+    .addOption(
+      inCluster(
+        '--drain-seconds <number>',
+        'then running tasks have so long to end, and who waits for one is told UNAVAILABLE',
+      )
+        .argParser(secondsUpTo(DRAIN_SECONDS_MAX))
+        .default(DRAIN_SECONDS),
     );
-  listens(command).action(async () => {
+  const level = `${DEFAULT_LOG_LEVEL}, in a cluster ${CLUSTER_LOG_LEVEL}`;
+  listens(command, level).action(async () => {
     const { store, link, ...rest } = command.opts<GatewayFlags>();
     if (store === undefined && link === undefined) {
       const { gateway } = await import('./standalone/gateway.ts');
@@ -161,12 +178,16 @@ function addOperator(program: Command, terminal: Terminal): void {
     .option('--gateway-endpoint <host:port>', 'shown as the endpoint of the pools')
     .option('--runtime-image <image>', 'of pools whose agents come from a ConfigMap')
     .option(
+      '--pool-users',
+      'each pool gets a user of its own in Redis, which sees nothing of other pools; needs the right to make users',
+    )
+    .option(
       '--erase-seconds <number>',
       'how long a deleted pool is held at most for its projects to be erased',
       seconds,
       ERASE_SECONDS,
     )
-    .addOption(logLevel())
+    .addOption(logLevel(CLUSTER_LOG_LEVEL))
     .action(async (options: ClusterOperatorOptions) => {
       keepHeapSmall(systemClock);
       const { clusterOperator } = await import('./cluster/operator.ts');

@@ -90,8 +90,8 @@ export class Follower {
         await this.#options.read(scope);
         if (scope === 'all') this.#isBehind = false;
       } catch (error) {
-        this.#isBehind = true;
         this.#tryLater(error);
+        this.#isBehind = true;
       }
     }
     this.#reading = undefined;
@@ -103,7 +103,8 @@ export class Follower {
 
   #tryLater(error: unknown): void {
     const { clock, log, topics } = this.#options;
-    log.warn('store cannot be read, the last known set stays', {
+    // It may be away for hours: the first failure is news.
+    log[this.#isBehind ? 'debug' : 'warn']('store cannot be read, the last known set stays', {
       err: AppError.from(error),
       detail: { topic: topics[0] },
     });

@@ -1,7 +1,6 @@
 /** Wires a gateway process (or the gateway's part of the standalone one): store, links, stages, edges; and takes it down in order. */
 import type { PoolKey } from '../core/identifiers.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { Dial } from '../platform/link/frames.ts';
 import { createGrpcDial } from '../platform/link/grpc-link-dial.ts';
 import type { RuntimeAccess } from '../platform/link/grpc-runtime-client.ts';
 import { createRuntimeLink } from '../platform/link/link-client.ts';
@@ -14,10 +13,14 @@ import type { Access } from './access/access.ts';
 import { startGrpcGateway } from './edges/grpc-server.ts';
 import { createGatewayCore } from './gateway-core.ts';
 import type { ConnectRuntime } from './routing/runtime-set.ts';
-import { createGatewayService, type GatewayService } from './service/gateway-service.ts';
-import type { Readiness } from './service/pools.ts';
+import {
+  createGatewayService,
+  type GatewayService,
+  type GatewayServiceOptions,
+} from './service/gateway-service.ts';
+import { CANCEL_ANSWER_MS } from './stages/attempt.ts';
 
-export interface GatewayOptions {
+export interface GatewayOptions extends GatewayServiceOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -35,9 +38,7 @@ export interface GatewayOptions {
   readonly runtimeAccess: (pool: PoolKey) => RuntimeAccess;
   /** What clients of the gRPC edge see; absent: plain. */
   readonly tls?: TlsSource;
-  /** Default: `served`. */
-  readonly readiness?: Readiness;
-  /** Longest drain at `stop`. */
+  /** So long tasks may take to end at `stop`; END_MS later all is over. */
   readonly drainMsMax: number;
 }
 
@@ -50,15 +51,17 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
-/** For tasks that were ended to be answered, before connections are cut. */
+/** For answers to leave, before connections are cut. */
 const LAST_ANSWERS_MS = 1_000;
+/** After the drain: until every caller whose task was ended has been told so, and connections are cut. */
+export const END_MS = CANCEL_ANSWER_MS + LAST_ANSWERS_MS;
 
 /** Rejects when the address cannot be had; then nothing is left running. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { access, clock, log, drainMsMax, tls } = options;
   const core = createGatewayCore({ ...options, connect: linksOf(options) });
   await core.start();
-  const service = createGatewayService(core.context, options.metrics, options.readiness);
+  const service = createGatewayService(core.context, options.metrics, options);
   const grpc = await startGrpcGateway(
     { access, clock, log, service },
     { address: options.grpcListen, ...(tls === undefined ? {} : { tls }) },
@@ -88,10 +91,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     async stop() {
       leave();
       const force = clock.after(drainMsMax, () => {
-        service.tasks.abortAll();
+        log.warn('tasks did not end in time', { detail: { tasks: service.tasks.active } });
+        service.abortAll();
       });
-      const stopped = grpc.stop(drainMsMax + LAST_ANSWERS_MS);
-      await service.tasks.drain();
+      const stopped = grpc.stop(drainMsMax + END_MS, drainMsMax);
+      await service.drain();
       force.cancel();
       // Streams that have no end of their own (health watches, idle clients) are not waited for.
       await Promise.all([stopped, grpc.cutOff(LAST_ANSWERS_MS)]);
@@ -100,20 +104,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
-/** One dial per pool, as each has a key of its own. */
+/** A dial for each link, as each pool has a key of its own: nothing is left of a pool that is gone. */
 function linksOf({ clock, random, name, runtimeAccess }: GatewayOptions): ConnectRuntime {
-  const dials = new Map<PoolKey, Dial>();
-  const dialOf = (pool: PoolKey): Dial => {
-    let dial = dials.get(pool);
-    if (dial === undefined) {
-      dial = createGrpcDial(runtimeAccess(pool), random);
-      dials.set(pool, dial);
-    }
-    return dial;
-  };
   return ({ incarnation, address }, pool, events) =>
     createRuntimeLink(
       { gateway: name, incarnation, address, times: pool.spec.link },
-      { dial: dialOf(pool.key), clock, random, events },
+      { dial: createGrpcDial(runtimeAccess(pool.key), random), clock, random, events },
     );
 }

@@ -44,7 +44,7 @@ describe('a store that is away when it is opened', () => {
 
   it('is said to have been tried, and fails each call as one that was lost does', async () => {
     await late.tried;
-    expect(store.kind).toBe('redis');
+    expect([store.kind, late.isOpen]).toEqual(['redis', false]);
     expect(store.durability).toBeUndefined();
     for (const method of Object.keys(STORE_METHODS) as StoreMethod[]) {
       const call = (store[method] as (key: string) => Promise<unknown>)(KEY);
@@ -56,6 +56,7 @@ describe('a store that is away when it is opened', () => {
 
   it('is used as soon as it comes, and opened once', async () => {
     await come();
+    expect(late.isOpen).toBe(true);
     await store.setTierOverride(KEY, { tier: 'HOT', sinceMs: 1 }, 0);
     expect((await inner.readTierOverride(KEY))?.tier).toBe('HOT');
     await clock.advance(10 * RETRY_MS);

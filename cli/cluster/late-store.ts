@@ -39,6 +39,11 @@ export class LateStore {
     void this.#open();
   }
 
+  /** It stays open, whatever becomes of the connection. */
+  get isOpen(): boolean {
+    return this.#inner !== undefined;
+  }
+
   async #open(): Promise<void> {
     const { clock, retryMs } = this.#options;
     for (let isOpen = false; !isOpen && !this.#closing.signal.aborted;) {

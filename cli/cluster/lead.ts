@@ -10,6 +10,7 @@ import { ordinalNames } from '../../operator/drivers/kubernetes/runtime-names.ts
 import { type Operator, startOperator } from '../../operator/main.ts';
 import type { NewEvent } from '../../operator/pool/events.ts';
 import { CLUSTER_POOL_LIMITS } from '../../operator/pool/pool-limits.ts';
+import type { PoolUsers } from '../../platform/store/redis/pool-users.ts';
 import { placeFilesOf } from '../../platform/store/redis/redis-secret.ts';
 import { OperatorMetrics } from '../../operator/metrics.ts';
 import { EraseBound } from '../../operator/sources/erase-bound.ts';
@@ -28,6 +29,7 @@ import type { Store } from '../../platform/store/store.ts';
 import type { OperatorCaches } from './operator-caches.ts';
 import { runtimeSecretFiles, type RuntimeSecretSources } from './runtime-secret-files.ts';
 import { LateStore } from './late-store.ts';
+import { ensureUsersOf, storeUsers } from './store-users.ts';
 import { type LinkSecret, openStore, runtimesOver } from './secret-folders.ts';
 import type { Followed } from '../../platform/tls/secret-folder.ts';
 
@@ -35,10 +37,12 @@ export interface LeadOptions {
   readonly kube: Kube;
   readonly isLeader: () => boolean;
   readonly caches: OperatorCaches;
-  readonly secrets: Omit<RuntimeSecretSources, 'clock' | 'link'> & {
+  readonly secrets: Pick<RuntimeSecretSources, 'authority' | 'store'> & {
     readonly link: Followed<LinkSecret>;
   };
   readonly storeFolder: string;
+  /** Each pool gets a user of its own in the store. */
+  readonly poolUsers: boolean;
   /** The name of this process, for events. */
   readonly instance: string;
   readonly releaseNamespace: string;
@@ -82,6 +86,7 @@ export function lead(options: LeadOptions, onFailure: (error: Error) => void): L
       parts?.driver.close();
       await tellLastEvents(hands.recorder);
       await parts?.store.close();
+      hands.users?.close();
     },
   };
 }
@@ -101,7 +106,7 @@ interface Parts {
 
 async function start(options: LeadOptions, hands: Hands, signal: AbortSignal): Promise<Parts> {
   const told: Told = { isStoreRead: false, lastSpecs: new Map() };
-  const { store, tried } = lateStore(options, told);
+  const { store, tried } = lateStore(options, hands, told);
   try {
     await orAborted(tried, signal);
     return { ...(await startWith({ store, told }, options, hands, signal)), store };
@@ -119,13 +124,18 @@ interface Told {
 }
 
 /** It may be away when this process starts to lead: then pools and pods are looked after as when it is lost later. */
-function lateStore({ storeFolder, log }: LeadOptions, told: Told): LateStore {
+function lateStore(
+  { storeFolder, installation, log }: LeadOptions,
+  { users }: Pick<Hands, 'users'>,
+  told: Told,
+): LateStore {
   return new LateStore({
     kind: 'redis',
-    open: () => openStore(storeFolder, log),
+    open: () => openStore(storeFolder, log, { ...(users && { users }) }),
     onOpen: async (store) => {
-      for (const { key, spec } of await store.listPools())
-        told.lastSpecs.set(key, spec as AgentPoolSpec);
+      const records = await store.listPools();
+      if (users !== undefined) await ensureUsersOf(records, installation, users);
+      for (const { key, spec } of records) told.lastSpecs.set(key, spec as AgentPoolSpec);
       told.isStoreRead = true;
     },
     retryMs: STORE_RETRY_MS,
@@ -140,9 +150,12 @@ interface Hands {
   readonly writer: PoolWriter;
   readonly recorder: EventRecorder;
   readonly eraseBound: EraseBound;
+  /** Absent: runtimes are in the store as the installation is. */
+  readonly users?: PoolUsers;
 }
 
-function handsOf({ kube, isLeader, eraseMsMax, instance, log }: LeadOptions): Hands {
+function handsOf(options: LeadOptions): Hands {
+  const { kube, isLeader, eraseMsMax, instance, log } = options;
   const led = leaderOnly(kube, isLeader);
   const bound = rateBound(led, { clock: systemClock, ...RATE_LIMITS });
   return {
@@ -156,15 +169,17 @@ function handsOf({ kube, isLeader, eraseMsMax, instance, log }: LeadOptions): Ha
       instance,
     }),
     eraseBound: new EraseBound(systemClock, eraseMsMax),
+    ...(options.poolUsers ? { users: storeUsers({ ...options.secrets, log }) } : {}),
   };
 }
 
 async function startWith(
   { store, told }: { readonly store: Store; readonly told: Told },
   options: LeadOptions,
-  { kube, writer, recorder, eraseBound }: Hands,
+  hands: Hands,
   signal: AbortSignal,
 ): Promise<Omit<Parts, 'store'>> {
+  const { writer, recorder, eraseBound } = hands;
   const { caches, runtimeImage, endpoint, installation, metrics, log } = options;
   await orAborted(
     caches.synced.then(() => caches.renew()),
@@ -182,7 +197,7 @@ async function startWith(
     storePlace: JSON.stringify(placeFilesOf(options.secrets.store.current)),
     ...image,
   });
-  const driver = driverOf(options, kube, source);
+  const driver = driverOf(options, hands, source);
   const operator = await startOperator({
     store,
     driver,
@@ -200,11 +215,19 @@ async function startWith(
   return { operator, driver };
 }
 
-function driverOf(options: LeadOptions, kube: Kube, source: KubernetesPools): KubernetesDriver {
+function driverOf(
+  options: LeadOptions,
+  { kube, users }: Pick<Hands, 'kube' | 'users'>,
+  source: KubernetesPools,
+): KubernetesDriver {
   const { caches, secrets, releaseNamespace, runtimeImage, logLevel, isLeader, log } = options;
   const belongings = new PoolBelongings({
     kube,
-    secretFiles: runtimeSecretFiles({ ...secrets, clock: systemClock }),
+    secretFiles: runtimeSecretFiles({
+      ...secrets,
+      ...(users && { users }),
+      ...{ clock: systemClock, log },
+    }),
     pods: caches.pods,
     releaseNamespace,
     clock: systemClock,
@@ -220,6 +243,7 @@ function driverOf(options: LeadOptions, kube: Kube, source: KubernetesPools): Ku
     ownerOf: (pool) => source.ownerOf(pool),
     belongings,
     copies: new ModuleCopies({ kube, configMaps, pods }),
+    ...(users && { closeStore: (pool) => users.remove(pool) }),
     connect: (pool, address) => connectRuntimeControl({ address, ...accessOf(pool) }, systemClock),
     clock: systemClock,
     log,

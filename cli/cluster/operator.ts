@@ -1,7 +1,7 @@
 /** `agentpool operator`: watches AgentPools and makes their runtimes as pods. Of several one leads, by a Lease; the others stand by with warm caches. */
 import { createMetrics } from '../../platform/metrics/registry.ts';
 import { systemClock } from '../../platform/clock.ts';
-import { readLogLevel } from '../../platform/config/log-level.ts';
+import { CLUSTER_LOG_LEVEL, readLogLevel } from '../../platform/config/log-level.ts';
 import { openCluster } from '../../platform/kube/cluster-access.ts';
 import type { ClusterAccess } from '../../platform/kube/credentials.ts';
 import { HttpKube, type HttpKubeOptions } from '../../platform/kube/http-kube.ts';
@@ -39,6 +39,8 @@ export interface ClusterOperatorOptions {
   readonly runtimeImage?: string;
   /** How long a deleted pool may wait for its projects to be erased. */
   readonly eraseSeconds: number;
+  /** Each pool gets a user of its own in the store. */
+  readonly poolUsers?: boolean;
   readonly logLevel?: LogLevel;
 }
 
@@ -53,7 +55,7 @@ export async function clusterOperator(
   options: ClusterOperatorOptions,
 ): Promise<void> {
   const ofEnvironment = logLevelOrFail(readLogLevel(terminal.environment));
-  const logLevel = options.logLevel ?? ofEnvironment ?? 'info';
+  const logLevel = options.logLevel ?? ofEnvironment ?? CLUSTER_LOG_LEVEL;
   terminal.ignoreClosedOutput();
   const log = createLog(logLevel, 'operator');
   const stop = listenForStop(terminal);
@@ -138,9 +140,10 @@ async function start(
 }
 
 /** What of the command line concerns pools and their runtimes. */
-function forPools({ eraseSeconds, gatewayEndpoint, runtimeImage, logLevel }: Wished) {
+function forPools({ eraseSeconds, poolUsers, gatewayEndpoint, runtimeImage, logLevel }: Wished) {
   return {
     logLevel,
+    poolUsers: poolUsers === true,
     eraseMsMax: eraseSeconds * 1_000,
     ...(gatewayEndpoint === undefined ? {} : { endpoint: gatewayEndpoint }),
     ...(runtimeImage === undefined ? {} : { runtimeImage }),

@@ -1,5 +1,6 @@
 /** What the runtimes of a pool are given when the folders that the operator mounts change. */
 import { expect, it } from '@jest/globals';
+import { silentLog } from '../../platform/log.ts';
 import { placeFilesOf } from '../../platform/store/redis/redis-secret.ts';
 import { makeAuthority } from '../../test/builders/certificates.ts';
 import { FakeClock } from '../../test/fakes/fake-clock.ts';
@@ -16,7 +17,13 @@ it('the place of the store stays that of the start, credentials follow', async (
   const store: { current: Readonly<Record<string, string>> } = {
     current: { url: 'redis://one', password: 'old', 'min-replicas': '1' },
   };
-  const filesOf = runtimeSecretFiles({ link, authority, store, clock: new FakeClock() });
+  const filesOf = runtimeSecretFiles({
+    link,
+    authority,
+    store,
+    clock: new FakeClock(),
+    log: silentLog,
+  });
   store.current = { url: 'redis://two', password: 'new', 'key-prefix': 'other' };
   const files = await filesOf('default~main', undefined);
   const ofStore = Object.entries(files).filter(([name]) => name.startsWith('store-'));

@@ -4,69 +4,63 @@ import { textOf } from '../../operator/drivers/kubernetes/pool-objects.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Secret } from '../../platform/kube/resources.ts';
 import type { Log } from '../../platform/log.ts';
+import type { PoolUsers } from '../../platform/store/redis/pool-users.ts';
 import {
   filesInPlace,
   placeFilesOf,
+  redisPlaceOf,
   STORE_FILES,
 } from '../../platform/store/redis/redis-secret.ts';
-import { runtimeIdentity } from '../../platform/tls/identities.ts';
 import type { KeyPairPem } from '../../platform/tls/issue-certificate.ts';
-import { isRenewalDue } from '../../platform/tls/is-renewal-due.ts';
 import { poolRuntimeKey } from '../../platform/tls/pool-key.ts';
 import {
   type Followed,
   openSecretFolder,
   SecretFolderError,
 } from '../../platform/tls/secret-folder.ts';
+import { tlsMaterialOf } from '../../platform/tls/tls-material.ts';
 import { CliError } from '../exit-code.ts';
+import { RuntimeCertificates } from './runtime-certificates.ts';
 import type { LinkSecret } from './secret-folders.ts';
+import { storeFilesFor } from './store-users.ts';
 
 export interface RuntimeSecretSources {
   readonly link: Pick<Followed<LinkSecret>, 'current'>;
   readonly authority: Pick<Followed<KeyPairPem>, 'current'>;
   /** As they are in the folder of the store. */
   readonly store: Pick<Followed<Readonly<Record<string, string>>>, 'current'>;
+  /** Left out: all pools are in the store as whom the folder says. */
+  readonly users?: Pick<PoolUsers, 'ensure' | 'of'>;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
-/** Certificates of runtimes are renewed at two thirds of this. */
-const LIFETIME_MS = 90 * 24 * 60 * 60 * 1_000;
-
 /** Where the store is stays what it is now; whatever else changes in the folders is in what is made next. */
-export function runtimeSecretFiles({ link, authority, store, clock }: RuntimeSecretSources) {
+export function runtimeSecretFiles(sources: RuntimeSecretSources) {
+  const { link, store, users } = sources;
+  const certificates = new RuntimeCertificates(sources);
   const place = placeFilesOf(store.current);
   return async (
     pool: PoolKey,
     before: Secret | undefined,
   ): Promise<Readonly<Record<string, string>>> => {
-    const { installationKey, ca } = link.current;
-    const files = Object.entries(filesInPlace(store.current, place));
-    const storeFiles = files.map(([name, text]) => [`store-${name}`, text]);
+    const { installationKey } = link.current;
+    const files = await storeFilesFor(pool, filesInPlace(store.current, place), users);
+    const pair = await certificates.pairFor(pool, pairIn(before));
+    const storeFiles = Object.entries(files).map(([name, text]) => [`store-${name}`, text]);
     return {
       ...(Object.fromEntries(storeFiles) as Record<string, string>),
-      ...(await pairOf(pool, before, authority.current, clock)),
+      'tls.crt': pair.certificate,
+      'tls.key': pair.key,
       key: poolRuntimeKey(installationKey, pool),
-      'ca.crt': ca ?? authority.current.certificate,
+      'ca.crt': certificates.ca,
     };
   };
 }
 
-async function pairOf(
-  pool: PoolKey,
-  before: Secret | undefined,
-  authority: KeyPairPem,
-  clock: Clock,
-): Promise<Readonly<Record<'tls.crt' | 'tls.key', string>>> {
-  const dnsNames: readonly [string] = [runtimeIdentity(pool)];
-  const nowMs = clock.wallMs();
-  const [certificate, key] = [textOf(before, 'tls.crt'), textOf(before, 'tls.key')];
-  const wanted = { dnsNames, authorityPem: authority.certificate, nowMs };
-  if (certificate !== undefined && key !== undefined && !isRenewalDue(certificate, wanted))
-    return { 'tls.crt': certificate, 'tls.key': key };
-  // Its packages are a tenth of what the operator starts with, and one that stands by never needs them.
-  const { issueCertificate } = await import('../../platform/tls/issue-certificate.ts');
-  const made = await issueCertificate(authority, { dnsNames, lifetimeMs: LIFETIME_MS, nowMs });
-  return { 'tls.crt': made.certificate, 'tls.key': made.key };
+function pairIn(secret: Secret | undefined): KeyPairPem | undefined {
+  const [certificate, key] = [textOf(secret, 'tls.crt'), textOf(secret, 'tls.key')];
+  return certificate === undefined || key === undefined ? undefined : { certificate, key };
 }
 
 /** `--link-ca`: the authority inside. Rejects with a CliError that names the file. */
@@ -78,7 +72,7 @@ export function openAuthority(
     path,
     required: ['tls.crt', 'tls.key'],
     optional: [],
-    accept: (files) => ({ certificate: files['tls.crt'], key: files['tls.key'] }),
+    accept: tlsMaterialOf,
     ...ports,
   }).catch(asCliError);
 }
@@ -91,7 +85,11 @@ export function openStoreFiles(
   return openSecretFolder({
     path,
     ...STORE_FILES,
-    accept: (files): Readonly<Record<string, string>> => files,
+    accept: (files): Readonly<Record<string, string>> => {
+      // What we could not connect with, runtimes could not either.
+      redisPlaceOf((name) => files[name]);
+      return files;
+    },
     ...ports,
   }).catch(asCliError);
 }

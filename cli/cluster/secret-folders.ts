@@ -5,6 +5,7 @@ import { channelTls } from '../../platform/grpc/grpc-tls.ts';
 import type { RuntimeAccess } from '../../platform/link/grpc-runtime-client.ts';
 import type { Log } from '../../platform/log.ts';
 import { systemRandom } from '../../platform/random.ts';
+import type { PoolUsers } from '../../platform/store/redis/pool-users.ts';
 import {
   type RedisPlace,
   redisPlaceOf,
@@ -33,13 +34,26 @@ export interface LinkSecret extends TlsMaterial {
   readonly installationKey: string;
 }
 
-/** `--link`: `key`, `ca.crt`, `tls.crt`, `tls.key`. Throws a CliError that names the file. */
+const KEY_CHANGED =
+  'the key of the installation was changed, this process goes on with that of its start: put the key back, or restart operators, gateways and runtimes (docs/kubernetes.md)';
+
+/**
+ * `--link`: `key`, `ca.crt`, `tls.crt`, `tls.key`. Throws a CliError that names the file. The key stays that of the start: runtimes know one only,
+ * so whoever took another one before all others do would reach none of them.
+ */
 export function openLink(path: string, log: Log): Promise<Followed<LinkSecret>> {
+  let first: string | undefined;
+  const keyOf = (text: string): string => {
+    const now = installationKeyOf(text);
+    first ??= now;
+    if (now !== first) log.error(KEY_CHANGED, { detail: { path } });
+    return first;
+  };
   return openSecretFolder({
     path,
     required: ['key', 'ca.crt', 'tls.crt', 'tls.key'],
     optional: [],
-    accept: (files) => ({ ...tlsMaterialOf(files), installationKey: installationKeyOf(files.key) }),
+    accept: (files) => ({ ...tlsMaterialOf(files), installationKey: keyOf(files.key) }),
     clock: systemClock,
     log,
   }).catch(asCliError);
@@ -57,8 +71,18 @@ export function openClientTls(path: string, log: Log): Promise<Followed<TlsMater
   }).catch(asCliError);
 }
 
+/** `--store`: throws a CliError that names the file where what it says can be of no use, wherever Redis is. */
+export async function checkStore(path: string, log: Log): Promise<void> {
+  const folder = await openPlace(path, log).catch(asCliError);
+  folder.close();
+}
+
 /** `--store`: where Redis is and who we are there. Throws a CliError that names the file, or says why Redis cannot be used. */
-export async function openStore(path: string, log: Log): Promise<Store> {
+export async function openStore(
+  path: string,
+  log: Log,
+  { users }: { readonly users?: Pick<PoolUsers, 'connected'> } = {},
+): Promise<Store> {
   const folder = await openPlace(path, log).catch(asCliError);
   const { url } = folder.current.access;
   // Prefix and replicas are those of the start, too: a changed place takes a new process.
@@ -67,6 +91,7 @@ export async function openStore(path: string, log: Log): Promise<Store> {
     return await openRedisStore({
       ...folder.current,
       access,
+      ...(users && { onConnection: (connection) => users.connected(connection) }),
       clock: systemClock,
       random: systemRandom,
       log,

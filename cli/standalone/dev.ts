@@ -1,13 +1,14 @@
 /** `agentpool dev`: serves one's own agents without a manifest; a pool is made up for the module. */
 import { resolve } from 'node:path';
 import { readEnvironment } from '../../platform/config/environment.ts';
+import { DEFAULT_LOG_LEVEL } from '../../platform/config/log-level.ts';
 import type { Terminal } from '../terminal.ts';
 import { devLine } from './dev-lines.ts';
 import { environmentOrFail } from './environment-or-fail.ts';
 import { checkListenAddresses } from './listen-addresses.ts';
 import { makePool } from './made-pool.ts';
 import { serve } from './serve.ts';
-import { DEFAULT_LOG_LEVEL, type ServerOptions } from './standalone.ts';
+import type { ServerOptions } from './standalone.ts';
 import { storageOf } from './storage-of.ts';
 
 export async function dev(

@@ -5,6 +5,7 @@ import { formatProblem } from '../../api/parse-manifest.ts';
 import type { PartialSpec } from '../../api/spec-defaults.ts';
 import { readManifests } from '../../operator/sources/read-manifests.ts';
 import { readEnvironment } from '../../platform/config/environment.ts';
+import { DEFAULT_LOG_LEVEL } from '../../platform/config/log-level.ts';
 import type { LogLevel } from '../../platform/log.ts';
 import { CliError } from '../exit-code.ts';
 import type { Terminal } from '../terminal.ts';
@@ -17,8 +18,6 @@ export interface ServerOptions extends ListenOptions {
   readonly data: string;
   readonly logLevel?: LogLevel;
 }
-
-export const DEFAULT_LOG_LEVEL: LogLevel = 'warn';
 
 export async function standalone(
   terminal: Terminal,

@@ -3,7 +3,7 @@ import type { PoolKey } from '../../core/identifiers.ts';
 import { LOCAL_ADMIN } from '../../gateway/access/principal.ts';
 import type { Access } from '../../gateway/access/access.ts';
 import { startHttpGateway } from '../../gateway/edges/http/http-gateway.ts';
-import { type Gateway, type GatewayOptions, startGateway } from '../../gateway/main.ts';
+import { END_MS, type Gateway, type GatewayOptions, startGateway } from '../../gateway/main.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import { createMetrics, type Metrics } from '../../platform/metrics/registry.ts';
@@ -16,7 +16,7 @@ import { hostAndPort } from '../../platform/host-and-port.ts';
 import type { ListenOptions } from './listen-addresses.ts';
 import { DRAIN_MS_MAX } from './stop-signals.ts';
 
-export interface EdgesOptions {
+export interface EdgesOptions extends Pick<GatewayOptions, 'readiness' | 'scraped'> {
   readonly store: Store;
   readonly access: Access;
   readonly runtimeAccess: (pool: PoolKey) => RuntimeAccess;
@@ -26,7 +26,8 @@ export interface EdgesOptions {
   readonly tls?: TlsSource;
   /** In the logs of runtimes. */
   readonly name: string;
-  readonly readiness?: GatewayOptions['readiness'];
+  /** Default: DRAIN_MS_MAX. */
+  readonly drainMsMax?: number;
 }
 
 export interface Edges {
@@ -39,7 +40,7 @@ export interface Edges {
   readonly metrics: Metrics;
   /** Says that it stops, and serves as before. */
   leave(): void;
-  /** Tasks in flight have so long to end. */
+  /** Tasks in flight have `drainMsMax` to end; then their callers are told. */
   stop(): Promise<void>;
 }
 
@@ -48,7 +49,8 @@ const REQUEST_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Rejects when an address cannot be had; then nothing is left listening. */
 export async function startEdges(options: EdgesOptions): Promise<Edges> {
-  const { store, access, runtimeAccess, listen, log, name, tls, readiness } = options;
+  const { store, access, runtimeAccess, listen, log, name, tls, readiness, scraped } = options;
+  const { drainMsMax = DRAIN_MS_MAX } = options;
   const encryption = tls === undefined ? {} : { tls };
   const metrics = createMetrics(true);
   const gateway = await startGateway({
@@ -64,7 +66,8 @@ export async function startEdges(options: EdgesOptions): Promise<Edges> {
     runtimeAccess,
     ...encryption,
     ...(readiness === undefined ? {} : { readiness }),
-    drainMsMax: DRAIN_MS_MAX,
+    ...(scraped === undefined ? {} : { scraped }),
+    drainMsMax,
   });
   const http = await startHttpGateway({
     service: gateway.service,
@@ -92,7 +95,7 @@ export async function startEdges(options: EdgesOptions): Promise<Edges> {
       http.leave();
     },
     async stop() {
-      await Promise.all([http.stop(DRAIN_MS_MAX), gateway.stop()]);
+      await Promise.all([http.stop(drainMsMax + END_MS), gateway.stop()]);
     },
   };
 }

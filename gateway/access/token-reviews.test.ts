@@ -8,7 +8,7 @@ import { kubeTokenReview } from './kube-token-review.ts';
 import { type Principal } from './principal.ts';
 import { parseReviewRules, type ReviewedUser, ReviewRulesError } from './review-rules.ts';
 import { parseTokens } from './token-file.ts';
-import { TokenReviews } from './token-reviews.ts';
+import { type ReviewToken, TokenReviews } from './token-reviews.ts';
 
 const POD: ReviewedUser = {
   username: 'system:serviceaccount:shop:bot',
@@ -76,18 +76,23 @@ describe('rules', () => {
   });
 });
 
+const silence: ReviewToken = (_token, signal) =>
+  new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error));
+  });
+
 describe('a token that Kubernetes may know', () => {
   const clock = new FakeClock();
   let asked: string[] = [];
-  let answer: (token: string) => Promise<ReviewedUser | undefined> = async () => POD;
+  let answer: ReviewToken = async () => POD;
   let rules = parseReviewRules(RULES);
 
   function reviews(): TokenReviews {
     asked = [];
     return new TokenReviews({
-      review: (token) => {
+      review: (token, signal) => {
         asked.push(token);
-        return answer(token);
+        return answer(token, signal);
       },
       rules: () => rules,
       clock,
@@ -108,15 +113,99 @@ describe('a token that Kubernetes may know', () => {
     expect(asked).toEqual([token]);
   });
 
-  it('is asked about again after a minute, and then may be nobody', async () => {
+  it('that was not used is asked about again after a minute, and then may be nobody', async () => {
     const source = reviews();
     await source.find(jwt('a'));
-    await clock.advance(59_000);
+    await clock.advance(29_000);
     expect(source.find(jwt('a'))).toMatchObject({ subject: POD.username });
-    await clock.advance(2_000);
+    await clock.advance(31_000);
     answer = async () => undefined;
     expect(await source.find(jwt('a'))).toBeUndefined();
     expect(asked).toHaveLength(2);
+  });
+
+  describe('and that is in use', () => {
+    const token = jwt('a');
+    const away = async (): Promise<never> => {
+      throw new KubeError('Unavailable', 'connection refused');
+    };
+    /** Used every ten seconds; whether each use was answered without a question to anybody. */
+    const use = async (source: TokenReviews, seconds: number): Promise<readonly boolean[]> => {
+      const answers: boolean[] = [];
+      for (let second = 0; second < seconds; second += 10) {
+        await clock.advance(10_000);
+        const found = source.find(token);
+        answers.push(!(found instanceof Promise) && found?.subject === POD.username);
+        await found;
+      }
+      return answers;
+    };
+
+    it('never waits for Kubernetes, which is asked beside it', async () => {
+      const source = reviews();
+      await source.find(token);
+      expect(await use(source, 300)).toEqual(Array(30).fill(true));
+      expect(asked.length).toBeGreaterThanOrEqual(8);
+      expect(asked.length).toBeLessThanOrEqual(11);
+    });
+
+    it('is withdrawn within a minute', async () => {
+      const source = reviews();
+      await source.find(token);
+      answer = async () => undefined;
+      expect((await use(source, 60)).at(-1)).toBe(false);
+      expect(await source.find(token)).toBeUndefined();
+    });
+
+    it.each<[string, ReviewToken]>([
+      ['is away', away],
+      ['is silent', silence],
+    ])('goes on for ten minutes while Kubernetes %s', async (_, outage) => {
+      const source = reviews();
+      await source.find(token);
+      answer = outage;
+      expect(await use(source, 590)).toEqual(Array(59).fill(true));
+      expect(asked.length).toBeLessThan(80);
+      await clock.advance(20_000);
+      const refusal = expect(source.find(token)).rejects.toMatchObject({
+        reason: 'ACCESS_UNAVAILABLE',
+      });
+      await clock.advance(5_000);
+      await refusal;
+    });
+
+    it('is asked about as before once Kubernetes answers again', async () => {
+      const source = reviews();
+      await source.find(token);
+      answer = away;
+      await use(source, 300);
+      answer = async () => undefined;
+      await use(source, 10);
+      expect(source.find(token)).toBeUndefined();
+    });
+
+    it('goes no further than to its own end, whoever is away', async () => {
+      const source = reviews();
+      const short = jwt('short', { exp: clock.wallMs() / 1_000 + 90 });
+      await source.find(short);
+      answer = away;
+      await clock.advance(80_000);
+      expect(await source.find(short)).toMatchObject({ subject: POD.username });
+      await clock.advance(11_000);
+      await expect(source.find(short)).rejects.toMatchObject({ reason: 'ACCESS_UNAVAILABLE' });
+    });
+  });
+
+  it('that was not used for a minute waits a second at most for an API server that fell silent', async () => {
+    const source = reviews();
+    await source.find(jwt('a'));
+    await clock.advance(120_000);
+    answer = silence;
+    const found = source.find(jwt('a'));
+    expect(found).toBeInstanceOf(Promise);
+    await clock.advance(1_000);
+    expect(await found).toMatchObject({ subject: POD.username });
+    expect(source.find(jwt('a'))).toMatchObject({ subject: POD.username });
   });
 
   it('is not let in after its own end', async () => {
@@ -171,10 +260,7 @@ describe('a token that Kubernetes may know', () => {
 
   it('is given up when the API server is silent', async () => {
     const source = new TokenReviews({
-      review: (_token, signal) =>
-        new Promise((_resolve, reject) => {
-          signal.addEventListener('abort', () => reject(signal.reason as Error));
-        }),
+      review: silence,
       rules: () => rules,
       clock,
       log: silentLog,

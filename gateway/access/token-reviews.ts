@@ -1,4 +1,7 @@
-/** Tokens that Kubernetes knows (a pod's projected service account token): each is asked about once in a while, the answer kept within bounds. */
+/**
+ * Tokens that Kubernetes knows (a pod's projected service account token): each is asked about when it is first used, then beside its use, so
+ * that no call waits for the API server; while that is away the last answer holds, within bounds.
+ */
 import { LRUCache } from 'lru-cache';
 import { AppError } from '../../core/errors.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -21,8 +24,16 @@ export interface TokenReviewsOptions {
   readonly log: Log;
 }
 
-/** A token that was withdrawn is let in for so long at most. */
+/** A token that was withdrawn is let in for so long at most, while Kubernetes answers: one that was not used meanwhile is asked about first. */
 const KNOWN_MS = 60_000;
+/** One that is used is asked about again beside that. */
+const REFRESH_MS = 30_000;
+/** The same while Kubernetes does not answer: callers must not fail with it, and must not be let in for ever. */
+const KEPT_MS = 10 * 60_000;
+/** Whoever has an answer of before does not wait longer for another one. */
+const KEPT_WAIT_MS = 1_000;
+/** While Kubernetes does not answer. */
+const PROBE_MS = 1_000;
 const UNKNOWN_MS = 10_000;
 const CACHED_MAX = 10_000;
 const ASKED_AT_ONCE_MAX = 256;
@@ -34,6 +45,8 @@ const JWT = /^[\w-]+\.([\w-]+)\.[\w-]+$/;
 interface Answer {
   /** Null: nobody. */
   readonly user: ReviewedUser | null;
+  /** When it was asked for, monotonic ms. */
+  readonly askedMs: number;
 }
 
 export class TokenReviews implements TokenSource {
@@ -41,6 +54,8 @@ export class TokenReviews implements TokenSource {
   /** By the hash of the token, as in the table of the token file. */
   readonly #answers: LRUCache<string, Answer>;
   readonly #asking = new Map<string, Promise<Answer>>();
+  /** Since Kubernetes did not answer; undefined: it did, when it was last asked. `probeMs`: not asked again before (monotonic ms). */
+  #away: { readonly probeMs: number } | undefined;
 
   constructor(options: TokenReviewsOptions) {
     this.#options = options;
@@ -56,9 +71,14 @@ export class TokenReviews implements TokenSource {
     if (token.length > TOKEN_CHARACTERS_MAX || !JWT.test(token)) return undefined;
     const hash = hashOf(token);
     const answer = this.#answers.get(hash);
-    if (answer !== undefined) return this.#principalOf(answer);
-    const asking = this.#asking.get(hash) ?? this.#ask(token, hash);
-    return asking.then((answered) => this.#principalOf(answered));
+    if (answer === undefined)
+      return this.#answerTo(token, hash).then((answered) => this.#principalOf(answered));
+    const ageMs = this.#options.clock.nowMs() - answer.askedMs;
+    if (answer.user === null || ageMs < REFRESH_MS) return this.#principalOf(answer);
+    if (ageMs >= KNOWN_MS && this.#away === undefined)
+      return this.#answerOr(answer, token, hash).then((answered) => this.#principalOf(answered));
+    this.#refresh(token, hash);
+    return this.#principalOf(answer);
   }
 
   close(): void {
@@ -69,12 +89,42 @@ export class TokenReviews implements TokenSource {
     return user === null ? undefined : this.#options.rules()(user);
   }
 
+  #answerTo(token: string, hash: string): Promise<Answer> {
+    return this.#asking.get(hash) ?? this.#ask(token, hash);
+  }
+
+  /** Of before, where Kubernetes does not say anything else in time. */
+  async #answerOr(before: Answer, token: string, hash: string): Promise<Answer> {
+    const over = new AbortController();
+    const late = this.#options.clock.sleep(KEPT_WAIT_MS, over.signal).then(
+      () => this.#noteAway(),
+      () => undefined,
+    );
+    const asked = this.#answerTo(token, hash).catch(() => undefined);
+    const answer = await Promise.race([asked, late]);
+    over.abort();
+    return answer ?? before;
+  }
+
+  #refresh(token: string, hash: string): void {
+    const nowMs = this.#options.clock.nowMs();
+    if (this.#asking.has(hash) || nowMs < (this.#away?.probeMs ?? nowMs)) return;
+    if (this.#away !== undefined) this.#noteAway();
+    // What came of it is in the log.
+    this.#ask(token, hash).catch(() => undefined);
+  }
+
+  #noteAway(): undefined {
+    this.#away = { probeMs: this.#options.clock.nowMs() + PROBE_MS };
+  }
+
   #ask(token: string, hash: string): Promise<Answer> {
     if (this.#asking.size >= ASKED_AT_ONCE_MAX) return Promise.reject(unavailable());
     const asking = this.#review(token)
       .then((answer) => {
-        const ttl = answer.user === null ? UNKNOWN_MS : this.#knownMs(token);
+        const ttl = answer.user === null ? UNKNOWN_MS : this.#keptMs(token);
         if (ttl > 0) this.#answers.set(hash, answer, { ttl });
+        else this.#answers.delete(hash);
         return answer;
       })
       .finally(() => this.#asking.delete(hash));
@@ -85,10 +135,14 @@ export class TokenReviews implements TokenSource {
   async #review(token: string): Promise<Answer> {
     const { review, clock, log } = this.#options;
     const late = new AbortController();
+    const askedMs = clock.nowMs();
     const timer = clock.after(ASK_MS_MAX, () => late.abort(new Error('the API server is silent')));
     try {
-      return { user: (await review(token, late.signal)) ?? null };
+      const user = (await review(token, late.signal)) ?? null;
+      this.#away = undefined;
+      return { user, askedMs };
     } catch (error) {
+      this.#noteAway();
       log.warn('Kubernetes cannot be asked about a token', { err: error });
       throw unavailable(error);
     } finally {
@@ -97,9 +151,9 @@ export class TokenReviews implements TokenSource {
   }
 
   /** Not beyond the token's own end. */
-  #knownMs(token: string): number {
+  #keptMs(token: string): number {
     const endMs = expiryMsOf(token);
-    return Math.floor(Math.min(KNOWN_MS, endMs - this.#options.clock.wallMs()));
+    return Math.floor(Math.min(KEPT_MS, endMs - this.#options.clock.wallMs()));
   }
 }
 

@@ -30,8 +30,8 @@ export interface GrpcGateway {
   setServing(isServing: boolean): void;
   /** The largest input of any pool: a request may be twice as large before grpc-js refuses it unread. */
   setRequestBytesMax(bytesMax: number): void;
-  /** Takes no new calls; calls in flight have this long to end. */
-  stop(graceMs: number): Promise<void>;
+  /** Takes no new calls; those in flight are cut off after `cutOffMs`. @param drainMs what clients are told, where that is less. */
+  stop(cutOffMs: number, drainMs?: number): Promise<void>;
   /** While it stops: what is left has only this long. */
   cutOff(graceMs: number): Promise<void>;
 }
@@ -88,10 +88,10 @@ export async function startGrpcGateway(
     address: ownAddress,
     setServing,
     setRequestBytesMax,
-    stop: (graceMs) => {
+    stop: (cutOffMs, drainMs = cutOffMs) => {
       setServing(false);
-      connect.goAway(edge.clock.wallMs() + graceMs);
-      return server.stop(graceMs);
+      connect.goAway(edge.clock.wallMs() + drainMs);
+      return server.stop(cutOffMs);
     },
     cutOff: (graceMs) => server.stop(graceMs),
   };

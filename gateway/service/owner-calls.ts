@@ -37,6 +37,10 @@ type CallContext = Pick<StageContext, 'clock' | 'membership' | 'router' | 'runti
 
 export class OwnerCalls {
   readonly #context: CallContext;
+  /** What ends the calls that are on their way. */
+  readonly #enders = new Set<(reason: AppError) => void>();
+  #end: AppError | undefined;
+  #onIdle: (() => void) | undefined;
 
   constructor(context: CallContext) {
     this.#context = context;
@@ -84,7 +88,33 @@ export class OwnerCalls {
     return answer;
   }
 
+  /** Resolves when none is on its way. */
+  async drain(): Promise<void> {
+    if (this.#enders.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
+  /** Whoever waits is told this, from now on; what a runtime was asked for may happen yet. */
+  abortAll(reason: AppError): void {
+    this.#end = reason;
+    for (const end of this.#enders) end(reason);
+  }
+
   async #follow(target: ProjectTarget, call: OwnerCall): Promise<OwnerAnswer | undefined> {
+    if (this.#end !== undefined) throw this.#end;
+    const { promise: ended, reject } = Promise.withResolvers<never>();
+    this.#enders.add(reject);
+    try {
+      return await Promise.race([this.#askInTurn(target, call), ended]);
+    } finally {
+      this.#enders.delete(reject);
+      if (this.#enders.size === 0) this.#onIdle?.();
+    }
+  }
+
+  async #askInTurn(target: ProjectTarget, call: OwnerCall): Promise<OwnerAnswer | undefined> {
     for (let hop = 1; ; hop += 1) {
       const runtime = await call.find();
       if (runtime === undefined) return undefined;
@@ -143,7 +173,7 @@ export class OwnerCalls {
     for (;;) {
       const placement = router.place(key, pool, tier);
       if (placement.type === 'runtime') return placement.runtime;
-      if (clock.nowMs() >= untilMs) return undefined;
+      if (clock.nowMs() >= untilMs || this.#end !== undefined) return undefined;
       await clock.sleep(LOOK_AGAIN_MS);
     }
   }

@@ -61,12 +61,20 @@ export type Readiness =
   /** It reaches what the others reach: one of many is no worse than they are while no runtime is ready anywhere. */
   | 'reachable';
 
+/** Whose figures a scrape of a gateway has. */
+export type Scraped =
+  /** Also those of the runtimes that answer: nobody else shows them. */
+  | 'all'
+  /** Its own: runtimes are scraped themselves, and what is counted twice is no sum. */
+  | 'own';
+
 export interface PoolsParts {
   readonly context: StageContext;
   readonly metrics: Metrics;
   readonly targets: ProjectTargets;
   readonly instances: Instances;
   readonly readiness: Readiness;
+  readonly scraped: Scraped;
 }
 
 export class Pools {
@@ -142,7 +150,13 @@ export class Pools {
     return runtimes.every(({ record }) => !record.ready);
   }
 
-  /** Prometheus text of this gateway and of the runtimes that answer. */
+  /** Prometheus text for a scraper. */
+  async scrapedText(): Promise<string> {
+    const { metrics, scraped } = this.#parts;
+    return scraped === 'own' ? metrics.text([]) : this.metricsText();
+  }
+
+  /** Prometheus text of this gateway and of the runtimes that answer, added up. */
   async metricsText(): Promise<string> {
     const { context, metrics } = this.#parts;
     const reachable = context.membership.pools

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { AppError, type Reason } from '../../core/errors.ts';
 import type { ConversationSummary, Store } from '../../platform/store/store.ts';
 import { createPrincipal } from '../access/principal.ts';
+import { PAGE_SIZE_MAX } from './page.ts';
 import { settle } from '../../test/fakes/fake-clock.ts';
 import { ADMIN, testGateway, type TestGateway } from '../../test/builders/gateway.ts';
 
@@ -36,6 +37,16 @@ async function claimed(...names: string[]): Promise<TestGateway> {
 }
 
 describe('the list of projects', () => {
+  it('has a next page behind the largest one, too', async () => {
+    const all = Array.from({ length: PAGE_SIZE_MAX + 1 }, (_, at) => `acme/p${at + 1_000}`);
+    const { service } = await claimed(...all);
+    const list = (pageToken: string) =>
+      service.projects.list(ADMIN, { pool: '', tenant: 'acme', pageSize: 9_999, pageToken });
+    const first = await list('');
+    expect(first.items).toHaveLength(PAGE_SIZE_MAX);
+    expect((await list(first.nextPageToken)).items).toHaveLength(1);
+  });
+
   const ALL = ['ab/x', 'acme/one', 'acme/two', 'zeta/x'];
 
   it.each([
@@ -418,7 +429,7 @@ describe('pools', () => {
   });
 
   it('is not ready without a pool where it is to have some', async () => {
-    const gateway = await testGateway({}, ['a'], 'stocked');
+    const gateway = await testGateway({}, ['a'], { readiness: 'stocked' });
     expect(gateway.service.pools.isReady).toBe(true);
     await gateway.memory.deletePool('default~main');
     await settle();
@@ -431,35 +442,12 @@ describe('pools', () => {
   ])(
     'as one of many it is as ready as the others when %s: %s',
     async (_name, runtimes, expected) => {
-      const gateway = await testGateway({}, runtimes, 'reachable');
+      const gateway = await testGateway({}, runtimes, { readiness: 'reachable' });
       for (const link of gateway.links.values()) link.move('connecting');
       await settle();
       expect(gateway.service.pools.isReady).toBe(expected);
     },
   );
-});
-
-describe('the drain of a gateway', () => {
-  it('takes no new tasks and waits for those on their way', async () => {
-    const gateway = await testGateway();
-    const running = gateway.start({ requestId: '1' });
-    const drained = gateway.service.tasks.drain();
-    const refused = gateway.start({ requestId: '2' });
-    await settle();
-    expect(refused.end.error).toMatchObject({ reason: 'DRAINING', retryAfterMs: 1_000 });
-    gateway.link('a').task.finish();
-    await drained;
-    expect(running.end.answer).toBeDefined();
-  });
-
-  it('ends what is left when its time is up', async () => {
-    const gateway = await testGateway();
-    const running = gateway.start();
-    gateway.service.tasks.abortAll();
-    gateway.link('a').task.fail(new AppError('CANCELLED', 'as asked'));
-    await settle();
-    expect(running.end.error).toMatchObject({ reason: 'DRAINING' });
-  });
 });
 
 /** Labels come in no fixed order. */

@@ -111,6 +111,7 @@ export class Tasks {
   }
 }
 
-function draining(): AppError {
+/** This gateway goes: the same on another one. */
+export function draining(): AppError {
   return new AppError('DRAINING', STOPPING, { retryAfterMs: DRAINING_RETRY_MS });
 }

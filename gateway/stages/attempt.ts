@@ -25,7 +25,7 @@ export type Outcome =
     };
 
 /** A runtime that was told to cancel answers within its own grace; this is added for the way there and back. */
-const CANCEL_ANSWER_MS = 1_000;
+export const CANCEL_ANSWER_MS = 1_000;
 const EMPTY = new Uint8Array();
 
 export interface AttemptOptions {
@@ -137,12 +137,12 @@ class Attempt implements TaskListener {
     this.#running?.cancel(
       error.reason === 'DEADLINE' || error.reason === 'SLOW_CONSUMER' ? error.reason : 'CANCELLED',
     );
-    this.#grace = clock.after(
-      poolOf(call).spec.limits.cancelGraceSeconds * 1000 + CANCEL_ANSWER_MS,
-      () => {
-        this.#end({ type: 'failed', error });
-      },
-    );
+    // Who goes cannot wait for an agent that does not heed its cancellation.
+    const graceMs =
+      error.reason === 'DRAINING' ? 0 : poolOf(call).spec.limits.cancelGraceSeconds * 1000;
+    this.#grace = clock.after(graceMs + CANCEL_ANSWER_MS, () => {
+      this.#end({ type: 'failed', error });
+    });
   };
 
   #end(outcome: Outcome): void {

@@ -303,9 +303,18 @@ describe('the end of a task', () => {
     const gateway = await testGateway();
     const task = gateway.start({ onDisconnect });
     const sent = gateway.link('a').task.start();
-    gateway.service.tasks.abortAll();
+    gateway.service.abortAll();
     await settle();
     expect([sent.cancels, reasonOf(task)]).toEqual([cancels, reason]);
+  });
+
+  it('does not wait for an agent that does not heed its cancellation; the gateway goes', async () => {
+    const gateway = await testGateway({ limits: { cancelGraceSeconds: 300 } });
+    const task = gateway.start();
+    gateway.link('a').task.start();
+    gateway.service.abortAll();
+    await gateway.clock.advance(1_000);
+    expect(reasonOf(task)).toBe('DRAINING');
   });
 
   it('cancels what would run on when its caller says so', async () => {

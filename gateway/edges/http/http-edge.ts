@@ -40,6 +40,8 @@ export interface HttpEdgeOptions {
 }
 
 const DRAINING_RETRY_MS = 1_000;
+/** While it closes and no request is under way: so long others may stay connected, for the last answers to be read. */
+const SILENT_MS = 1_000;
 const ALL_METHODS: readonly (HttpMethod | 'PATCH' | 'OPTIONS')[] = [
   'GET',
   'POST',
@@ -54,6 +56,8 @@ export class HttpEdge {
   readonly #options: HttpEdgeOptions;
   #isLeaving = false;
   #isDraining = false;
+  /** Under way. */
+  #requests = 0;
 
   private constructor(options: HttpEdgeOptions, app: FastifyInstance) {
     this.#options = options;
@@ -111,6 +115,7 @@ export class HttpEdge {
     const cut = this.#options.clock.after(graceMs, () => {
       this.app.server.closeAllConnections();
     });
+    this.#cutOffSilent();
     await this.app.close();
     cut.cancel();
   }
@@ -118,9 +123,22 @@ export class HttpEdge {
   /** A client that keeps its connection for a next request must not keep the server: what was idle before is closed by `close`. */
   #endConnectionsWhileDraining(): void {
     this.app.server.on('request', ({ socket }, response) => {
+      this.#requests += 1;
       response.once('finish', () => {
         if (this.#isDraining) socket.end();
       });
+      response.once('close', () => {
+        this.#requests -= 1;
+        if (this.#isDraining) this.#cutOffSilent();
+      });
+    });
+  }
+
+  /** Nor may one that has connected and not asked anything yet: node:http takes it for busy. */
+  #cutOffSilent(): void {
+    if (this.#requests > 0) return;
+    this.#options.clock.after(SILENT_MS, () => {
+      if (this.#requests === 0) this.app.server.closeAllConnections();
     });
   }
 

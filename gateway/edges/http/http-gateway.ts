@@ -23,7 +23,8 @@ export interface HttpService {
   readonly conversations: Parameters<typeof conversationRoutes>[0];
   readonly instances: Parameters<typeof instanceRoutes>[0];
   readonly projects: Parameters<typeof projectRoutes>[0];
-  readonly pools: Parameters<typeof poolRoutes>[0] & Pick<GatewayService['pools'], 'metricsText'>;
+  readonly pools: Parameters<typeof poolRoutes>[0] &
+    Pick<GatewayService['pools'], 'metricsText' | 'scrapedText'>;
 }
 
 export interface HttpGatewayOptions {

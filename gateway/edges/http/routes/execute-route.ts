@@ -50,6 +50,7 @@ const REASONS: readonly Reason[] = [
   'CIRCUIT_OPEN',
   'RUNTIME_LOST',
   'OWNER_UNREACHABLE',
+  'SECRETS_PENDING',
   'SUSPENDED',
   'DEADLINE',
   'CANCELLED',

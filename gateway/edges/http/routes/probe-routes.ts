@@ -12,7 +12,7 @@ const readiness = z.object({
 });
 
 export interface ProbeOptions {
-  readonly pools: Pick<Pools, 'metricsText'> & PoolsHealth;
+  readonly pools: Pick<Pools, 'metricsText' | 'scrapedText'> & PoolsHealth;
   /** Of the text for Prometheus. */
   readonly metricsContentType: string;
 }
@@ -52,26 +52,43 @@ export function probeRoutes({ pools, metricsContentType }: ProbeOptions): readon
         return json(503, { status: 'unavailable', missing });
       },
     }),
-    ...['/metrics', '/api/v1/pool/metrics'].map((path, index) =>
-      defineRoute({
-        method: 'GET',
-        path,
-        operationId: index === 0 ? 'metrics' : 'getMetrics',
-        tag: 'Probes',
-        summary: 'Metrics of this gateway and of the runtimes',
-        description: 'Needs the role operator, where there are tokens.',
-        answers: { 200: { description: 'Prometheus text.', content: { 'text/plain': {} } } },
-        reasons: [],
-        handle: async (_input, { principal }) => {
-          authorize(principal, 'GetStats');
-          return {
-            type: 'raw',
-            status: 200,
-            contentType: metricsContentType,
-            body: await pools.metricsText(),
-          };
-        },
-      }),
-    ),
+    metricsRoute(metricsContentType, {
+      path: '/metrics',
+      operationId: 'metrics',
+      summary: 'Metrics for Prometheus',
+      description:
+        'Of this gateway; in a cluster runtimes have pages of their own, elsewhere theirs are among them.',
+      text: () => pools.scrapedText(),
+    }),
+    metricsRoute(metricsContentType, {
+      path: '/api/v1/pool/metrics',
+      operationId: 'getMetrics',
+      summary: 'Metrics of this gateway and of the runtimes',
+      description: 'Of the runtimes that answer the sum.',
+      text: () => pools.metricsText(),
+    }),
   ];
+}
+
+interface MetricsPage {
+  readonly path: string;
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description: string;
+  readonly text: () => Promise<string>;
+}
+
+function metricsRoute(contentType: string, { text, description, ...page }: MetricsPage): Route {
+  return defineRoute({
+    method: 'GET',
+    tag: 'Probes',
+    ...page,
+    description: `${description} Needs the role operator, where there are tokens.`,
+    answers: { 200: { description: 'Prometheus text.', content: { 'text/plain': {} } } },
+    reasons: [],
+    handle: async (_input, { principal }) => {
+      authorize(principal, 'GetStats');
+      return { type: 'raw', status: 200, contentType, body: await text() };
+    },
+  });
 }

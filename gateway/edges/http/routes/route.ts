@@ -165,6 +165,7 @@ export const START_REASONS: readonly Reason[] = [
   'UNKNOWN_POOL',
   'SUSPENDED',
   'OWNER_UNREACHABLE',
+  'SECRETS_PENDING',
   'RUNTIME_LOST',
   'MEMORY_LIMIT',
   'QUEUE_FULL',
