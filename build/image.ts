@@ -1,9 +1,11 @@
-/** `npm run image`: both images from dist/, with Docker. `-- --registry HOST/PATH --tag TAG --base IMAGE --push`. */
+/** `npm run image`: both images from dist/, with Docker. `-- --registry HOST/PATH --tag TAG --platform linux/amd64|linux/arm64 --base IMAGE --push`. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { copyBundler } from './copy-bundler.ts';
+import { imagePlatformOrExit } from './image-platform.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const IMAGES = { agentpool: 'Dockerfile', 'agentpool-agent': 'Dockerfile.agent' };
@@ -17,14 +19,19 @@ const { values } = parseArgs({
     tag: { type: 'string', default: version },
     /** Any image with Node 24 in its PATH; default: that of the Dockerfiles. */
     base: { type: 'string' },
+    /** Of the cluster's nodes; default: Linux on a machine as this one. */
+    platform: { type: 'string' },
     push: { type: 'boolean', default: false },
   },
 });
 
+const platform = imagePlatformOrExit(values.platform);
+// dist/ may have been built for other nodes.
+await copyBundler(platform);
 for (const [name, dockerfile] of Object.entries(IMAGES)) {
   const image = [values.registry, `${name}:${values.tag}`].filter((part) => part !== '').join('/');
   docker([
-    ...['build', '--file', dockerfile, '--tag', image],
+    ...['build', '--platform', platform, '--file', dockerfile, '--tag', image],
     ...['--build-arg', `VERSION=${version}`, '--build-arg', `REVISION=${revision()}`],
     ...(values.base === undefined ? [] : ['--build-arg', `BASE=${values.base}`]),
     '.',

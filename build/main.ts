@@ -1,10 +1,13 @@
 /**
  * `npm run build`: bundles the product into dist/app, which runs under a bare Node 24 with nothing installed: what images copy.
- * A checkout needs none of it.
+ * A checkout needs none of it. And into dist/bundler, for the nodes of `--platform`, what only agents' images need: it bundles their modules when a runtime starts.
  */
 import { cp, mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { copyBundler } from './copy-bundler.ts';
+import { imagePlatformOrExit } from './image-platform.ts';
 import {
   buildCommand,
   buildSdk,
@@ -16,8 +19,8 @@ import {
 } from './product.ts';
 
 const APP = join(ROOT, 'dist/app');
-/** Only agents' images need it: it bundles agent modules when a runtime starts. */
-const BUNDLER = join(ROOT, 'dist/bundler');
+const { values } = parseArgs({ options: { platform: { type: 'string' } } });
+const platform = imagePlatformOrExit(values.platform);
 
 /** Files that packages read beside their own code, where a chunk looks for them. */
 async function copyAssets(): Promise<void> {
@@ -33,20 +36,7 @@ async function copyAssets(): Promise<void> {
   await cp(join(ROOT, 'cli/kubectl-agentpool.js'), join(APP, 'cli/kubectl-agentpool.js'));
 }
 
-async function copyBundler(): Promise<void> {
-  const packages = join(ROOT, 'node_modules');
-  const platform = `@esbuild/${process.platform}-${process.arch}`;
-  // Its own `bin` is a second copy of the platform's, for its command.
-  const bin = join(packages, 'esbuild/bin');
-  for (const name of ['esbuild', platform])
-    await cp(join(packages, name), join(BUNDLER, 'node_modules', name), {
-      recursive: true,
-      filter: (path) => path !== bin,
-    });
-}
-
 await rm(APP, { recursive: true, force: true });
-await rm(BUNDLER, { recursive: true, force: true });
 await mkdir(APP, { recursive: true });
 const made = await Promise.all([
   buildCommand(
@@ -63,7 +53,7 @@ const made = await Promise.all([
   buildWorker(APP),
   buildSdk(APP),
 ]);
-await Promise.all([copyAssets(), writePackage(APP), copyBundler()]);
+await Promise.all([copyAssets(), writePackage(APP), copyBundler(platform)]);
 const bytes = made
   .flatMap(({ metafile }) => Object.values(metafile.outputs))
   .reduce((sum, output) => sum + output.bytes, 0);

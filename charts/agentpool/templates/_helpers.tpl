@@ -14,32 +14,46 @@
 
 {{/* dict "root" $ "component" "gateway" */}}
 {{- define "agentpool.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "agentpool.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ include "agentpool.name" .root | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
+{{/* As above, and where there are more "labels". Ours win: by them network policies of pools and kubectl agentpool find what is ours. */}}
 {{- define "agentpool.labels" -}}
-{{ include "agentpool.selectorLabels" . }}
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/part-of: agentpool
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
-{{- with .root.Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $ours := include "agentpool.selectorLabels" . | fromYaml -}}
+{{- $_ := set $ours "app.kubernetes.io/version" (toString .root.Chart.AppVersion) -}}
+{{- $_ := set $ours "app.kubernetes.io/part-of" "agentpool" -}}
+{{- $_ := set $ours "app.kubernetes.io/managed-by" .root.Release.Service -}}
+{{- $_ := set $ours "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version) -}}
+{{- toYaml (merge $ours (default (dict) .labels) (default (dict) .root.Values.commonLabels)) -}}
 {{- end }}
 
-{{/* dict "root" $ "component" "gateway" "name" "…": name, namespace, labels and annotations of an object */}}
+{{/*
+dict "root" $ "component" "gateway" "name" "…": name, namespace, labels and annotations of an object; with "labels" and "annotations" of its own,
+and with "namespace" where it is not in the release's, "" where it is in none.
+*/}}
 {{- define "agentpool.metadata" -}}
-name: {{ .name }}
-namespace: {{ .root.Release.Namespace }}
+{{- $namespace := ternary .namespace .root.Release.Namespace (hasKey . "namespace") -}}
+name: {{ .name | quote }}
+{{- with $namespace }}
+namespace: {{ . | quote }}
+{{- end }}
 labels:
   {{- include "agentpool.labels" . | nindent 2 }}
-{{- with merge (dict) (default (dict) .annotations) .root.Values.commonAnnotations }}
+{{- with merge (dict) (default (dict) .annotations) (default (dict) .root.Values.commonAnnotations) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end }}
+
+{{/* dict "root" $ "component" "gateway": labels and annotations of its pods */}}
+{{- define "agentpool.podMetadata" -}}
+{{- $values := index .root.Values .component -}}
+labels:
+  {{- include "agentpool.labels" (merge (dict "labels" $values.podLabels) .) | nindent 2 }}
+annotations:
+  {{- toYaml (merge (include "agentpool.storeChecksum" .root | fromYaml) (default (dict) $values.podAnnotations)) | nindent 2 }}
 {{- end }}
 
 {{/* dict "root" $ "image" .Values.image */}}
@@ -74,10 +88,10 @@ name: store
 projected:
   sources:
     - secret: { name: {{ include "agentpool.fullname" . }}-store-place }
-    - secret: { name: {{ .Values.redis.secretName }} }
+    - secret: { name: {{ .Values.redis.secretName | quote }} }
 {{- else -}}
 name: store
-secret: { secretName: {{ include "agentpool.storeSecretName" . }} }
+secret: { secretName: {{ include "agentpool.storeSecretName" . | quote }} }
 {{- end -}}
 {{- end }}
 
@@ -91,9 +105,18 @@ agentpool.dev/store: {{ list $redis.url $redis.secretName $redis.keyPrefix (toSt
 {{- if not (or .Values.redis.url .Values.redis.secretName) -}}yes{{- end -}}
 {{- end }}
 
+{{/* Whether the operator makes a user of Redis for each pool. */}}
+{{- define "agentpool.usesPoolUsers" -}}
+{{- if eq (toString .Values.redis.poolUsers) "Auto" -}}
+{{- include "agentpool.usesBundledRedis" . -}}
+{{- else if .Values.redis.poolUsers -}}
+yes
+{{- end -}}
+{{- end }}
+
 {{/* Bytes that Redis may fill: the rest of its container's limit is for the copy while it rewrites its file. Empty without a limit. */}}
 {{- define "agentpool.redisMaxmemory" -}}
-{{- $limit := dig "limits" "memory" "" .Values.redis.bundled.resources -}}
+{{- $limit := dig "limits" "memory" "" (default (dict) .Values.redis.bundled.resources) -}}
 {{- if not (kindIs "string" $limit) }}{{ $limit = int64 $limit | toString }}{{ end -}}
 {{- if $limit -}}
 {{- $units := dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
@@ -104,6 +127,11 @@ agentpool.dev/store: {{ list $redis.url $redis.secretName $redis.keyPrefix (toSt
 {{- end -}}
 {{- mulf 0.6 (float64 $number) (get $units $unit) | floor | int64 -}}
 {{- end -}}
+{{- end }}
+
+{{/* Seconds that running tasks have when a gateway leaves: the last 10 of its grace period are for telling those who wait, and for a machine that is busy. */}}
+{{- define "agentpool.drainSeconds" -}}
+{{- sub (sub .Values.gateway.terminationGracePeriodSeconds .Values.gateway.leaveSeconds) 10 -}}
 {{- end }}
 
 {{- define "agentpool.caSecretName" -}}
@@ -148,7 +176,7 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with $values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with $values.nodeSelector }}
 nodeSelector:
