@@ -31,7 +31,10 @@ export function generateDocs(): ReadonlyMap<string, string> {
       '../manifests/rbac/operator.yaml',
       operatorRbac(read(`${CHART_FILES}/operator-rules.yaml`) ?? ''),
     ],
-    ['../manifests/rbac/aggregated.yaml', aggregatedRoles()],
+    [
+      '../manifests/rbac/aggregated.yaml',
+      aggregatedRoles(read(`${CHART_FILES}/aggregated-roles.yaml`) ?? ''),
+    ],
     ['operate.md', withPart(read('operate.md') ?? '', 'roles', roleTable())],
   ]);
 }

@@ -5,6 +5,7 @@ import {
   LATER_VARIABLES,
   VARIABLES,
 } from '../../platform/config/variables.ts';
+import { CLUSTER_LOG_LEVEL, DEFAULT_LOG_LEVEL } from '../../platform/config/log-level.ts';
 import { LOG_LEVELS } from '../../platform/log.ts';
 import { code, HEAD, table } from './markdown.ts';
 
@@ -27,7 +28,7 @@ const PROCESS = `## Of the process
 
 | variable | read by | |
 |---|---|---|
-| \`LOG_LEVEL\` | servers | ${LOG_LEVELS.map(code).join(', ')}; \`--log-level\` wins; default \`warn\` |
+| \`LOG_LEVEL\` | servers | ${LOG_LEVELS.map(code).join(', ')}; \`--log-level\` wins; default ${code(DEFAULT_LOG_LEVEL)}, of operators and gateways in a cluster ${code(CLUSTER_LOG_LEVEL)} |
 | \`AGENTPOOL_SERVER\` | client commands | HTTP address of the gateway; \`--server\` wins; default \`http://127.0.0.1:8080\` |
 | \`AGENTPOOL_TOKEN\` | client commands | bearer token; \`--token\` wins |
 | \`NO_COLOR\`, \`TERM=dumb\` | all commands | no colours |

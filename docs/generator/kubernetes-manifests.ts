@@ -1,6 +1,5 @@
 /** manifests/crd and manifests/rbac: the resource for `kubectl apply`, and the operator's rights as the chart gives them by default. */
-import { stringify } from 'yaml';
-import { API_GROUP } from '../../api/agent-pool.ts';
+import { parse, stringify } from 'yaml';
 import { customResourceDefinition } from '../../api/crd-schema.ts';
 
 const WRITTEN = '# Written by npm run gen; do not edit.\n';
@@ -56,28 +55,29 @@ export function operatorRbac(rules: string): string {
   return WRITTEN + [role, ...others.map(text)].join('---\n');
 }
 
-/** Lets the built-in roles see (view) and change (edit, admin) AgentPools. */
-export function aggregatedRoles(): string {
-  const role = (name: string, aggregatedTo: readonly string[], verbs: readonly string[]) => ({
+interface AggregatedRole {
+  /** Built-in roles. */
+  readonly into: readonly string[];
+  readonly rules: readonly object[];
+}
+
+/**
+ * Lets the built-in roles see (view) and change (edit, admin) AgentPools.
+ *
+ * @param roles as the chart has them, YAML: name → AggregatedRole.
+ */
+export function aggregatedRoles(roles: string): string {
+  const byName = parse(roles) as Readonly<Record<string, AggregatedRole>>;
+  const objects = Object.entries(byName).map(([name, { into, rules }]) => ({
     apiVersion: `${RBAC}/v1`,
     kind: 'ClusterRole',
     metadata: {
       name: `agentpool-${name}`,
-      labels: Object.fromEntries(
-        aggregatedTo.map((built) => [`${RBAC}/aggregate-to-${built}`, 'true']),
-      ),
+      labels: Object.fromEntries(into.map((built) => [`${RBAC}/aggregate-to-${built}`, 'true'])),
     },
-    rules: [{ apiGroups: [API_GROUP], resources: ['agentpools', 'agentpools/scale'], verbs }],
-  });
-  return (
-    WRITTEN +
-    [
-      role('view', ['view', 'edit', 'admin'], ['get', 'list', 'watch']),
-      role('edit', ['edit', 'admin'], ['create', 'update', 'patch', 'delete', 'deletecollection']),
-    ]
-      .map(text)
-      .join('---\n')
-  );
+    rules,
+  }));
+  return WRITTEN + objects.map(text).join('---\n');
 }
 
 /** No anchors, and no line that is broken where a reader would look for it. */

@@ -12,9 +12,15 @@ interface Registered extends MetricOptions {
 
 const INTRODUCTION = `# Metrics
 
-\`GET /metrics\` (or \`/api/v1/pool/metrics\`) of a gateway: its own figures, and those of all runtimes that it has a link to. Where there are tokens it needs
-the role operator. Times are in seconds, sizes in bytes. With several gateways on one data folder each counts its own tasks, and each shows the runtimes': scrape one for the
-runtimes' figures, or take the maximum over gateways, not the sum.`;
+\`GET /metrics\` of a gateway needs the role operator, where there are tokens. Times are in seconds, sizes in bytes.
+
+In a cluster each process shows what it has counted itself, the operator (port 8081) and runtimes (port 9464) without a token; \`serviceMonitor.enabled\` of the chart has all of them
+scraped. A figure of a pool is the sum over its processes.
+
+On one machine the server's page has the figures of its runtimes, too, as has that of each further gateway on its data folder: scrape one for the runtimes', or take the
+maximum over gateways, not the sum.
+
+\`GET /api/v1/pool/metrics\` is for people: this gateway's figures, and those of all runtimes that it has a link to, added up. They fall when a runtime ends.`;
 
 const CLOSING = `## Labels
 
