@@ -1,5 +1,8 @@
 /** Certificate authorities and folders of PEM files for tests, as an installation has them. */
+import 'reflect-metadata';
+import { BasicConstraintsExtension, X509CertificateGenerator } from '@peculiar/x509';
 import { execFileSync } from 'node:child_process';
+import { createPrivateKey, webcrypto, X509Certificate } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,6 +35,27 @@ export function makeAuthority(
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** An authority below another one, whose key is EC. */
+export async function makeIntermediate(authority: KeyPairPem): Promise<KeyPairPem> {
+  const EC = { name: 'ECDSA', namedCurve: 'P-256' };
+  const keys = await webcrypto.subtle.generateKey(EC, true, ['sign', 'verify']);
+  const pkcs8 = createPrivateKey(authority.key).export({ type: 'pkcs8', format: 'der' });
+  const certificate = await X509CertificateGenerator.create({
+    subject: 'CN=between',
+    issuer: new X509Certificate(authority.certificate).subject,
+    publicKey: keys.publicKey,
+    signingKey: await webcrypto.subtle.importKey('pkcs8', pkcs8, EC, false, ['sign']),
+    signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
+    extensions: [new BasicConstraintsExtension(true, undefined, true)],
+  });
+  const key = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
+  const pem = Buffer.from(key).toString('base64');
+  return {
+    certificate: certificate.toString('pem'),
+    key: `-----BEGIN PRIVATE KEY-----\n${pem}\n-----END PRIVATE KEY-----\n`,
+  };
 }
 
 export function issueFor(

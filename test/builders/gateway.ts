@@ -6,8 +6,8 @@ import { createGatewayCore, type GatewayCore } from '../../gateway/gateway-core.
 import {
   createGatewayService,
   type GatewayService,
+  type GatewayServiceOptions,
 } from '../../gateway/service/gateway-service.ts';
-import type { Readiness } from '../../gateway/service/pools.ts';
 import type { CallOptions, TaskAnswer, TaskRequest } from '../../gateway/task/call.ts';
 import { silentLog } from '../../platform/log.ts';
 import { createMetrics, type Metrics } from '../../platform/metrics/registry.ts';
@@ -36,7 +36,7 @@ export class TestGateway {
   readonly service: GatewayService;
   #ids = 0;
 
-  constructor(readiness?: Readiness) {
+  constructor(options: GatewayServiceOptions = {}) {
     const random: Random = { float: () => 0.5, id: () => `made-${(this.#ids += 1)}` };
     this.core = createGatewayCore({
       clock: this.clock,
@@ -51,7 +51,7 @@ export class TestGateway {
         return link;
       },
     });
-    this.service = createGatewayService(this.core.context, this.metrics, readiness);
+    this.service = createGatewayService(this.core.context, this.metrics, options);
   }
 
   async putPool(spec: AgentPoolSpecInput = {}, name = 'main'): Promise<void> {
@@ -107,9 +107,9 @@ export interface TestTask {
 export async function testGateway(
   spec: AgentPoolSpecInput = {},
   runtimes: readonly string[] = ['a'],
-  readiness?: Readiness,
+  options: GatewayServiceOptions = {},
 ): Promise<TestGateway> {
-  const gateway = new TestGateway(readiness);
+  const gateway = new TestGateway(options);
   await gateway.putPool(spec);
   for (const incarnation of runtimes)
     await gateway.memory.heartbeat(runtimeRecord(incarnation), LONG_TTL_MS);

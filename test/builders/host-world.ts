@@ -4,6 +4,7 @@ import {
   type AgentPoolSpec,
   type AgentPoolSpecInput,
 } from '../../api/agent-pool.ts';
+import type { TenantSecrets } from '../../agent-runtime/host/tenant-secrets.ts';
 import { RuntimeHost } from '../../agent-runtime/host/runtime-host.ts';
 import { silentLog } from '../../platform/log.ts';
 import { createMetrics } from '../../platform/metrics/registry.ts';
@@ -41,6 +42,7 @@ export class HostWorld {
   };
   draining = false;
   rssBytes = 0;
+  secretsOf: TenantSecrets = () => ({});
 
   constructor(
     options: {
@@ -48,6 +50,7 @@ export class HostWorld {
       readonly role?: 'shared' | 'dedicated';
       readonly on?: { readonly clock: FakeClock; readonly truth: MemoryStore };
       readonly limitBytes?: number;
+      readonly graceMs?: number;
     } = {},
   ) {
     const { incarnation = 'r1', role = 'shared', on } = options;
@@ -86,6 +89,7 @@ export class HostWorld {
             return this.peers.released;
           },
         },
+        tenantSecrets: (tenant) => this.secretsOf(tenant),
         processMemory: () => ({ rssBytes: this.rssBytes, limitBytes: options.limitBytes }),
       },
       {
@@ -96,6 +100,7 @@ export class HostWorld {
         role,
         revision: 'rev1',
         modulePath: '/agents.mjs',
+        graceMs: options.graceMs,
       },
     );
   }

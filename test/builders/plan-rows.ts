@@ -1,7 +1,8 @@
 /** Rows of the tables of `decide`: what is wanted and seen, and the actions as lines of text. */
 import type { AgentPoolSpecInput } from '../../api/agent-pool.ts';
 import { decide } from '../../operator/pool/decide.ts';
-import type { Observed } from '../../operator/pool/observed.ts';
+import { type Start, startKey } from '../../operator/pool/start-key.ts';
+import type { Failures, Observed } from '../../operator/pool/observed.ts';
 import type { Action, Plan } from '../../operator/pool/plan.ts';
 import { POOL_LIMITS } from '../../operator/pool/pool-limits.ts';
 import { NOW_MS, observed, spec } from './pool-builders.ts';
@@ -47,8 +48,30 @@ export function failures(
   count: number,
   agoMs: number,
   reason: 'Crashed' | 'AgentModuleInvalid' = 'Crashed',
-) {
-  return { count, lastMs: NOW_MS - agoMs, reason, message: 'exited with code 1' };
+): Omit<Failures, 'of'> {
+  return {
+    ...{ count, faults: count, reason },
+    lastMs: NOW_MS - agoMs,
+    message: 'exited with code 1',
+  };
+}
+
+/** Of shared runtimes of the new revision, unless said otherwise. */
+export function failing(
+  row: Omit<Failures, 'of'>,
+  over: Partial<Start> = {},
+): Observed['failures'] {
+  const of: Start = { role: 'shared', revision: 'new', resources: {}, ...over };
+  return new Map([[startKey(of), { ...row, of }]]);
+}
+
+/** The same of the dedicated runtime of a project. */
+export function failingProject(
+  row: Omit<Failures, 'of'>,
+  project: string,
+  revision = 'new',
+): Observed['failures'] {
+  return failing(row, { role: 'dedicated', project, revision });
 }
 
 /** A pool without shared runtimes: only its dedicated ones are looked at. */

@@ -78,8 +78,7 @@ export function observed(over: Partial<Observed> = {}): Observed {
     hot: [],
     standbyResources: {},
     rollout: { at: 'settled', revision: 'new' },
-    failuresByRevision: new Map(),
-    failuresByProject: new Map(),
+    failures: new Map(),
     ...over,
   };
 }
@@ -116,6 +115,7 @@ export const STALLED = {
     at: 'stalled',
     from: 'old',
     to: 'new',
+    sinceMs: NOW_MS - 30_000,
     readyCount: 0,
     why: 'AgentModuleInvalid',
     message: 'agents.ts:3: no agent',

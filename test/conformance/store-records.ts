@@ -2,6 +2,7 @@
 import { expect, it, jest } from '@jest/globals';
 import type { PoolKey } from '../../core/identifiers.ts';
 import type { OnChange, Topic } from '../../platform/store/store.ts';
+import { LISTED_MAX } from '../../platform/store/reads.ts';
 import { settle } from '../fakes/fake-clock.ts';
 import {
   claimed,
@@ -49,10 +50,11 @@ function projectCases(subject: Subject): void {
     expect(await store.readOwner(keys[1])).toBeUndefined();
   });
 
-  it('reads up to 1,000 records at once and refuses more', async () => {
-    const keys = Array.from({ length: 1_000 }, () => newKey());
-    expect(await subject.store.readProjects(keys)).toHaveLength(1_000);
-    await expect(subject.store.readProjects([...keys, newKey()])).rejects.toThrow('1000');
+  it('reads as many records at once as a listing has, and refuses more', async () => {
+    const keys = Array.from({ length: LISTED_MAX }, () => newKey());
+    expect(await subject.store.readProjects(keys)).toHaveLength(LISTED_MAX);
+    const more = subject.store.readProjects([...keys, newKey()]);
+    await expect(more).rejects.toThrow(`at most ${LISTED_MAX}`);
   });
 
   it('lists the projects of a pool or tenant in key order, paged, and no others', async () => {

@@ -1,60 +1,20 @@
 /** What the chart's values make of its objects, as helm renders them. No API server: whether one takes them is chart.test.ts. */
-import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { parseAllDocuments } from 'yaml';
-import { run } from '../cluster/process/run.ts';
 import { tools } from '../cluster/tools/tools.ts';
+import { find, podOf, type Rendered, renderChart as render, secretText } from './rendered-chart.ts';
 
-const CHART = fileURLToPath(new URL('../../charts/agentpool', import.meta.url));
-let helm = '';
-
-beforeAll(async () => {
-  helm = (await tools()).helm;
-}, 600_000);
-
-interface Rendered {
-  readonly kind: string;
-  readonly metadata: { readonly name: string };
-  readonly [field: string]: unknown;
-}
-
-async function render(values: object = {}, ...flags: readonly string[]): Promise<Rendered[]> {
-  const sets = Object.entries(values).flatMap(([name, value]) => [
-    '--set-json',
-    `${name}=${JSON.stringify(value)}`,
-  ]);
-  const base = ['template', 'agentpool', CHART, '-n', 'ap', '--kube-version', '1.34.0'];
-  const text = await run(helm, [...base, ...sets, ...flags]);
-  return parseAllDocuments(text)
-    .map((document) => document.toJS() as Rendered | null)
-    .filter((object) => object !== null);
-}
-
-function find(objects: readonly Rendered[], kind: string, name: string): Rendered {
-  const found = objects.filter((one) => one.kind === kind && one.metadata.name === name);
-  expect(found).toHaveLength(1);
-  return found[0] as Rendered;
-}
-
-/** Of the pods of a Deployment or StatefulSet. */
-const podOf = (owner: Rendered) =>
-  (owner['spec'] as { readonly template: { readonly metadata: object; readonly spec: object } })
-    .template;
-
-/** The text of a key of a Secret. */
-function secretText(secret: Rendered, key: string): string {
-  const { data = {} } = secret as { readonly data?: Readonly<Record<string, string>> };
-  return Buffer.from(data[key] ?? '', 'base64').toString();
-}
+beforeAll(() => tools(), 600_000);
 
 const BOTH = ['agentpool-operator', 'agentpool-gateway'] as const;
 
 describe('the place of the store', () => {
-  const VALUES = { 'redis.keyPrefix': 'shop', 'redis.minReplicas': 1 };
+  const url = 'redis://redis.db.svc:6379/0';
+  const VALUES = { 'redis.url': url, 'redis.keyPrefix': 'shop', 'redis.minReplicas': 1 };
 
   it("is told beside a Secret of one's own, which lies over it", async () => {
     const objects = await render({ ...VALUES, 'redis.secretName': 'mine' });
     const place = find(objects, 'Secret', 'agentpool-store-place');
+    expect(secretText(place, 'url')).toBe(url);
     expect(secretText(place, 'key-prefix')).toBe('shop');
     expect(secretText(place, 'min-replicas')).toBe('1');
     for (const name of BOTH)
@@ -73,9 +33,17 @@ describe('the place of the store', () => {
       });
   });
 
+  it("may be told by one's own Secret alone", async () => {
+    const objects = await render({ 'redis.secretName': 'mine' });
+    const { data } = find(objects, 'Secret', 'agentpool-store-place');
+    expect(data).not.toHaveProperty('url');
+  });
+
   it("is in the chart's own Secret otherwise", async () => {
     const objects = await render(VALUES);
-    expect(secretText(find(objects, 'Secret', 'agentpool-store'), 'key-prefix')).toBe('shop');
+    const secret = find(objects, 'Secret', 'agentpool-store');
+    const told = ['url', 'key-prefix', 'min-replicas'].map((key) => secretText(secret, key));
+    expect(told).toEqual([url, 'shop', '1']);
     for (const name of BOTH)
       expect(podOf(find(objects, 'Deployment', name)).spec).toMatchObject({
         volumes: expect.arrayContaining([
@@ -85,21 +53,41 @@ describe('the place of the store', () => {
   });
 });
 
+it.each<[string, object, readonly [number, number, number]]>([
+  ['the longest task of a pool that names none', {}, [315, 5, 300]],
+  [
+    'as long as is said',
+    { 'gateway.terminationGracePeriodSeconds': 3_732, 'gateway.leaveSeconds': 122 },
+    [3_732, 122, 3_600],
+  ],
+])('gives tasks of a gateway that leaves time: %s', async (_name, values, [grace, ...args]) => {
+  const gateway = find(await render(values), 'Deployment', 'agentpool-gateway');
+  const [leave, drain] = args;
+  expect(podOf(gateway).spec).toMatchObject({
+    terminationGracePeriodSeconds: grace,
+    containers: [
+      { args: expect.arrayContaining([`--leave-seconds=${leave}`, `--drain-seconds=${drain}`]) },
+    ],
+  });
+});
+
 describe('operator and gateways are restarted', () => {
   const annotationsOf = async (values: object): Promise<unknown[]> => {
     const objects = await render(values);
     const pods = BOTH.map((name) => podOf(find(objects, 'Deployment', name)));
-    return pods.map(({ metadata }) => (metadata as { readonly annotations?: unknown }).annotations);
+    return pods.map(({ metadata }) => metadata.annotations);
   };
+  const OWN = { 'redis.secretName': 'mine' };
 
-  it.each([
-    [{ 'redis.url': 'redis://elsewhere:6379/0' }, true],
-    [{ 'redis.secretName': 'mine' }, true],
-    [{ 'redis.keyPrefix': 'shop' }, true],
-    [{ 'redis.minReplicas': 1 }, true],
-    [{ 'redis.bundled.resources.limits.memory': '1Gi' }, false],
-  ])('with %j: %s', async (values, isRestart) => {
-    const [before, after] = [await annotationsOf({}), await annotationsOf(values)];
+  it.each<[object, object, boolean]>([
+    [{}, { 'redis.url': 'redis://elsewhere:6379/0' }, true],
+    [{}, OWN, true],
+    [OWN, { ...OWN, 'redis.url': 'redis://elsewhere:6379/0' }, true],
+    [{}, { 'redis.keyPrefix': 'shop' }, true],
+    [OWN, { ...OWN, 'redis.minReplicas': 1 }, true],
+    [{}, { 'redis.bundled.resources.limits.memory': '1Gi' }, false],
+  ])('from %j to %j: %s', async (old, values, isRestart) => {
+    const [before, after] = [await annotationsOf(old), await annotationsOf(values)];
     expect(after.map((one, at) => JSON.stringify(one) !== JSON.stringify(before[at]))).toEqual([
       isRestart,
       isRestart,
@@ -114,6 +102,35 @@ it('gives each global role a name of its own, however long the namespace is', as
   const names = roles.map(({ metadata }) => metadata.name);
   expect(new Set(names).size).toBe(4);
   for (const name of names) expect(name).toMatch(/-(operator|gateway|view|edit)$/);
+});
+
+it("keeps gRPC clients at the container's port, whatever port the other Service has", async () => {
+  const objects = await render({ 'gateway.service.grpcPort': 443 });
+  const portsOf = (name: string) => {
+    const { spec } = find(objects, 'Service', name);
+    return (spec as { readonly ports: readonly object[] }).ports;
+  };
+  expect(portsOf('agentpool-gateway')).toContainEqual(expect.objectContaining({ port: 443 }));
+  // Its names are addresses of pods: what it calls its port is what clients dial there.
+  expect(portsOf('agentpool-gateway-headless')).toEqual([
+    { name: 'grpc', port: 9090, targetPort: 'grpc' },
+  ]);
+});
+
+it.each([
+  [{}, '--host=0.0.0.0', '--http=0.0.0.0:8081'],
+  [{ listenAddress: '::' }, '--host=::', '--http=[::]:8081'],
+])('listens where pods have addresses: %j', async (values, ...listen) => {
+  const objects = await render(values);
+  for (const [at, name] of ['agentpool-gateway', 'agentpool-operator'].entries())
+    expect(podOf(find(objects, 'Deployment', name)).spec).toMatchObject({
+      containers: [{ args: expect.arrayContaining([listen[at]]) }],
+    });
+});
+
+it.each(BOTH)('lets a drain of a node take a %s that is not ready', async (name) => {
+  const { spec } = find(await render(), 'PodDisruptionBudget', name);
+  expect(spec).toMatchObject({ unhealthyPodEvictionPolicy: 'AlwaysAllow' });
 });
 
 describe('what Prometheus scrapes', () => {
@@ -150,32 +167,18 @@ describe('what Prometheus scrapes', () => {
       authorization: { credentials: { name: 'scraper', key: 'token' } },
     });
   });
-
-  it('is never nothing in silence', async () => {
-    const rendered = render({ ...ENABLED, 'auth.tokensSecretName': 'mine' });
-    await expect(rendered).rejects.toThrow(/serviceMonitor\.gatewayToken\.secretName/);
-  });
 });
-
-it.each(['operatorSecretName', 'gatewaySecretName'])(
-  'wants the authority of internal.%s',
-  async (name) => {
-    const rendered = render({ [`internal.${name}`]: 'mine' });
-    await expect(rendered).rejects.toThrow(/name its Secret in internal\.caSecretName/);
-  },
-);
 
 it('lets pools know its gateways under another name', async () => {
   const objects = await render({ nameOverride: 'ours' });
   for (const component of ['operator', 'gateway']) {
-    const { metadata } = podOf(find(objects, 'Deployment', `agentpool-ours-${component}`));
-    const { labels } = metadata as { readonly labels: Readonly<Record<string, string>> };
+    const { labels } = podOf(find(objects, 'Deployment', `agentpool-ours-${component}`)).metadata;
     // As operator/drivers/kubernetes/pool-objects.ts selects them.
     expect(labels).toMatchObject({
       'app.kubernetes.io/part-of': 'agentpool',
       'app.kubernetes.io/component': component,
     });
-    expect(labels['app.kubernetes.io/name']).toBe('ours');
+    expect(labels?.['app.kubernetes.io/name']).toBe('ours');
   }
 });
 

@@ -44,6 +44,9 @@ async function checkLinks(): Promise<void> {
   }
 }
 
+const certificatesIn = (pem = ''): readonly string[] =>
+  pem.match(/-----BEGIN[^-]+-----[^-]+-----END[^-]+-----/g) ?? [];
+
 const SECRETS = ['link-ca', 'operator-link', 'gateway-link', 'store', 'redis', 'tokens'];
 const keys = async (): Promise<unknown[]> => {
   const secrets = SECRETS.map((name) => api.kubectl.get('secret', `agentpool-${name}`, 'ap'));
@@ -77,9 +80,9 @@ it('installs, keeps its keys over an upgrade, and leaves the resource when it go
   expect(global).toEqual([]);
 }, 120_000);
 
-it('makes certificates anew with their authority, and keeps the key inside', async () => {
+it('makes certificates anew with their authority, keeps the key inside, and goes on to trust the one before', async () => {
   const replace = async (authority: string, ...values: string[]): Promise<void> => {
-    const { key: before, 'ca.crt': ca } = await filesOf('agentpool-operator-link');
+    const { key: before, 'ca.crt': ca = '', ...shown } = await filesOf('agentpool-operator-link');
     await api.kubectl.run(['delete', 'secret', authority, '-n', 'ap', '--ignore-not-found']);
     if (values.length > 0) {
       const { certificate, key } = makeAuthority('a new one', 'rsa');
@@ -91,13 +94,67 @@ it('makes certificates anew with their authority, and keeps the key inside', asy
     await checkLinks();
     const after = await filesOf('agentpool-operator-link');
     expect(after['key']).toBe(before);
-    expect(after['ca.crt']).not.toBe(ca);
+    expect(after['tls.crt']).not.toBe(shown['tls.crt']);
+    const { 'tls.crt': authorityNow = '' } = await filesOf(authority);
+    expect(certificatesIn(after['ca.crt'])).toEqual([
+      authorityNow.trim(),
+      ...certificatesIn(ca).slice(0, 1),
+    ]);
+    await install(...values);
+    expect(await filesOf('agentpool-operator-link')).toEqual(after);
   };
   await install();
   await checkLinks();
   await replace('agentpool-link-ca');
   await replace('own-ca', '--set', 'internal.caSecretName=own-ca');
   await runHelm('uninstall', 'agentpool', '-n', 'ap');
+}, 120_000);
+
+it('says how callers reach it, and which pools are its own to delete', async () => {
+  const notesFor = (values: string): Promise<string> =>
+    runHelm(
+      'install',
+      'x',
+      CHART,
+      '-n',
+      'ap',
+      '--dry-run=server',
+      '--set',
+      `crds.install=false,${values}`,
+    );
+  const notes = await notesFor('watchNamespaces={a,b},gateway.service.grpcPort=443');
+  expect(notes).toMatch(
+    /kubectl delete agentpools --all -n a\n *kubectl delete agentpools --all -n b\n/,
+  );
+  expect(notes).not.toContain('--all -A');
+  expect(notes).toContain('dns:///x-agentpool-gateway-headless.ap.svc:9090');
+  expect(await notesFor('gateway.replicas=2')).toContain('kubectl delete agentpools --all -A');
+}, 60_000);
+
+it('lives with a resource that it has not made, and takes it over where it is told to', async () => {
+  const crd = 'crd/agentpools.agentpool.dev';
+  const base = ['install', 'agentpool', CHART, '-n', 'agentpool', '--create-namespace'];
+  await install();
+  await runHelm('uninstall', 'agentpool', '-n', 'ap');
+  const { stderr } = await tryHelm(...base);
+  expect(stderr).toMatch(/"agentpools\.agentpool\.dev".*invalid ownership metadata/);
+  await runHelm(...base, '--set', 'crds.install=false');
+  const to = ['meta.helm.sh/release-name=agentpool', 'meta.helm.sh/release-namespace=agentpool'];
+  await api.kubectl.run(['annotate', '--overwrite', crd, ...to]);
+  await runHelm('upgrade', 'agentpool', CHART, '-n', 'agentpool', '--set', 'crds.install=true');
+  await runHelm('uninstall', 'agentpool', '-n', 'agentpool');
+  await api.kubectl.run(['delete', crd]);
+}, 120_000);
+
+it('is installed over manifests/ with the values of there', async () => {
+  const manifests = fileURLToPath(new URL('../../manifests', import.meta.url));
+  await api.kubectl.run(['apply', '-k', manifests]);
+  const base = ['install', 'agentpool', CHART, '-n', 'agentpool'];
+  expect((await tryHelm(...base)).stderr).toMatch(/invalid ownership metadata/);
+  await runHelm(...base, '--values', `${manifests}/chart-values.yaml`);
+  await runHelm('uninstall', 'agentpool', '-n', 'agentpool');
+  expect(await api.kubectl.find('serviceaccount', 'agentpool-operator', 'agentpool')).toBeDefined();
+  await api.kubectl.run(['delete', '-k', manifests, '--wait=false']);
 }, 120_000);
 
 describe('is taken by the API server', () => {

@@ -100,5 +100,6 @@ it('is part of the built-in roles', async () => {
       resources: ['agentpools', 'agentpools/scale'],
       verbs: ['get', 'list', 'watch'],
     }),
+    expect.objectContaining({ resources: ['agentpools/status'], verbs: ['get'] }),
   ]);
 });

@@ -20,6 +20,7 @@ import { createWorkspace, type Workspace } from '../e2e/workspace.ts';
 
 /** On a busy machine. */
 const PODS_WITHIN_MS = 40_000;
+const START_WITHIN_MS = 30_000;
 const LOG_CHARACTERS = 4_000;
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const RELEASE_NAMESPACE = 'agentpool';
@@ -127,10 +128,14 @@ export class ClusterOperators {
       }
       return child.exitCode;
     };
-    const address = await until('the operator says its address', () => {
-      if (isGone()) throw new Error(`the operator ended: ${log}`);
-      return /HTTP (\S+)/.exec(output)?.[1];
-    });
+    const address = await until(
+      'the operator says its address',
+      () => {
+        if (isGone()) throw new Error(`the operator ended: ${log}`);
+        return /HTTP (\S+)/.exec(output)?.[1];
+      },
+      START_WITHIN_MS,
+    );
     const operator: OperatorProcess = {
       child,
       url: `http://${address}`,

@@ -82,25 +82,39 @@ describe('the operator in a cluster', () => {
     await until('its record is gone', isForgotten, 45_000);
   }, 150_000);
 
-  it('says that the API server refuses its pods, in its own words, and keeps those that serve', async () => {
-    const { kubectl } = world.api;
-    await kubectl.apply([pool('two')]);
-    const [good] = await podsOf('two', 1);
-    if (good === undefined) throw new Error('no pod');
-    await world.serve(good);
-    await isReady('two');
-    const podTemplate = { spec: { nodeSelector: { 'not a label!': 'x' } } };
-    await kubectl.apply([pool('two', { runtime: { podTemplate } })]);
-    const { status } = await kubectl.until(
-      'it is rejected',
-      ['agentpool', 'two'],
-      (object) => condition(object, 'Degraded') === 'True PodRejected',
-      20_000,
-    );
-    expect(JSON.stringify(status)).toContain('nodeSelector');
-    const pods = await world.pods('two');
-    expect(pods.map(({ metadata }) => metadata.uid)).toEqual([good.metadata.uid]);
-  }, 90_000);
+  it.each<[string, string, object, string]>([
+    ['a label that is none', 'two', { nodeSelector: { 'not a label!': 'x' } }, 'nodeSelector'],
+    [
+      'a field that it does not know, which would keep them in a sandbox,',
+      'typo',
+      { runtimeClass: 'gvisor' },
+      'unknown field \\"spec.runtimeClass\\"',
+    ],
+  ])(
+    'says that the API server refuses its pods for %s in its own words, and keeps those that serve',
+    async (_, name, spec, words) => {
+      const { kubectl } = world.api;
+      await kubectl.apply([pool(name)]);
+      const [good] = await podsOf(name, 1);
+      if (good === undefined) throw new Error('no pod');
+      await world.serve(good);
+      await isReady(name);
+      await kubectl.apply([pool(name, { runtime: { podTemplate: { spec } } })]);
+      const { status } = await kubectl.until(
+        'it is rejected',
+        ['agentpool', name],
+        (object) => condition(object, 'Degraded') === 'True PodRejected',
+        20_000,
+      );
+      expect(JSON.stringify(status)).toContain(words);
+      const isTold = async (): Promise<boolean> =>
+        /Warning +PodRejected/.test(await kubectl.run(['describe', 'agentpool', name]));
+      await until('there is an event', isTold);
+      const pods = await world.pods(name);
+      expect(pods.map(({ metadata }) => metadata.uid)).toEqual([good.metadata.uid]);
+    },
+    90_000,
+  );
 
   it('names a ConfigMap that is missing, and starts when it comes', async () => {
     const { kubectl } = world.api;

@@ -14,6 +14,7 @@ import { GATEWAY_IDENTITY, runtimeIdentity } from '../../platform/tls/identities
 import { poolRuntimeKey } from '../../platform/tls/pool-key.ts';
 import { agentRuntimeService } from '../../proto/internal-service.ts';
 import { issueFor, makeAuthority } from '../builders/certificates.ts';
+import { grpcHealth } from './grpc-health.ts';
 import { call, execute, type TaskAnswer } from './http-calls.ts';
 import { Installation, INSTALLATION_KEY, type PodProcess, POOL } from './installation.ts';
 import { destroyAll, type Server, startClusterGateway } from './server.ts';
@@ -63,12 +64,28 @@ describe('two gateways and a runtime', () => {
   it('serve the kubelet and Prometheus beside', async () => {
     const page = await fetch(`http://127.0.0.1:${runtime.metricsPort}/metrics`);
     expect(await page.text()).toContain('agent_pool_instances_total');
-    expect(await health(runtime.probePort, 'liveness')).toBe('SERVING');
-    expect(await health(runtime.probePort, 'readiness')).toBe('SERVING');
+    const probes = `127.0.0.1:${runtime.probePort}`;
+    expect(await grpcHealth(probes, 'liveness')).toBe('SERVING');
+    expect(await grpcHealth(probes, 'readiness')).toBe('SERVING');
     await expect(ask({ key: 'k' }, runtime.probePort)).rejects.toMatchObject({
       code: grpc.status.UNIMPLEMENTED,
     });
   });
+});
+
+it('count what they did once: pages of all processes can be added up', async () => {
+  await count(gateways[0], 'counted');
+  const pages = [
+    ...gateways.map(({ http }) => `${http}/metrics`),
+    `http://127.0.0.1:${runtime.metricsPort}/metrics`,
+  ];
+  const texts = await Promise.all(pages.map(async (page) => (await fetch(page)).text()));
+  const counts = (family: string): readonly boolean[] =>
+    texts.map((text) => new RegExp(`^${family}\\{`, 'm').test(text));
+  expect(counts('agent_pool_commits_total')).toEqual([false, false, true]);
+  expect(counts('agent_pool_requests_total')).toEqual([true, true, false]);
+  const sum = await fetch(`${gateways[1].http}/api/v1/pool/metrics`);
+  expect(await sum.text()).toMatch(/^agent_pool_commits_total\{/m);
 });
 
 describe('agents', () => {
@@ -264,23 +281,4 @@ async function serialOf(port: number): Promise<string> {
   const { serialNumber } = socket.getPeerCertificate();
   socket.destroy();
   return serialNumber;
-}
-
-/** What the kubelet asks; both messages have one field, so they are written by hand. */
-function health(port: number, service: string): Promise<string> {
-  const client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
-  const request = Buffer.concat([Buffer.from([0x0a, service.length]), Buffer.from(service)]);
-  return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(
-      '/grpc.health.v1.Health/Check',
-      (bytes: Buffer) => bytes,
-      (bytes: Buffer) => (bytes[1] === 1 ? 'SERVING' : 'NOT_SERVING'),
-      request,
-      (error, answer) => {
-        client.close();
-        if (answer === undefined) reject(error ?? new Error('no answer'));
-        else resolve(answer);
-      },
-    );
-  });
 }

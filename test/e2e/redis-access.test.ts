@@ -110,7 +110,9 @@ describe('the users of the manual', () => {
       const [mine, other] = [newKey(), newKey()];
       const heard = jest.fn();
       store.subscribe('tiers', heard, mine);
-      await store.readTierOverride(mine);
+      // As soon as it is listened to: what changed before is to be read.
+      while (heard.mock.calls.length === 0) await settle();
+      heard.mockClear();
       const channels = await server.admin((redis) => redis.call('PUBSUB', 'CHANNELS'));
       expect(channels).toEqual(expect.arrayContaining([`agentpool:tier:${mine}`]));
       await store.setTierOverride(other, { tier: 'HOT', sinceMs: 1 }, 0);

@@ -331,6 +331,24 @@ describe('Redis that stands still', () => {
   });
 });
 
+describe('a part of a Redis Cluster', () => {
+  it('is refused at the start, as it holds some of the keys only', async () => {
+    const node = async () => {
+      const [port, bus] = [String(await freePort()), String(await freePort())];
+      const server = await redisServer({ port, 'cluster-enabled': 'yes', 'cluster-port': bus });
+      return { server, port, bus };
+    };
+    const [one, other] = [await node(), await node()];
+    await other.server.admin((redis) => redis.call('CLUSTER', 'ADDSLOTSRANGE', 8_000, 16_383));
+    await one.server.admin(async (redis) => {
+      await redis.call('CLUSTER', 'ADDSLOTSRANGE', 0, 7_999);
+      await redis.call('CLUSTER', 'MEET', '127.0.0.1', other.port, other.bus);
+      while (!(await redis.cluster('INFO')).includes('cluster_size:2')) await clock.sleep(20);
+    });
+    await expect(open(one.server.url)).rejects.toThrow('one of 2 nodes of a Redis Cluster');
+  });
+});
+
 describe('minReplicas', () => {
   it('makes what fewer replicas have an unknown outcome, and says so beforehand', async () => {
     const port = await freePort();
@@ -346,6 +364,8 @@ describe('minReplicas', () => {
       while (!(await redis.info('replication')).includes('master_link_status:up'))
         await clock.sleep(20);
     });
+    const wrong = await open(replica.url);
+    expect(wrong.durability).toMatchObject({ durable: false, reason: 'RedisIsReplica' });
     const store = await open(primary.url, { minReplicas: 1 });
     expect(store.durability).toMatchObject({ durable: true, reason: 'RedisFsyncAlways' });
     const { incarnation } = await joined(store);

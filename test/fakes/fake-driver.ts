@@ -25,6 +25,8 @@ export interface Faults {
   failPrepare: Error | undefined;
   /** The same of removals. */
   failRemove: Error | undefined;
+  /** Runtimes that nobody can drain or remove, by name. */
+  stuck: ReadonlySet<string>;
 }
 
 interface Snapshot {
@@ -45,14 +47,21 @@ export class FakeDriver implements Driver {
     failBinds: 0,
     failPrepare: undefined,
     failRemove: undefined,
+    stuck: new Set(),
   };
   readonly times: FakeTimes = { startMs: 500, initializeMs: 200, drainMs: 300 };
   /** By revision; others serve. */
   readonly fates = new Map<string, Fate>();
   /** By the digest of the agent module; where there is none, the revision's counts. */
   readonly fateOfDigest = new Map<string, Fate>();
+  /** Before both; undefined: those count. */
+  fateOfRequest: ((request: RuntimeRequest) => Fate | undefined) | undefined;
+  /** What becomes of a runtime that is bound. */
+  fateOfBound: ((request: RuntimeRequest, project: string) => Fate) | undefined;
   readonly isHot = new Set<string>();
   creates = 0;
+  /** Pools, and whether the store still had their record. */
+  readonly forgotten: [pool: PoolKey, isRecorded: boolean][] = [];
   /** How often it was asked for the runtimes of a pool. */
   looks = 0;
   /** Called with the truth just after each create. */
@@ -91,7 +100,8 @@ export class FakeDriver implements Driver {
     this.#late.add(request.name);
     const runtime = new FakeRuntime({
       request,
-      fate: this.#fateOf(request),
+      fate: this.fateOfRequest?.(request) ?? this.#fateOf(request),
+      fateOfBound: (project) => this.fateOfBound?.(request, project) ?? 'Serves',
       times: { ...this.times },
       clock: this.#clock,
       store: this.#store,
@@ -119,6 +129,7 @@ export class FakeDriver implements Driver {
   }
 
   async drain({ name }: RuntimeRef, withinMs: number): Promise<void> {
+    if (this.faults.stuck.has(name)) throw new Error('a webhook says no');
     const runtime = this.#runtimes.get(name);
     runtime?.drain(withinMs);
     if (runtime !== undefined) this.#changed(runtime.request.pool);
@@ -128,8 +139,13 @@ export class FakeDriver implements Driver {
     if (this.faults.failPrepare !== undefined) throw this.faults.failPrepare;
   }
 
+  async forget(pool: PoolKey): Promise<void> {
+    this.forgotten.push([pool, (await this.#store.listPools(pool)).length > 0]);
+  }
+
   async remove({ name }: RuntimeRef): Promise<void> {
     if (this.faults.failRemove !== undefined) throw this.faults.failRemove;
+    if (this.faults.stuck.has(name)) throw new Error('a webhook says no');
     const runtime = this.#runtimes.get(name);
     runtime?.exit('Ordered', 'was ended by SIGKILL');
     this.#runtimes.delete(name);

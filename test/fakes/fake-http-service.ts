@@ -139,6 +139,7 @@ export class FakeHttpService implements HttpService {
         return isLeaving();
       },
       metricsText: () => this.#answer('metrics', [], '# HELP x y\n'),
+      scrapedText: () => this.#answer('metrics', [], '# HELP x y\n'),
     };
   }
 

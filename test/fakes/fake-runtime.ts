@@ -16,13 +16,15 @@ export interface FakeTimes {
   drainMs: number;
 }
 
-export type Fate = 'Serves' | 'AgentModuleInvalid' | 'Crashed' | 'Hangs';
+export type Fate = 'Serves' | 'AgentModuleInvalid' | 'Crashed' | 'Evicted' | 'Hangs';
 
 export interface FakeRuntimeParts {
   readonly request: RuntimeRequest;
   /** Left out: its name. */
   readonly incarnation?: string;
   readonly fate: Fate;
+  /** What becomes of it when it is bound. Left out: it serves. */
+  readonly fateOfBound?: (project: string) => Fate;
   readonly times: FakeTimes;
   readonly clock: Clock;
   readonly store: Store;
@@ -88,11 +90,18 @@ export class FakeRuntime {
     this.binding = { project, sinceMs: this.#parts.clock.nowMs() };
     this.#isReady = false;
     this.#heartbeat();
+    const fate = this.#parts.fateOfBound?.(project) ?? 'Serves';
     this.#after(this.#parts.times.initializeMs, () => {
+      if (!this.#survives(fate)) return;
       this.#isReady = true;
       this.#heartbeat();
       this.#follow();
     });
+  }
+
+  #survives(fate: Fate): boolean {
+    if (fate !== 'Serves' && fate !== 'Hangs') this.exit(fate, `agents.ts:3:1: ${fate}`);
+    return fate === 'Serves';
   }
 
   drain(withinMs: number): void {
@@ -120,7 +129,7 @@ export class FakeRuntime {
     this.#isCutOff = false;
   }
 
-  exit(reason: 'Ordered' | 'Crashed' | 'AgentModuleInvalid', message: string): void {
+  exit(reason: 'Ordered' | 'Crashed' | 'Evicted' | 'AgentModuleInvalid', message: string): void {
     if (this.phase.at === 'exited') return;
     this.#stopTimers();
     this.phase = { at: 'exited', reason, message };
@@ -128,12 +137,7 @@ export class FakeRuntime {
   }
 
   #started(): void {
-    const { fate } = this.#parts;
-    if (fate === 'Hangs') return;
-    if (fate !== 'Serves') {
-      this.exit(fate, `agents.ts:3:1: ${fate}`);
-      return;
-    }
+    if (!this.#survives(this.#parts.fate)) return;
     this.#isReady = true;
     this.#beat();
   }

@@ -41,6 +41,8 @@ export interface SideOptions {
   readonly isLeader?: () => boolean;
   /** A runtime is told its project. */
   readonly onBind?: (pool: PoolKey, address: string, project: string) => void;
+  /** The store has nothing for runtimes of the pool to come in any more. */
+  readonly closeStore?: (pool: PoolKey) => Promise<void>;
 }
 
 export function operatorSide(options: SideOptions): OperatorSide {
@@ -50,6 +52,7 @@ export function operatorSide(options: SideOptions): OperatorSide {
     clock,
     random,
     onBind,
+    closeStore,
     lastSpecs = new Map(),
     isLeader = () => true,
   } = options;
@@ -91,6 +94,7 @@ export function operatorSide(options: SideOptions): OperatorSide {
       clock,
     }),
     copies: new ModuleCopies({ kube: writes, configMaps, pods }),
+    ...(closeStore && { closeStore }),
     podDefaults: { image: 'agents:default' },
     connect: (pool, address) => ({
       ping: async () => 'alive',

@@ -30,9 +30,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'resend-an-unknown-outcome',
     file: 'agent-runtime/host/committer.ts',
-    find: "return answer === 'unknown' ? this.#resolve(commit) : answer;",
+    find: "return answer === 'again' || answer === 'unanswered' ? this.#resolve(commit, answer) : answer;",
     replace:
-      "if (answer !== 'unknown') return answer; const now = await this.#ports.store.readProject(commit.claim.key).catch(() => undefined); return this.#send({ ...commit, claim: { ...commit.claim, seq: now?.seq ?? commit.claim.seq } });",
+      "if (answer !== 'again' && answer !== 'unanswered') return answer; const now = await this.#ports.store.readProject(commit.claim.key).catch(() => undefined); return this.#send({ ...commit, claim: { ...commit.claim, seq: now?.seq ?? commit.claim.seq } });",
   },
   {
     name: 'no-self-fencing',

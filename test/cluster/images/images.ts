@@ -46,11 +46,12 @@ export const PUBLIC_NAMES: readonly (readonly [image: string, name: string])[] =
   [IMAGES.redis, 'redis:7.4-bookworm'],
 ];
 
-/** What the product's Dockerfiles copy, and they themselves. */
+/** What the product's Dockerfiles copy, they themselves, and who builds them. */
 const SOURCES = [
   'Dockerfile',
   'Dockerfile.agent',
   '.dockerignore',
+  'build/image.ts',
   'dist/app',
   'dist/bundler',
   'examples/getting-started',

@@ -112,6 +112,25 @@ describe('a pod with a token of its service account', () => {
   );
 });
 
+itWith(
+  cluster.own,
+  'callers with tokens of Kubernetes notice nothing of an API server that is away for over a minute',
+  async (own) => {
+    const times = 100;
+    await caller.askOn('agentpool', times, { ...task('acme'), input: '' });
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    await own.apiServer.end('SIGKILL');
+    try {
+      await new Promise((resolve) => setTimeout(resolve, 75_000));
+    } finally {
+      await own.startApiServerAgain();
+    }
+    const answers = await until('it has asked', () => caller.answers(), 90_000);
+    expect(answers).toEqual(Array(times).fill(200));
+  },
+  240_000,
+);
+
 describe('the command line', () => {
   it('reaches the gateways over TLS as a plugin of kubectl', async () => {
     const plugin = join(REPOSITORY, 'cli/kubectl-agentpool.js');

@@ -27,6 +27,25 @@ const POST = `
   fetch(url, { method: 'POST', headers, body, signal: AbortSignal.timeout(10_000) })
     .then(async (answer) => console.log(JSON.stringify({ status: answer.status, text: await answer.text() })));
 `;
+/** Once a second by itself: nothing from outside reaches the pod while the API server is away. */
+const POST_ON = `
+  const { readFileSync, writeFileSync } = require('node:fs');
+  const [url, token, seconds, file, body] = process.argv.slice(1);
+  const answers = [];
+  const ask = async () => {
+    const headers = {
+      accept: 'application/json', 'content-type': 'application/json',
+      authorization: 'Bearer ' + readFileSync(token, 'utf8'),
+    };
+    const answer = await fetch(url, { method: 'POST', headers, body, signal: AbortSignal.timeout(10_000) })
+      .then(({ status }) => status, (error) => String(error));
+    answers.push(answer);
+    if (answers.length < Number(seconds)) setTimeout(ask, 1_000);
+    else writeFileSync(file, JSON.stringify(answers));
+  };
+  ask();
+`;
+const ANSWERS_FILE = '/tmp/answers.json';
 const SERIAL = `
   const [host, port, servername, protocol] = process.argv.slice(1);
   const options = { host, port, servername, ALPNProtocols: [protocol], rejectUnauthorized: false };
@@ -101,6 +120,20 @@ export class CallerPod {
     const { stdout, stderr } = await this.#run(['node', '-e', POST, ...args]);
     if (stdout === '') throw new Error(`no answer: ${stderr}`);
     return JSON.parse(stdout) as Answered;
+  }
+
+  /** Begins to ask once a second; `answers` tells the statuses when all are there. */
+  async askOn(audience: Audience, times: number, request: object): Promise<void> {
+    const url = `https://${this.#place.server}:${HTTP_PORT}/api/v1/execute`;
+    const args = [url, `/tokens/${audience}`, String(times), ANSWERS_FILE, JSON.stringify(request)];
+    const start = `rm -f ${ANSWERS_FILE}; nohup node -e "$0" "$@" >/dev/null 2>&1 &`;
+    await this.#run(['sh', '-c', start, POST_ON, ...args]);
+  }
+
+  /** Undefined: it asks still. */
+  async answers(): Promise<readonly unknown[] | undefined> {
+    const { stdout } = await this.#run(['cat', ANSWERS_FILE]);
+    return stdout === '' ? undefined : (JSON.parse(stdout) as readonly unknown[]);
   }
 
   /** Of the certificates that a gateway shows at both of its ports. */

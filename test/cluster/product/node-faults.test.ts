@@ -16,23 +16,11 @@ const { kubectl } = cluster;
 let installation: Installation;
 let pool: TestPool;
 
-/** One runtime on each node, as far as there are two nodes. */
-const SPREAD = {
-  topologySpreadConstraints: [
-    {
-      maxSkew: 1,
-      topologyKey: 'kubernetes.io/hostname',
-      whenUnsatisfiable: 'ScheduleAnyway',
-      labelSelector: { matchLabels: { 'agentpool.dev/pool': 'nodes' } },
-    },
-  ],
-};
-
 beforeAll(async () => {
   installation = await install(cluster);
   pool = await TestPool.create(cluster, 'nodes', { replicas: 2 });
-  await pool.patch({ runtime: { podTemplate: { spec: SPREAD } } });
-  await pool.untilReady(2);
+  const pods = await pool.untilPods(2);
+  expect(pods.map(nodeOf).toSorted()).toEqual([STEADY_NODE, OTHER_NODE]);
 }, 240_000);
 
 afterAll(async () => {

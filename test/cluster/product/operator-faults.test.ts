@@ -186,6 +186,41 @@ function isGood({ metadata }: KubeObject): boolean {
   );
 }
 
+/** @param user left out: the installation's. */
+function redis(
+  command: readonly string[],
+  user?: { readonly name: string; readonly password: string },
+): Promise<string> {
+  const as = user === undefined ? [] : ['env', `REDISCLI_AUTH=${user.password}`];
+  const name = user === undefined ? [] : ['--user', user.name];
+  const container = ['exec', '-n', RELEASE, 'agentpool-redis-0', '--'];
+  return kubectl.run([...container, ...as, 'redis-cli', ...name, ...command]);
+}
+
+const usersInRedis = async (): Promise<readonly string[]> =>
+  (await redis(['ACL', 'USERS'])).split('\n').filter((name) => name.startsWith('agentpool:'));
+
+it('gives the pods of a pool a user of Redis that sees nothing of other pools', async () => {
+  const { data } = await kubectl.get('secret', 'operators-agentpool-runtime', pool.namespace);
+  const text = (key: string): string =>
+    Buffer.from((data as Readonly<Record<string, string>>)[key] ?? '', 'base64').toString();
+  const key = `${pool.namespace}~${pool.name}`;
+  const user = { name: text('store-username'), password: text('store-password') };
+  expect(user.name).toBe(`agentpool:${key}`);
+  await until('its runtime is in Redis as that user', async () =>
+    (await redis(['CLIENT', 'LIST'])).includes(`user=${user.name} `),
+  );
+  expect((await redis(['ZCARD', `agentpool:{${key}}:leases`], user)).trim()).toBe('1');
+  for (const refused of [
+    ['HGETALL', 'agentpool:{other~pool~acme~website}:record'],
+    ['EVAL', 'return 1', '1', 'agentpool:{other~pool}:leases'],
+    ['PUBLISH', 'agentpool:changed:other~pool:pools', ''],
+    ['SMEMBERS', 'agentpool:pools'],
+    ['CONFIG', 'GET', '*'],
+  ])
+    expect(await redis(refused, user)).toContain('NOPERM');
+}, 60_000);
+
 it('never deletes a pod that it has not made, whatever its labels; nothing else is left of a deleted pool', async () => {
   const other = await TestPool.create(cluster, 'goes', { tiers: { hot: { standby: 1 } } });
   const made = (await other.pods()).find(({ metadata }) => metadata.labels !== undefined);
@@ -198,6 +233,8 @@ it('never deletes a pod that it has not made, whatever its labels; nothing else 
   await kubectl.apply([stranger]);
   await other.scale(2);
   await other.untilReady(2);
+  const user = `agentpool:${other.namespace}~goes`;
+  expect(await usersInRedis()).toContain(user);
   await kubectl.run(['delete', 'agentpool', 'goes', '-n', other.namespace, '--timeout=60s']);
   await until(
     'its pods are gone',
@@ -208,6 +245,7 @@ it('never deletes a pod that it has not made, whatever its labels; nothing else 
     60_000,
   );
   await until('its belongings are gone', async () => (await other.belongings()).length === 0);
+  expect(await usersInRedis()).not.toContain(user);
   const { metadata } = await kubectl.get('pod', 'stranger', other.namespace);
   expect(metadata['deletionTimestamp']).toBeUndefined();
   await other.remove();

@@ -23,6 +23,7 @@ import {
   type Json,
 } from './field-ownership.ts';
 import { ObjectStore, kindOf, type AnyObject, type AnyResource } from './object-store.ts';
+import { objectProblems } from './object-rules.ts';
 
 export interface ApiServerOptions {
   readonly clock: Clock;
@@ -227,15 +228,12 @@ export class FakeApiServer {
 
   #check(resource: AnyResource, object: KubeObject): void {
     const name = object.metadata?.name ?? '';
-    const problems = [...this.validate(resource, object)];
+    const problems = [...objectProblems(resource, object), ...this.validate(resource, object)];
     if (!NAME.test(name))
       problems.push({
         field: 'metadata.name',
         message: `Invalid value: "${name}": a lowercase RFC 1123 subdomain`,
       });
-    const spec = (object as Json)['spec'];
-    if (kindOf(resource) === '/pods' && !(isMap(spec) && Array.isArray(spec['containers'])))
-      problems.push({ field: 'spec.containers', message: 'Required value' });
     if (problems.length > 0) throw invalid(problems);
   }
 
