@@ -109,6 +109,8 @@ describe.each(troubles)('Redis that says %s', (says, begin, end) => {
   it('refuses writes and answers reads, also on new connections, which are few', async () => {
     const server = await redisServer({ save: '3600 1' });
     const { store, claim } = await scene(server);
+    const [runtime] = await store.listRuntimes();
+    await store.heartbeat(runtime!, 3_000);
     const leases = `agentpool:{${POOL}}:leases`;
     const leaseOf = () => server.admin((redis) => redis.zscore(leases, claim.incarnation));
     const lease = Number(await leaseOf());

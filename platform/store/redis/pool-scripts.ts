@@ -53,10 +53,11 @@ return 1
 `,
 );
 
-/** Who follows one of the two is not woken by the other. KEYS record, told · ARGV time, what is wanted and served, its channel, what is told, its channel */
+/** Who follows one of the two is not woken by the other. KEYS record, told · ARGV time, what is wanted and served, its channel, what is told, its channel → 1 where there was no record */
 export const PUT_POOL = writingScript(
   'putPool',
   `
+local isNew = redis.call('EXISTS', KEYS[1]) == 0
 for at, key in ipairs(KEYS) do
   local value, channel = ARGV[2 * at], ARGV[2 * at + 1]
   local isSame = redis.call('GET', key) == value
@@ -64,7 +65,7 @@ for at, key in ipairs(KEYS) do
   redis.call('SET', key, value)
   if not isSame then redis.call('PUBLISH', channel, '') end
 end
-return 1
+return isNew and 1 or 0
 `,
 );
 

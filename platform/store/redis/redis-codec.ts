@@ -152,7 +152,11 @@ export function recordOf(key: ProjectKey, reply: readonly unknown[]): ProjectRec
 
 export const isTrue = (reply: unknown): boolean => textOrEmpty(reply) === '1';
 
-export const runtimeOf = (reply: unknown): RuntimeRecord => jsonOf(reply) as RuntimeRecord;
+/** The time to live of its lease stands in front, where the script can read it. */
+export function runtimeOf(reply: unknown): RuntimeRecord {
+  const text = textOrEmpty(reply);
+  return JSON.parse(text.slice(text.indexOf('{'))) as RuntimeRecord;
+}
 
 /** What an announcement of the pool's runtimes says. Undefined: only that there is something to read, as one of another version may. */
 export function runtimeChangesOf(

@@ -1,7 +1,6 @@
 /** Leases of runtimes: under their pool's keys, judged by Redis' clock. */
 import type { PoolKey } from '../../../core/identifiers.ts';
 import type { Clock } from '../../clock.ts';
-import { LEASE_TTL_MS } from '../lease-times.ts';
 import { StoreError } from '../store-error.ts';
 import type { Owner, RuntimeRecord } from '../store.ts';
 import { LIST_BYTES } from './answer-room.ts';
@@ -36,7 +35,7 @@ export class RedisLeases {
   }
 
   async heartbeat(record: RuntimeRecord, ttlMs: number): Promise<void> {
-    const { connection, keys, time } = this.#context;
+    const { connection, keys, pool: scope, time } = this.#context;
     const { leases, runtimes, gone } = keys.pool(record.pool);
     const answer = (await connection.run(
       HEARTBEAT,
@@ -57,7 +56,8 @@ export class RedisLeases {
       );
     }
     this.#saw(record);
-    if (answer[0] === 2) await this.#announce(record.pool);
+    // The operator puts a pool on the list before it starts runtimes; this is for those who run without one.
+    if (answer[0] === 2 && scope === undefined) await this.enlist(record.pool, 'heartbeat');
   }
 
   /** In its pool, where we have seen it; else in every pool where it may be: the port does not say which. */
@@ -105,18 +105,19 @@ export class RedisLeases {
     return { incarnation, address: runtimeOf(found).address, epoch };
   }
 
-  /** Takes away what has expired; answers in how many ms the next lease does. */
+  /** Takes away what has expired, and with the last lease a pool without a record; answers in how many ms the next lease does. */
   async expire(pool: PoolKey): Promise<number | undefined> {
-    const { connection, keys, time } = this.#context;
-    const { leases, runtimes } = keys.pool(pool);
+    const { connection, keys, pool: scope, time } = this.#context;
+    const { leases, runtimes, record } = keys.pool(pool);
     // Nothing is taken away from who could not renew.
     await this.forgive();
     const answer = (await connection.run(
       EXPIRE,
-      [leases, runtimes],
+      [leases, runtimes, record],
       [time(), keys.channel(pool, 'runtimes')],
-    )) as readonly [Buffer, Buffer];
+    )) as readonly [Buffer, Buffer, number];
     this.#sawTime(answer[0]);
+    if (answer[2] === 1 && scope === undefined) await this.unlist(pool);
     const next = textOrEmpty(answer[1]);
     return next === '' ? undefined : Number(next) - numberOf(answer[0]);
   }
@@ -143,7 +144,7 @@ export class RedisLeases {
   async #forgive(owed: { readonly sinceMs: number }): Promise<void> {
     if (this.#offsetMs !== undefined) {
       const { connection, keys, time } = this.#context;
-      const args = [time(), Math.floor(owed.sinceMs + this.#offsetMs), LEASE_TTL_MS];
+      const args = [time(), Math.floor(owed.sinceMs + this.#offsetMs)];
       const pools = await this.pools();
       await Promise.all(
         pools.map((pool) => connection.run(FORGIVE, [keys.pool(pool).leases], args)),
@@ -160,12 +161,23 @@ export class RedisLeases {
     return (members as readonly Buffer[]).map(String);
   }
 
-  /** The operator puts a pool on the list before it starts runtimes; this is for those who run without one. */
-  async #announce(pool: PoolKey): Promise<void> {
-    const { connection, keys, pool: scope } = this.#context;
-    if (scope !== undefined) return;
-    const args = [keys.pools, pool];
-    await connection.call({ name: 'heartbeat', writes: true, command: 'SADD', args });
+  /** @param name of what it is done for. */
+  async enlist(pool: PoolKey, name: string): Promise<void> {
+    const { connection, keys } = this.#context;
+    await connection.call({ name, writes: true, command: 'SADD', args: [keys.pools, pool] });
+  }
+
+  /**
+   * Of a pool that had neither record nor lease. The list is in another slot, so somebody may have come meanwhile: who came before the second look
+   * is put back, who comes after it puts itself on the list after that.
+   */
+  async unlist(pool: PoolKey): Promise<void> {
+    const { connection, keys } = this.#context;
+    const { record, leases } = keys.pool(pool);
+    const name = 'deletePool';
+    await connection.call({ name, writes: true, command: 'SREM', args: [keys.pools, pool] });
+    if ((await read(this.#context, name, ['EXISTS', record, leases])) !== 0)
+      await this.enlist(pool, name);
   }
 
   #saw({ incarnation, pool }: RuntimeRecord): void {

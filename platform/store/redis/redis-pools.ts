@@ -24,14 +24,16 @@ export class RedisPools {
 
   async put(record: PoolRecord): Promise<void> {
     const { connection, keys, time } = this.#context;
-    const args = [keys.pools, record.key];
     // On the list first: who hears of the change reads the list.
-    await connection.call({ name: 'putPool', writes: true, command: 'SADD', args });
+    await this.#leases.enlist(record.key, 'putPool');
     const { status, report, ...wanted } = record;
     const channel = (topic: Topic): string => keys.channel(record.key, topic);
     const fields = [JSON.stringify(wanted), channel('pools'), JSON.stringify({ status, report })];
     const { record: wantedKey, told } = keys.pool(record.key);
-    await connection.run(PUT_POOL, [wantedKey, told], [time(), ...fields, channel('reports')]);
+    const args = [time(), ...fields, channel('reports')];
+    const isNew = await connection.run(PUT_POOL, [wantedKey, told], args);
+    // Whoever was taking the name off the list may not have seen the record.
+    if (isNew === 1) await this.#leases.enlist(record.key, 'putPool');
   }
 
   async delete(key: PoolKey): Promise<void> {
@@ -43,9 +45,8 @@ export class RedisPools {
       [record, leases, runtimes, projects, erasing, counters, overrides, told],
       [time(), keys.channel(key, 'pools'), keys.channel(key, 'runtimes')],
     );
-    if (isDeserted !== 1) return;
-    const args = [keys.pools, key];
-    await connection.call({ name: 'deletePool', writes: true, command: 'SREM', args });
+    // With leases left it goes with the last of them.
+    if (isDeserted === 1) await this.#leases.unlist(key);
   }
 
   /** @param of undefined: all pools. */
