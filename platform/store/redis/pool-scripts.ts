@@ -90,6 +90,9 @@ return redis.call('EXISTS', KEYS[2]) == 0 and 1 or 0
 );
 
 /**
+ * What passes through Lua is copied: 2 ms of Redis' time for each MiB, 0.3 by a plain LRANGE. But from which turn on can only be said by the
+ * row, and bytes only by the turns: plain commands would be two round trips and a look whether the list moved in between.
+ *
  * KEYS conversations, turns · ARGV time, conversation, limit, before ('': from the newest), bytes of a page, bytes that the answer may have
  * → {index of the first, turns}, or {_, false, how many bytes to ask for}: a page where the conversation has more, else that of one large turn
  */
@@ -107,14 +110,18 @@ local bytesMax, room = tonumber(ARGV[5]), tonumber(ARGV[6])
 if row[4] > room and room < bytesMax then return {0, false, math.min(row[4], bytesMax)} end
 if row[4] > bytesMax then
   -- One by one from the end: what is not answered is never held.
-  local bytes, at = 0, last
+  local newestFirst, bytes, at = {}, 0, last
   while at > start do
-    local cost = tonumber(string.match(redis.call('LINDEX', KEYS[2], at - 1 - row[2]), '^%d+'))
+    local turn = redis.call('LINDEX', KEYS[2], at - 1 - row[2])
+    local cost = tonumber(string.match(turn, '^%d+'))
     if at < last and bytes + cost > bytesMax then break end
     bytes, at = bytes + cost, at - 1
+    newestFirst[last - at] = turn
   end
   if bytes > room then return {at, false, bytes} end
-  start = at
+  local turns = {}
+  for nth = #newestFirst, 1, -1 do turns[#turns + 1] = newestFirst[nth] end
+  return {at, turns}
 end
 return {start, redis.call('LRANGE', KEYS[2], start - row[2], last - 1 - row[2])}
 `,
