@@ -194,6 +194,11 @@ describe('the rules between fields, as CEL', () => {
         undefined,
       ],
       ['.spec.runtime.envFrom[]', 'has(self.configMapRef) != has(self.secretRef)', undefined],
+      ...['.cpu', '.memory', "['ephemeral-storage']"].map((field) => [
+        '.spec.runtime.resources',
+        expect.stringContaining('compareTo'),
+        `.requests${field}`,
+      ]),
       ['.spec.tiers.hot', 'self.standby <= self.maxInstances', '.standby'],
       ['.spec.projects[].tenant', "self != '.' && self != '..'", undefined],
       ['.spec.projects[].project', "self != '.' && self != '..'", undefined],

@@ -293,6 +293,12 @@ describe('what a wrong field of the spec is told', () => {
       ],
     ],
     [
+      'runtime: {resources: {requests: {cpu: 2, memory: 2Gi}, limits: {cpu: 1500m, memory: 2Gi}}}',
+      [
+        'p.yaml:5: spec.runtime.resources.requests.cpu: requests.cpu must not be above limits.cpu: lower the request or raise the limit',
+      ],
+    ],
+    [
       'runtime: {podTemplate: {spec: {hostNetwork: true}}}',
       [
         'p.yaml:5: spec.runtime.podTemplate.spec.hostNetwork: hostNetwork is set by the operator (runtimes would share one port); leave it out',

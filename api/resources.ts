@@ -1,21 +1,11 @@
 /** What a shared runtime pod asks for and may use at most: `resources` of its container. */
 import { z } from 'zod';
 import { dataKey } from './object-reference.ts';
+import { compareQuantities, quantity } from './quantity.ts';
+import { type Rule, withRules } from './rules.ts';
 
-/** As the Kubernetes API has it (resource.Quantity): a number with an optional suffix. */
-const QUANTITY = /^[0-9]+([.][0-9]+)?(m|[kMGTPE]i?|Ki|[eE][0-9]+)?$/;
 const RESOURCE_NAME = /^[A-Za-z0-9]([-A-Za-z0-9._/]*[A-Za-z0-9])?$/;
 const RESOURCES_MAX = 16;
-
-const quantity = z
-  .union(
-    [
-      z.int().min(0),
-      z.string().max(32).regex(QUANTITY, { error: 'must be a quantity such as 500m, 2 or 1Gi' }),
-    ],
-    { error: 'must be a quantity such as 500m, 2 or "0.5" (in quotes where it has a point)' },
-  )
-  .meta({ 'x-kubernetes-int-or-string': true });
 
 const amounts = (description: string) =>
   z
@@ -28,11 +18,25 @@ const amounts = (description: string) =>
     })
     .meta({ description, maxProperties: RESOURCES_MAX });
 
-export const resources = z
-  .strictObject({
-    requests: amounts('What a pod is sure to get; decides where it is placed.').exactOptional(),
-    limits: amounts('What a pod can use at most.').exactOptional(),
-  })
+const fields = z.strictObject({
+  requests: amounts('What a pod is sure to get; decides where it is placed.').exactOptional(),
+  limits: amounts('What a pod can use at most.').exactOptional(),
+});
+
+/** An API server would take such a pool and refuse each of its pods. Of any other resource a pod asks for exactly its limit. */
+const notAboveLimit = ['cpu', 'memory', 'ephemeral-storage'].map(
+  (name): Rule<z.output<typeof fields>> => ({
+    cel: `!has(self.requests) || !has(self.limits) || !('${name}' in self.requests) || !('${name}' in self.limits) || quantity(string(self.requests['${name}'])).compareTo(quantity(string(self.limits['${name}']))) <= 0`,
+    message: `requests.${name} must not be above limits.${name}: lower the request or raise the limit`,
+    field: ['requests', name],
+    holds: ({ requests, limits }) => {
+      const [asked, most] = [requests?.[name], limits?.[name]];
+      return asked === undefined || most === undefined || compareQuantities(asked, most) <= 0;
+    },
+  }),
+);
+
+export const resources = withRules(fields, notAboveLimit)
   .default({
     requests: { cpu: '100m', memory: '256Mi' },
     limits: { memory: '1Gi' },

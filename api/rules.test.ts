@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { evaluate } from '@marcbachmann/cel-js';
+import { Environment } from '@marcbachmann/cel-js';
 import fc from 'fast-check';
 import { parsePool } from './parse-pool.ts';
+import { compareQuantities } from './quantity.ts';
 import { type FieldPath, formatPath, schemaAt } from './json-schema.ts';
 
 const POOL = { apiVersion: 'agentpool.dev/v1alpha1', kind: 'AgentPool', metadata: { name: 'a' } };
@@ -15,6 +16,27 @@ interface RuleCase {
   readonly defaults?: object;
   readonly spec: (self: never) => unknown;
 }
+
+class Quantity {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** With the functions of Kubernetes that rules ask. */
+const cel = new Environment({ unlistedVariablesAreDyn: true })
+  .registerType('Quantity', Quantity)
+  .registerFunction('quantity(string): Quantity', (text: string) => new Quantity(text))
+  .registerFunction('Quantity.compareTo(Quantity): int', (a: Quantity, b: Quantity) =>
+    BigInt(compareQuantities(a.text, b.text)),
+  );
+
+const amounts = fc.dictionary(
+  fc.constantFrom('cpu', 'memory', 'ephemeral-storage', 'example.com/gpu'),
+  fc.constantFrom(1, '500m', '1Gi', '1000M', 2_000_000_000),
+);
 
 const small = fc.integer({ min: 1, max: 4 });
 const above50 = (n: number): number => 50 + n;
@@ -73,6 +95,11 @@ const CASES: readonly RuleCase[] = [
       { requiredKeys: ['agentModule'] },
     ),
     spec: (runtime) => ({ runtime }),
+  },
+  {
+    at: ['spec', 'runtime', 'resources'],
+    self: fc.record({ requests: amounts, limits: amounts }, { requiredKeys: [] }),
+    spec: (resources) => ({ runtime: { resources } }),
   },
   {
     at: ['spec', 'runtime', 'env', 0],
@@ -180,7 +207,7 @@ describe('a rule between fields', () => {
       fc.assert(
         fc.property(self, (value) => {
           const asked = typeof value === 'object' ? { ...defaults, ...value } : value;
-          const byCel = rules.every(({ rule }) => evaluate(rule, { self: asked }) === true);
+          const byCel = rules.every(({ rule }) => cel.evaluate(rule, { self: asked }) === true);
           expect(parsePool({ ...POOL, spec: spec(value as never) }).ok).toBe(byCel);
           verdicts.add(byCel);
         }),

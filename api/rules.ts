@@ -30,6 +30,11 @@ export function withRules<Schema extends z.ZodType>(
 }
 
 function celRule<Value>(rule: Rule<Value>): Record<string, string> {
-  const fieldPath = rule.field.length === 0 ? {} : { fieldPath: `.${rule.field.join('.')}` };
+  const fieldPath = rule.field.length === 0 ? {} : { fieldPath: rule.field.map(step).join('') };
   return { rule: rule.cel, message: rule.message, ...fieldPath };
+}
+
+/** As an API server reads it: a key that is no plain word stands in brackets. */
+function step(key: string): string {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(key) ? `.${key}` : `['${key}']`;
 }

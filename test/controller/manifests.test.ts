@@ -49,6 +49,18 @@ it('writes every default, so that a re-apply by another tool is no drift', async
   expect((await api.kubectl.get('agentpools', 'defaults'))['spec']).toHaveProperty('replicas', 3);
 });
 
+it.each<[string, Record<string, string | number>, Record<string, string | number>]>([
+  ['units of both kinds', { memory: '1024Mi', cpu: '999m' }, { memory: '1Gi', cpu: 1 }],
+  ['numbers', { cpu: 1, 'ephemeral-storage': 1_000 }, { cpu: 1, 'ephemeral-storage': '1Ki' }],
+  ['no limit', { cpu: 2, memory: '2Gi' }, {}],
+])('takes resources with %s', async (_what, requests, limits) => {
+  await api.kubectl.apply([pool('resources', { runtime: { resources: { requests, limits } } })]);
+});
+
+const resources = (requests: object, limits: object): object => ({
+  runtime: { resources: { requests, limits } },
+});
+
 describe('refuses, naming the field,', () => {
   it.each<[string, object, RegExp]>([
     ['a number out of bounds', { replicas: -1 }, /spec\.replicas.*greater than or equal to 0/],
@@ -59,6 +71,26 @@ describe('refuses, naming the field,', () => {
       'more standbys than places',
       { tiers: { hot: { standby: 5, maxInstances: 2 } } },
       /standby must not be above maxInstances/,
+    ],
+    [
+      'more memory asked for than may be used',
+      resources({ memory: '1.5Gi' }, { memory: '1Gi' }),
+      /spec\.runtime\.resources\.requests\[memory\]: .*must not be above limits\.memory: lower/,
+    ],
+    [
+      'more CPU asked for than may be used',
+      resources({ cpu: 2 }, { cpu: '1500m' }),
+      /spec\.runtime\.resources\.requests\[cpu\]: .*must not be above limits\.cpu: lower/,
+    ],
+    [
+      'more scratch space asked for than may be used',
+      resources({ 'ephemeral-storage': '1Ki' }, { 'ephemeral-storage': 1_000 }),
+      /spec\.runtime\.resources\.requests\[ephemeral-storage\]: .*must not be above/,
+    ],
+    [
+      'an amount in a unit that there is not',
+      resources({}, { memory: '1ki' }),
+      /spec\.runtime\.resources\.limits\.memory.*1ki/,
     ],
     [
       'a project twice',
