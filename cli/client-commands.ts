@@ -1,6 +1,12 @@
 /** The client commands: their arguments, options and help. Each talks to a gateway's HTTP API. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type ClientCommand, withServer } from './client/connect.ts';
+import {
+  inNamespace,
+  NAMESPACE_VARIABLE,
+  namespaceOption,
+  withNamespace,
+} from './client/namespace.ts';
 import { FORMATS } from './output/print.ts';
 import { parseSeconds } from './output/quantity.ts';
 import type { Terminal } from './terminal.ts';
@@ -29,21 +35,31 @@ function runs<Options>(command: Command, terminal: Terminal, load: Load<Options>
   });
 }
 
+/** Of one pool: named in full, or by its namespace. */
+function runsInPool<Options extends { readonly pool?: string }>(
+  command: Command,
+  terminal: Terminal,
+  load: Load<Options>,
+): void {
+  runs(command, terminal, async () => inNamespace(await load()));
+}
+
 const output = (): Option =>
   new Option('-o, --output <format>', 'how to print').choices(FORMATS).default('table');
-const pool = (): Option =>
-  new Option(
-    '-p, --pool <pool>',
-    'NAME or NAMESPACE/NAME; may be left out where there is one pool',
+const withPool = (command: Command): Command =>
+  withNamespace(
+    command.option(
+      '-p, --pool <pool>',
+      'NAME or NAMESPACE/NAME; may be left out where there is one pool',
+    ),
   );
 const tenant = (): Option => new Option('-t, --tenant <tenant>', 'whose project');
 const project = (): Option => new Option('-P, --project <project>', 'which project of the tenant');
 
 function inProject(command: Command): Command {
-  return command
-    .addOption(tenant().makeOptionMandatory())
-    .addOption(project().makeOptionMandatory())
-    .addOption(pool());
+  return withPool(
+    command.addOption(tenant().makeOptionMandatory()).addOption(project().makeOptionMandatory()),
+  );
 }
 
 function addAsk(program: Command, terminal: Terminal): void {
@@ -57,7 +73,7 @@ function addAsk(program: Command, terminal: Terminal): void {
     .option('--json', 'the input is JSON')
     .addOption(output())
     .addHelpText('after', '\nExample:\n  agentpool ask -t acme -P docs "my name is Ada"');
-  runs(ask, terminal, async () => (await import('./commands/ask.ts')).ask);
+  runsInPool(ask, terminal, async () => (await import('./commands/ask.ts')).ask);
   const chat = inProject(
     program
       .command('chat')
@@ -65,23 +81,28 @@ function addAsk(program: Command, terminal: Terminal): void {
   )
     .option('-a, --agent <agent>', "the pool's first agent when left out")
     .option('-c, --conversation <id>', 'go on with this conversation');
-  runs(chat, terminal, async () => (await import('./commands/chat.ts')).chat);
+  runsInPool(chat, terminal, async () => (await import('./commands/chat.ts')).chat);
 }
 
 function addGet(program: Command, terminal: Terminal): void {
   const get = program.command('get').description('list what there is');
   const add = (name: string, description: string, adapt: (command: Command) => Command): void => {
     const command = adapt(get.command(name).description(description)).addOption(output());
-    runs(
+    const bind = name === 'pools' ? runs : runsInPool;
+    bind(
       command,
       terminal,
       async () => (await import('./commands/get.ts')).getters[name as 'pools'],
     );
   };
   const filtered = (command: Command): Command =>
-    command.addOption(pool()).addOption(tenant()).addOption(limit());
-  add('pools', 'pools with their conditions', (command) => command);
-  add('agents', 'agents that can be asked', (command) => command.addOption(pool()));
+    withPool(command).addOption(tenant()).addOption(limit());
+  add('pools', 'pools with their conditions', (command) =>
+    command
+      .addOption(namespaceOption(`only those of this namespace (${NAMESPACE_VARIABLE})`))
+      .option('-A, --all-namespaces', 'those of all namespaces'),
+  );
+  add('agents', 'agents that can be asked', withPool);
   add('instances', 'live instances', (command) =>
     filtered(command)
       .addOption(project())
@@ -109,16 +130,17 @@ function limit(): Option {
 
 function addDescribe(program: Command, terminal: Terminal): void {
   const describe = program.command('describe').description('everything about one thing, in words');
-  const ofPool = describe
-    .command('pool')
-    .description('tiers, conditions with what to do, events, what the driver does not enforce')
-    .argument('[name]', 'NAME or NAMESPACE/NAME; may be left out where there is one pool')
-    .addOption(output());
+  const ofPool = withNamespace(
+    describe
+      .command('pool')
+      .description('tiers, conditions with what to do, events, what the driver does not enforce')
+      .argument('[name]', 'NAME or NAMESPACE/NAME; may be left out where there is one pool'),
+  ).addOption(output());
   runs(ofPool, terminal, async () => (await import('./commands/describe-pool.ts')).describePool);
   const ofProject = inProject(
     describe.command('project').description('tier and reason, instance, conversations'),
   ).addOption(output());
-  runs(
+  runsInPool(
     ofProject,
     terminal,
     async () => (await import('./commands/describe-project.ts')).describeProject,
@@ -149,15 +171,15 @@ function addTier(program: Command, terminal: Terminal): void {
       return seconds;
     })
     .addOption(output());
-  runs(set, terminal, async () => (await import('./commands/tier.ts')).setTier);
+  runsInPool(set, terminal, async () => (await import('./commands/tier.ts')).setTier);
   const get = inProject(
     tier.command('get').description('tier, who decided it, and since when'),
   ).addOption(output());
-  runs(get, terminal, async () => (await import('./commands/tier.ts')).getTier);
+  runsInPool(get, terminal, async () => (await import('./commands/tier.ts')).getTier);
   const unset = inProject(
     tier.command('unset').description('end the override; the manifest decides again'),
   ).addOption(output());
-  runs(unset, terminal, async () => (await import('./commands/tier.ts')).unsetTier);
+  runsInPool(unset, terminal, async () => (await import('./commands/tier.ts')).unsetTier);
 }
 
 const force = (): Option =>
@@ -165,11 +187,12 @@ const force = (): Option =>
 
 /** By the instance's id, or by its project. */
 function onInstance(command: Command): Command {
-  return command
-    .argument('[id]', 'instance id; or give -t and -P')
-    .addOption(tenant())
-    .addOption(project())
-    .addOption(pool());
+  return withPool(
+    command
+      .argument('[id]', 'instance id; or give -t and -P')
+      .addOption(tenant())
+      .addOption(project()),
+  );
 }
 
 function addInstanceCommands(program: Command, terminal: Terminal): void {
@@ -196,11 +219,11 @@ function addDelete(program: Command, terminal: Terminal): void {
       .command('project')
       .description('erase a project: state, conversations, results, everywhere'),
   ).option('--yes', 'do not ask');
-  runs(erase, terminal, async () => (await import('./commands/erase.ts')).deleteProject);
+  runsInPool(erase, terminal, async () => (await import('./commands/erase.ts')).deleteProject);
   const conversation = inProject(
     remove.command('conversation').description('erase a conversation'),
   ).argument('<id>', 'as "agentpool get conversations" prints it');
-  runs(
+  runsInPool(
     conversation,
     terminal,
     async () => (await import('./commands/erase.ts')).deleteConversation,
@@ -211,13 +234,11 @@ function addInsight(program: Command, terminal: Terminal): void {
   const why = inProject(
     program.command('why').description('which tier and runtime serve a project, and why'),
   ).addOption(output());
-  runs(why, terminal, async () => (await import('./commands/why.ts')).why);
-  const top = program
-    .command('top')
-    .description('live instances by CPU, refreshed every two seconds')
-    .addOption(pool())
-    .option('--once', 'print once and end');
-  runs(top, terminal, async () => (await import('./commands/top.ts')).top);
+  runsInPool(why, terminal, async () => (await import('./commands/why.ts')).why);
+  const top = withPool(
+    program.command('top').description('live instances by CPU, refreshed every two seconds'),
+  ).option('--once', 'print once and end');
+  runsInPool(top, terminal, async () => (await import('./commands/top.ts')).top);
 }
 
 function addKubectl(program: Command, terminal: Terminal): void {
@@ -229,7 +250,12 @@ function addKubectl(program: Command, terminal: Terminal): void {
     .argument('<command...>', 'like: get pools')
     .option('--context <name>', 'context of the kubeconfig; default: the current one')
     .option('--kubeconfig <file>', 'kubeconfig; default: what kubectl takes')
+    .addOption(namespaceOption('of pools that are named without one; default: that of the context'))
     .option('--release-namespace <namespace>', 'where the chart is installed; default: found')
+    .addHelpText(
+      'after',
+      '\nThese options may stand behind the command, too:\n  kubectl agentpool get pools --context prod -n shop',
+    )
     .passThroughOptions()
     .allowUnknownOption();
   command.action(async (args: readonly string[]) => {

@@ -8,7 +8,9 @@ const HEAD = `<!-- Written by \`npm run gen\` from the sources; what is wrong he
 \`npx agentpool <command>\`; in a checkout also \`node cli/agentpool.js <command>\`. \`agentpool help <command>\` says the same as this page.
 
 Client commands talk to a gateway's HTTP address: \`--server\`, else \`AGENTPOOL_SERVER\`, else \`http://127.0.0.1:8080\`; \`host:port\` is enough. The token comes from
-\`--token\`, else \`AGENTPOOL_TOKEN\`. Answers go to standard output, everything else to standard error. Colours appear only in a terminal, and not with \`NO_COLOR\`.
+\`--token\`, else \`AGENTPOOL_TOKEN\`. A pool is \`NAMESPACE/NAME\`, or \`NAME\` in the namespace
+of \`-n\`, else of \`AGENTPOOL_NAMESPACE\`; without any, \`NAME\` is in the gateway's own (\`default\`). Where no pool is named, the only one there is, in the namespace if there is one, is meant.
+Answers go to standard output, everything else to standard error. Colours appear only in a terminal, and not with \`NO_COLOR\`.
 `;
 
 export function referenceText(program: Command): string {

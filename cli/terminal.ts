@@ -11,6 +11,8 @@ export interface Terminal {
   /** A person reads what is written to standard output. */
   readonly isInteractive: boolean;
   readonly hasColours: boolean;
+  /** Processes that are started here get Ctrl-C as this one does: from the terminal that they share. */
+  readonly isShared: boolean;
   columns(): number;
   rows(): number;
   /** To standard output, as it is. */
@@ -61,6 +63,7 @@ export function createTerminal(): Terminal {
     environment: env,
     isInteractive,
     hasColours: isInteractive && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
+    isShared: [stdin, stdout, stderr].some(({ isTTY }) => isTTY),
     columns: () => (isInteractive ? stdout.columns : COLUMNS_WITHOUT_TERMINAL),
     rows: () => (isInteractive ? stdout.rows : ROWS_WITHOUT_TERMINAL),
     write: (chunk) => {

@@ -1,14 +1,20 @@
 /** `agentpool describe pool`: tiers, conditions with what to do, what the driver does not enforce, and the latest events. */
 import { CONDITION_REASONS } from '../../api/reasons.ts';
 import { type ClientCommand, connect, type OutputOptions } from '../client/connect.ts';
+import { type NamespaceOptions, namespaceOf } from '../client/namespace.ts';
 import { findPool, fullName } from '../client/pools.ts';
 import { NOTHING, numberAt, type Row, rowsAt, shown, textAt } from '../output/json-value.ts';
 import { print } from '../output/print.ts';
 import { ageOf } from '../output/quantity.ts';
 import { formatSections, list, type Section, values } from '../output/sections.ts';
 
-export const describePool: ClientCommand<OutputOptions> = async (terminal, options, name) => {
-  const pool = await findPool(connect(terminal, options), name);
+export const describePool: ClientCommand<OutputOptions & NamespaceOptions> = async (
+  terminal,
+  options,
+  name,
+) => {
+  const namespace = namespaceOf(terminal, options);
+  const pool = await findPool(connect(terminal, options), name, namespace);
   await print(terminal, options.output, pool, () => formatSections(sectionsOf(pool, Date.now())));
 };
 

@@ -5,7 +5,9 @@ import {
   connect,
   type OutputOptions,
   type ProjectOptions,
+  type ServerOptions,
 } from '../client/connect.ts';
+import { type NamespaceOptions, namespaceOf } from '../client/namespace.ts';
 import { fullName } from '../client/pools.ts';
 import { at, NOTHING, numberAt, type Row, rowsAt, shown, textAt } from '../output/json-value.ts';
 import { print } from '../output/print.ts';
@@ -14,7 +16,9 @@ import { type Column, formatTable } from '../output/table.ts';
 import type { Terminal } from '../terminal.ts';
 
 type Options = OutputOptions &
+  NamespaceOptions &
   Partial<ProjectOptions> & {
+    readonly allNamespaces?: boolean;
     readonly limit?: number;
     readonly tier?: string;
     readonly state?: string;
@@ -141,12 +145,23 @@ const LISTINGS = {
 export type Kind = keyof typeof LISTINGS;
 
 export const getters: Readonly<Record<Kind, ClientCommand<Options>>> = {
-  pools: getter(LISTINGS.pools),
+  pools: getPools,
   agents: getter(LISTINGS.agents),
   instances: getter(LISTINGS.instances),
   projects: getter(LISTINGS.projects),
   conversations: getter(LISTINGS.conversations),
 };
+
+async function getPools(terminal: Terminal, options: Options & ServerOptions): Promise<void> {
+  const namespace = options.allNamespaces === true ? undefined : namespaceOf(terminal, options);
+  const { rows } = await list(connect(terminal, options), LISTINGS.pools, options);
+  const inside = rows.filter((row) => namespace === undefined || row['namespace'] === namespace);
+  await print(terminal, options.output, { pools: inside }, () =>
+    tableOf(LISTINGS.pools, inside, terminal),
+  );
+  if (inside.length < rows.length && inside.length === 0)
+    terminal.error(`No pool is in namespace ${namespace ?? ''}; -A shows those of all.`);
+}
 
 function getter(listing: Listing): ClientCommand<Options> {
   return async (terminal, options) => {

@@ -17,33 +17,40 @@ export interface Forward {
 export class Kubectl {
   /** Flags that go before each command: context and kubeconfig. */
   readonly #flags: readonly string[];
+  readonly #stop: AbortSignal;
 
-  constructor(flags: readonly string[]) {
+  /** @param stop ends what is being waited for, with an error; a port that is open stays so. */
+  constructor(flags: readonly string[], stop: AbortSignal) {
     this.#flags = flags;
+    this.#stop = stop;
   }
 
   /** Rejects with kubectl's own message. */
-  async get(...args: readonly string[]): Promise<unknown> {
-    try {
-      const command = [...this.#flags, 'get', ...args, '--output=json'];
-      const { stdout } = await run('kubectl', command, { maxBuffer: OUTPUT_BYTES_MAX });
-      return JSON.parse(stdout);
-    } catch (error) {
-      throw kubectlError(error);
-    }
+  get(...args: readonly string[]): Promise<unknown> {
+    return this.#json('get', ...args);
+  }
+
+  /** The kubeconfig, of all its files; without what is secret. */
+  config(): Promise<unknown> {
+    return this.#json('config', 'view');
   }
 
   /** Resolves when the port is open. */
-  forward(namespace: string, target: string, port: number): Promise<Forward> {
+  async forward(namespace: string, target: string, port: number): Promise<Forward> {
+    this.#stop.throwIfAborted();
     const args = ['--namespace', namespace, 'port-forward', target, `:${port}`];
     const child = spawn('kubectl', [...this.#flags, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      // Ctrl-C is not for it: a client that goes on after one needs its connection.
+      detached: true,
     });
+    const stop = (): void => void child.kill();
+    this.#stop.addEventListener('abort', stop);
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => {
       said = `${said}${chunk.toString()}`.slice(-2_000);
     });
-    return new Promise((resolve, reject) => {
+    const opened = new Promise<string>((resolve, reject) => {
       child.once('error', (error) => {
         reject(kubectlError(error));
       });
@@ -52,9 +59,24 @@ export class Kubectl {
       });
       createInterface({ input: child.stdout }).on('line', (line) => {
         const address = FORWARDED.exec(line)?.[1];
-        if (address !== undefined) resolve({ address, stop: () => void child.kill() });
+        if (address !== undefined) resolve(address);
       });
     });
+    const address = await opened.finally(() => {
+      this.#stop.removeEventListener('abort', stop);
+    });
+    return { address, stop };
+  }
+
+  async #json(...args: readonly string[]): Promise<unknown> {
+    try {
+      const command = [...this.#flags, ...args, '--output=json'];
+      const options = { maxBuffer: OUTPUT_BYTES_MAX, signal: this.#stop };
+      const { stdout } = await run('kubectl', command, options);
+      return JSON.parse(stdout);
+    } catch (error) {
+      throw kubectlError(error);
+    }
   }
 }
 

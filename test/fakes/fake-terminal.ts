@@ -25,6 +25,7 @@ export function createFakeTerminal(options: FakeTerminalOptions = {}): FakeTermi
     environment,
     isInteractive,
     hasColours: false,
+    isShared: isInteractive,
     columns: () => 100,
     rows: () => 30,
     write: (text) => {

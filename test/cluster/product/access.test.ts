@@ -134,12 +134,16 @@ itWith(
 describe('the command line', () => {
   it('reaches the gateways over TLS as a plugin of kubectl', async () => {
     const plugin = join(REPOSITORY, 'cli/kubectl-agentpool.js');
-    const { code, stdout, stderr } = await attempt(process.execPath, [plugin, 'get', 'pools'], {
-      env: {
-        KUBECONFIG: cluster.kubeconfig,
-        PATH: `${dirname(cluster.tools.kubectl)}:${process.env['PATH'] ?? ''}`,
+    const { code, stdout, stderr } = await attempt(
+      process.execPath,
+      [plugin, 'get', 'pools', '-A'],
+      {
+        env: {
+          KUBECONFIG: cluster.kubeconfig,
+          PATH: `${dirname(cluster.tools.kubectl)}:${process.env['PATH'] ?? ''}`,
+        },
       },
-    });
+    );
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain(pool.path);
   }, 60_000);
