@@ -23,7 +23,7 @@ export class Expectations {
     this.#deleted.set(name, nowMs + this.#timeoutMs);
   }
 
-  /** The create was refused for certain: there is nothing to wait for. */
+  /** It was refused for certain, or has come and goes again: there is nothing to wait for. */
   dropCreated(name: string): void {
     this.#created.delete(name);
   }

@@ -122,7 +122,7 @@ it('that is told to stop says nothing to those that still wait, and ends when th
 
 it('ends no runtime that has the name of one that went meanwhile', async () => {
   begin('a');
-  run.orders.observe(new Set(), 0);
+  run.orders.observe([], 0);
   driver.answers.get('a')?.reject(new Error('no answer'));
   await settle();
   expect([driver.removed, run.orders.bindingOf('a')]).toEqual([[], undefined]);

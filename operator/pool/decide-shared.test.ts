@@ -97,6 +97,17 @@ const SHARED: readonly Row[] = [
     ['drain b ScaledDown'],
   ],
   [
+    'drains one that no list shows before one that starts',
+    { replicas: 1 },
+    {
+      runtimes: [
+        shared('a', 'expected', 'new', { createdMs: NOW_MS - 2_000 }),
+        shared('b', 'starting', 'new', { createdMs: NOW_MS - 1_000 }),
+      ],
+    },
+    ['drain a ScaledDown'],
+  ],
+  [
     'drains all at replicas 0',
     { replicas: 0 },
     { runtimes: [shared('a', 'ready')] },

@@ -45,7 +45,7 @@ export async function look(
   time: { readonly nowMs: number; readonly wallMs: number },
 ): Promise<Sight> {
   const driven = await driver.list(run.key);
-  run.orders.observe(new Set(driven.map((one) => one.name)), time.nowMs);
+  run.orders.observe(driven, time.nowMs);
   const heard = await hearStore(store, { run, spec, driven, wallMs: time.wallMs }, limits);
   const isBlind = heard === undefined;
   const told = heard ?? stillTrue(run.told ?? NOTHING_TOLD, driven);

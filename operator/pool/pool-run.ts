@@ -6,7 +6,7 @@ import type { PoolRecord } from '../../platform/store/store.ts';
 import { Expectations } from '../engine/expectations.ts';
 import { Binds } from './binds.ts';
 import type { Broken } from './broken.ts';
-import type { RuntimeName, RuntimeTemplate } from './driver.ts';
+import type { DrivenRuntime, RuntimeName, RuntimeTemplate } from './driver.ts';
 import { type Memory, NO_MEMORY } from './memory.ts';
 import type { Observed } from './observed.ts';
 import type { CreateAction } from './plan.ts';
@@ -114,6 +114,7 @@ function memoryFrom(complete: string): Memory {
 }
 
 type Created = OwnOrders['created'][number];
+type Listed = Pick<DrivenRuntime, 'name' | 'phase' | 'createdMs'>;
 
 /** Own orders that lists may not show yet. Bounded by the runtimes that exist or are expected. */
 export class Orders implements OwnOrders {
@@ -175,13 +176,21 @@ export class Orders implements OwnOrders {
   }
 
   /** What a list showed: forgets what it answers, and what concerns runtimes that are gone. */
-  observe(names: ReadonlySet<RuntimeName>, nowMs: number): void {
+  observe(driven: readonly Listed[], nowMs: number): void {
+    const names = new Set(driven.map(({ name }) => name));
+    for (const one of driven) if (this.#isLeaving(one)) this.#expectations.dropCreated(one.name);
     this.#expectations.observe(names, nowMs);
     const missing = new Set(this.#expectations.missing);
     const isKnown = (name: RuntimeName): boolean => names.has(name) || missing.has(name);
     for (const orders of [this.#created, this.#bindings, this.#made])
       for (const name of orders.keys()) if (!isKnown(name)) orders.delete(name);
     this.#expire(isKnown, nowMs);
+  }
+
+  /** Whoever ends it: out of the next list it is not still to come. One of its name that was there before says nothing about it. */
+  #isLeaving({ name, phase, createdMs }: Listed): boolean {
+    const isOver = phase.at === 'ending' || phase.at === 'exited';
+    return isOver && createdMs >= (this.#created.get(name)?.createdMs ?? Infinity);
   }
 
   #expire(isKnown: (name: RuntimeName) => boolean, nowMs: number): void {

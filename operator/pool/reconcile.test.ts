@@ -87,6 +87,21 @@ describe('the operator', () => {
     expect(world.events()).toContain('RuntimeLost');
   });
 
+  it('replaces one that somebody takes away just after it came, once', async () => {
+    world.put({ replicas: 2 });
+    await world.start();
+    await world.pass(1_000);
+    const [name = '', other = ''] = world.running();
+    const isGone = world.driver.takeAway(name);
+    await world.pass(250);
+    const [, successor = ''] = world.running();
+    await world.pass(5_000);
+    await isGone;
+    expect(world.running()).toEqual([other, successor]);
+    expect(world.driver.creates).toBe(3);
+    expect(world.events()).not.toContain('ScaledDown');
+  });
+
   it('ends and replaces a runtime that falls silent', async () => {
     world.put({ replicas: 1 });
     await world.start();

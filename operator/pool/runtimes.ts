@@ -51,13 +51,19 @@ export function revisionToFallBackTo(rollout: Rollout | undefined): string | und
   return rollout?.at === 'stalled' && rollout.readyCount === 0 ? rollout.from : undefined;
 }
 
-/** Those to let go first: not ready before ready, the emptiest before the fuller, the youngest of equals. */
+/** Those to let go first: what no list shows, not ready before ready, the emptiest before the fuller, the youngest of equals. */
 export function byWorth(a: SeenRuntime, b: SeenRuntime): number {
   return (
+    Number(isListed(a)) - Number(isListed(b)) ||
     Number(isReady(a)) - Number(isReady(b)) ||
     countOf(a.instances) - countOf(b.instances) ||
     b.createdMs - a.createdMs
   );
+}
+
+/** Of what is only expected nobody knows whether it will come. */
+function isListed({ state }: SeenRuntime): boolean {
+  return state.at !== 'expected';
 }
 
 /** When to start again after failures in a row (monotonic ms). @param isTrial others serve: nobody waits for it. */

@@ -191,7 +191,7 @@ describe('what a runtime is bound to', () => {
     const members = [{ ...member, bound: 'p' }];
     const create = { do: 'create', role: 'dedicated', revision: 'new', resources: {} } as const;
     orders.create('a', create, NOW_MS);
-    orders.observe(new Set(['a']), NOW_MS);
+    orders.observe([driven], NOW_MS);
     expect([...unknownBindings({ driven: [driven], members, orders, nowMs: NOW_MS })]).toEqual([]);
   });
 

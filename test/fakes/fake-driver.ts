@@ -159,6 +159,16 @@ export class FakeDriver implements Driver {
     return known.filter((one) => one.pool === pool);
   }
 
+  /** Somebody else ends it, and no list shows that it has ended. */
+  async takeAway(name: string): Promise<void> {
+    const runtime = this.runtime(name);
+    runtime.drain(this.times.drainMs);
+    this.#changed(runtime.request.pool);
+    await this.#clock.sleep(this.times.drainMs / 2);
+    this.#runtimes.delete(name);
+    this.#changed(runtime.request.pool);
+  }
+
   async listPools(): Promise<readonly PoolKey[]> {
     return [...new Set(this.runtimes.map((one) => one.request.pool))];
   }
