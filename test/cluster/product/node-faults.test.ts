@@ -9,7 +9,7 @@ import { testCluster } from '../test-cluster.ts';
 import { isReady } from '../test-pods.ts';
 import { type Installation, install, OTHER_NODE, RELEASE, STEADY_NODE } from './installation.ts';
 import { type Outcome, TaskCalls } from './task-calls.ts';
-import { TestPool } from './test-pool.ts';
+import { namesOf, TestPool } from './test-pool.ts';
 
 const cluster = testCluster();
 const { kubectl } = cluster;
@@ -30,8 +30,6 @@ afterAll(async () => {
 
 const nodeOf = ({ spec }: KubeObject): string | undefined =>
   (spec as { readonly nodeName?: string }).nodeName;
-const names = (pods: readonly KubeObject[]): readonly string[] =>
-  pods.map(({ metadata }) => metadata.name).toSorted();
 
 /** Pods of the pool on both nodes, and operator and gateways as they should be. */
 async function settled(): Promise<readonly KubeObject[]> {
@@ -75,14 +73,14 @@ it('a kubelet that is frozen until its node counts as lost changes nothing for c
     try {
       await cluster.untilNode(OTHER_NODE, 'Unknown');
       await calls.untilAnswers(100);
-      expect(names(await pool.livePods())).toEqual(names(before));
+      expect(namesOf(await pool.livePods())).toEqual(namesOf(before));
     } finally {
       kubelet.signal('SIGCONT');
     }
   });
   expect(failures).toEqual([]);
   await cluster.untilNode(OTHER_NODE, 'True');
-  expect(names(await pool.untilPods(2))).toEqual(names(before));
+  await pool.untilStill(before);
 }, 180_000);
 
 /** Longer than a probe takes to find it out; what it did before is no news when it goes on. */
@@ -153,7 +151,7 @@ it('Redis killed: tasks wait or are told so, then go on by themselves, and none 
   });
   const others = failures.filter((line) => !/STORE_UNAVAILABLE|LEASE_UNKNOWN/.test(line));
   expect(others).toEqual([]);
-  expect(names(await pool.untilPods(2))).toEqual(names(before));
+  await pool.untilStill(before);
 }, 120_000);
 
 it('a lost node: its runtimes are made elsewhere, callers go on; back again, no pod is there twice', async () => {

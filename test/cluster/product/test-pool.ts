@@ -5,6 +5,7 @@ import type { Cluster } from '../cluster.ts';
 import type { KubeObject, Kubectl } from '../control/kubectl.ts';
 import { type TestNamespace, createNamespace } from '../test-cluster.ts';
 import { isReady } from '../test-pods.ts';
+import { RELEASE } from './installation.ts';
 
 const AGENTS = `export default {
   name: 'counter',
@@ -159,6 +160,28 @@ export class TestPool {
     );
   }
 
+  /** Those pods, and no others: nothing took one away. */
+  async untilStill(before: readonly KubeObject[]): Promise<void> {
+    const now = namesOf(await this.untilPods(before.length));
+    const were = namesOf(before);
+    if (now.join() !== were.join())
+      throw new Error(`${now.join()} instead of ${were.join()}\n${await this.#story()}`);
+  }
+
+  /** What the API server and the operators say of it. */
+  async #story(): Promise<string> {
+    const columns =
+      'AT:.metadata.creationTimestamp,OF:.involvedObject.name,WHY:.reason,WHAT:.message';
+    const all = ['-n', this.namespace];
+    const logs = ['-n', RELEASE, '-l', 'app.kubernetes.io/component=operator', '--tail=300'];
+    const said = await Promise.all([
+      this.#kubectl.run(['get', 'pods', ...all, '-o', 'wide']),
+      this.#kubectl.run(['get', 'events', ...all, '-o', `custom-columns=${columns}`]),
+      this.#kubectl.run(['logs', ...logs]),
+    ]);
+    return said.join('\n');
+  }
+
   /** Names of all Secrets, budgets and policies in its namespace. */
   async belongings(): Promise<readonly string[]> {
     const kinds = 'secrets,poddisruptionbudgets,networkpolicies';
@@ -172,6 +195,9 @@ export class TestPool {
     await this.#home.remove();
   }
 }
+
+export const namesOf = (pods: readonly KubeObject[]): readonly string[] =>
+  pods.map(({ metadata }) => metadata.name).toSorted();
 
 function conditionOf({ conditions = [] }: PoolStatus, type: string): Condition | undefined {
   return conditions.find((one) => one.type === type);
