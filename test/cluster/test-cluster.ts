@@ -51,10 +51,17 @@ export interface TestNamespace {
   remove(): Promise<void>;
 }
 
+/** Labels of a namespace where pods that may do more than they need are refused. */
+export const RESTRICTED = { 'pod-security.kubernetes.io/enforce': 'restricted' } as const;
+
 const REMOVED_WITHIN_MS = 120_000;
 
-export async function createNamespace(kubectl: Kubectl, prefix: string): Promise<TestNamespace> {
-  const metadata = { generateName: `${prefix}-` };
+export async function createNamespace(
+  kubectl: Kubectl,
+  prefix: string,
+  labels: Readonly<Record<string, string>> = {},
+): Promise<TestNamespace> {
+  const metadata = { generateName: `${prefix}-`, labels };
   const manifest = JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata });
   const created = await kubectl.run(['create', '-f', '-', '-o', 'name'], { input: manifest });
   const name = created.trim().replace('namespace/', '');

@@ -8,6 +8,8 @@ export interface TaskLoadOptions {
   readonly projects: number;
   readonly tenants: number;
   readonly inFlight: number;
+  /** So many of the first projects get a fifth of all requests. Default: none. */
+  readonly favourites?: number;
   /** Names of pools with the agent of `COUNTER`; a project is always of the same one. */
   readonly pools: readonly string[];
 }
@@ -58,9 +60,14 @@ export class TaskLoad {
   async #load(index: number, isOver: () => boolean): Promise<void> {
     const random = new SeededRandom(this.#options.seed * 1_000 + index);
     while (!isOver()) {
-      const project = random.between(0, this.#options.projects);
+      const project = random.between(0, this.#choice(random));
       await this.#request(project, `r-${String(this.#sequence++)}`);
     }
+  }
+
+  #choice(random: SeededRandom): number {
+    const { favourites, projects } = this.#options;
+    return favourites !== undefined && random.chance(1 / 5) ? favourites : projects;
   }
 
   #target(project: number): {

@@ -1,7 +1,7 @@
 /** The product in the test's cluster: one release with small resources, Redis on the first node and without a volume; who leads, and who may call. */
 import type { KubeObject } from '../control/kubectl.ts';
 import { REPOSITORY } from '../images/base-image.ts';
-import type { AnyCluster } from '../test-cluster.ts';
+import { type AnyCluster, RESTRICTED } from '../test-cluster.ts';
 import { ServiceForward } from './service-forward.ts';
 
 /** The API server's log is of this namespace. */
@@ -35,10 +35,18 @@ export interface Installation {
   remove(): Promise<void>;
 }
 
+/** Pods that may do more than they need are refused there. */
+const restrictedNamespace = (name: string): object => ({
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: { name, labels: RESTRICTED },
+});
+
 /** @param more values of the chart beside those that make it small. */
 export async function install(cluster: AnyCluster, more: object = {}): Promise<Installation> {
   const { kubectl } = cluster;
-  const flags = ['-n', RELEASE, '--create-namespace', '--wait', '--values', '-'];
+  await kubectl.apply([restrictedNamespace(RELEASE)]);
+  const flags = ['-n', RELEASE, '--wait', '--values', '-'];
   await cluster.helm(['install', RELEASE, `${REPOSITORY}/charts/agentpool`, ...flags], {
     input: JSON.stringify({ ...valuesOf(cluster), ...more }),
   });

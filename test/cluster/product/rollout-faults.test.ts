@@ -1,11 +1,11 @@
-/** What a platform engineer gets wrong: quotas, images, modules. What serves goes on to serve, and the pool says why. */
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+/** Changes under load: what a platform engineer gets wrong (quotas, images, modules), and what HOT projects see of one that is right. */
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { until } from '../../e2e/until.ts';
 import type { KubeObject } from '../control/kubectl.ts';
 import { anyCluster } from '../test-cluster.ts';
 import { type Installation, install } from './installation.ts';
 import { TaskCalls } from './task-calls.ts';
-import { TestPool } from './test-pool.ts';
+import { AGENTS, TestPool } from './test-pool.ts';
 
 const cluster = anyCluster();
 const { kubectl } = cluster;
@@ -25,9 +25,9 @@ afterAll(async () => {
 const uids = async (): Promise<readonly unknown[]> =>
   (await pool.livePods()).map(({ metadata }) => metadata.uid);
 
-/** The pods of now answer every task until `during` is over. */
-async function serving(during: () => Promise<void>): Promise<void> {
-  const calls = new TaskCalls(installation, pool);
+/** Every task is answered until `during` is over. */
+async function serving(during: () => Promise<void>, of = pool): Promise<void> {
+  const calls = new TaskCalls(installation, of);
   try {
     await calls.untilAnswers(3);
     await during();
@@ -121,3 +121,42 @@ it('takes back pods that have just begun to start, in seconds', async () => {
     await long.remove();
   }
 }, 240_000);
+
+describe('HOT projects', () => {
+  const quota = { memoryMb: 128, requestsPerMinute: 100_000 };
+  /** One for all, four of projects, a standby. */
+  const PODS = 6;
+  let hot: TestPool;
+
+  beforeAll(async () => {
+    hot = await TestPool.create(cluster, 'hot', {
+      tiers: { default: 'HOT', hot: { standby: 1, maxInstances: 6, quota }, warm: { quota } },
+    });
+  }, 120_000);
+
+  afterAll(() => hot.remove(), 120_000);
+
+  it('go over to a changed module one by one, and no task fails', async () => {
+    await serving(async () => {
+      const before = new Set((await hot.untilPods(PODS)).map(({ metadata }) => metadata.uid));
+      await hot.writeAgents(`// changed\n${AGENTS}`);
+      await until(
+        'all pods are new',
+        async () => (await hot.untilPods(PODS)).every(({ metadata }) => !before.has(metadata.uid)),
+        120_000,
+      );
+    }, hot);
+  }, 240_000);
+
+  it('come back from a suspension with what they knew', async () => {
+    const calls = new TaskCalls(installation, hot);
+    await calls.untilAnswers(3);
+    await hot.patch({ operatingMode: 'Suspended' });
+    await hot.untilPods(0);
+    await hot.patch({ operatingMode: 'Running' });
+    await calls.untilAnswers(3, 90_000);
+    const { failures, answered, counted } = await calls.stop();
+    expect(failures.filter((line) => !line.includes('SUSPENDED'))).toEqual([]);
+    expect(counted).toEqual(answered);
+  }, 240_000);
+});

@@ -3,11 +3,11 @@ import { expect } from '@jest/globals';
 import { until } from '../../e2e/until.ts';
 import type { Cluster } from '../cluster.ts';
 import type { KubeObject, Kubectl } from '../control/kubectl.ts';
-import { type TestNamespace, createNamespace } from '../test-cluster.ts';
+import { type TestNamespace, createNamespace, RESTRICTED } from '../test-cluster.ts';
 import { isReady } from '../test-pods.ts';
 import { RELEASE } from './installation.ts';
 
-const AGENTS = `export default {
+export const AGENTS = `export default {
   name: 'counter',
   async process(task, context) {
     return { count: await context.state.update('count', (n = 0) => n + 1) };
@@ -52,7 +52,7 @@ export class TestPool {
     spec: object = {},
     given?: TestNamespace,
   ): Promise<TestPool> {
-    const home = given ?? (await createNamespace(kubectl, name));
+    const home = given ?? (await createNamespace(kubectl, name, RESTRICTED));
     const pool = new TestPool(kubectl, name, home);
     const metadata = { name, namespace: home.name };
     await kubectl.apply([
