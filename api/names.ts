@@ -21,6 +21,43 @@ export function sharedSelector(poolName: string): string {
   return `${LABELS.pool}=${poolName},${LABELS.role}=shared`;
 }
 
+/** Fields of `spec.runtime` that a runtime cannot change while it runs. */
+const REVISION_FIELDS = [
+  ...(['image', 'agentModule', 'moduleFrom', 'isolation', 'config'] as const),
+  ...(['env', 'envFrom', 'resources', 'podTemplate'] as const),
+];
+
+/** What of a spec makes its revision, besides the content of the agent module. */
+export interface RevisionParts {
+  readonly runtime: Readonly<Record<string, unknown>>;
+  readonly hotPodTemplate: unknown;
+  readonly warmPodTemplate: unknown;
+}
+
+export function revisionParts({ runtime, tiers }: AgentPoolSpec): RevisionParts {
+  return {
+    runtime: Object.fromEntries(REVISION_FIELDS.map((field) => [field, runtime[field]])),
+    hotPodTemplate: tiers.hot.podTemplate,
+    warmPodTemplate: tiers.warm.podTemplate,
+  };
+}
+
+/** The spec with the parts of another revision in place of its own: to be checked like one that somebody wrote. */
+export function withRevisionParts(spec: AgentPoolSpec, parts: RevisionParts): unknown {
+  const own = new Set<string>(REVISION_FIELDS);
+  const live = Object.entries(spec.runtime).filter(([field]) => !own.has(field));
+  const { hot, warm } = spec.tiers;
+  return {
+    ...spec,
+    runtime: { ...Object.fromEntries(live), ...parts.runtime },
+    tiers: {
+      ...spec.tiers,
+      hot: { ...hot, podTemplate: parts.hotPodTemplate },
+      warm: { ...warm, podTemplate: parts.warmPodTemplate },
+    },
+  };
+}
+
 /**
  * The text whose hash is the revision: what a runtime cannot change while it runs. Everything else (limits, quotas,
  * tiers, replicas …) applies live. The order of fields in the manifest does not count, that of `env` does. What is empty does
@@ -29,16 +66,8 @@ export function sharedSelector(poolName: string): string {
  * @param moduleDigest digest of the agent module's content: a changed file is a changed revision.
  */
 export function revisionInput(spec: AgentPoolSpec, moduleDigest: string): string {
-  const { image, agentModule, moduleFrom, isolation, config } = spec.runtime;
-  const { env, envFrom, resources, podTemplate } = spec.runtime;
-  const parts = {
-    ...{ image, agentModule, moduleFrom, isolation, config },
-    ...{ env, envFrom, resources, podTemplate },
-    hotPodTemplate: spec.tiers.hot.podTemplate,
-    warmPodTemplate: spec.tiers.warm.podTemplate,
-    moduleDigest,
-  };
-  return JSON.stringify(sorted(withoutEmpty(parts)));
+  const { runtime, ...podTemplates } = revisionParts(spec);
+  return JSON.stringify(sorted(withoutEmpty({ ...runtime, ...podTemplates, moduleDigest })));
 }
 
 function withoutEmpty(parts: Readonly<Record<string, unknown>>): Record<string, unknown> {
@@ -47,7 +76,8 @@ function withoutEmpty(parts: Readonly<Record<string, unknown>>): Record<string, 
   return Object.fromEntries(Object.entries(parts).filter(([, part]) => !isEmpty(part)));
 }
 
-function sorted(value: unknown): unknown {
+/** The same JSON for equal values, in whatever order their fields were written. */
+export function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));

@@ -39,6 +39,9 @@ export const status = z.strictObject({
   selector: text('Label selector of the shared runtimes.'),
   currentRevision: text('Revision that the pool has fully rolled out to.'),
   updateRevision: text('Revision of the spec as it is now.'),
+  goodRevision: text(
+    'Revision of which a runtime last became ready: what others are made of while the roll-out of a later one is stalled. Left out: none has yet.',
+  ).exactOptional(),
   endpoint: text('Where the pool is called, host:port of gRPC.').exactOptional(),
   tiers: z
     .array(tierStatus)

@@ -4,6 +4,8 @@ import { EVENT_REASONS } from '../../api/reasons.ts';
 import { type PoolKey, poolKeyOf } from '../../core/identifiers.ts';
 import { KubernetesDriver } from '../../operator/drivers/kubernetes/kubernetes-driver.ts';
 import type { PoolOwner } from '../../operator/drivers/kubernetes/pod-of.ts';
+import { ImmutableCopies } from '../../operator/drivers/kubernetes/immutable-copies.ts';
+import { KeptTemplates, type SealOf } from '../../operator/drivers/kubernetes/kept-templates.ts';
 import { ModuleCopies } from '../../operator/drivers/kubernetes/module-copies.ts';
 import { PoolBelongings } from '../../operator/drivers/kubernetes/pool-belongings.ts';
 import { ordinalNames } from '../../operator/drivers/kubernetes/runtime-names.ts';
@@ -31,6 +33,7 @@ import { runtimeSecretFiles, type RuntimeSecretSources } from './runtime-secret-
 import { LateStore } from './late-store.ts';
 import { ensureUsersOf, storeUsers } from './store-users.ts';
 import { type LinkSecret, openStore, runtimesOver } from './secret-folders.ts';
+import { poolTextSeal } from '../../platform/tls/pool-key.ts';
 import type { Followed } from '../../platform/tls/secret-folder.ts';
 
 export interface LeadOptions {
@@ -237,12 +240,16 @@ function driverOf(
   for (const cache of caches.belongings) cache.onChange((change) => belongings.noteChange(change));
   const accessOf = runtimesOver(secrets.link);
   const { pods, configMaps } = caches;
+  const copies = new ImmutableCopies({ kube, configMaps });
+  const sealOf: SealOf = (pool, text) =>
+    poolTextSeal(secrets.link.current.installationKey, pool, text);
   const driver = new KubernetesDriver({
     kube,
     pods,
     ownerOf: (pool) => source.ownerOf(pool),
     belongings,
-    copies: new ModuleCopies({ kube, configMaps, pods }),
+    copies: new ModuleCopies({ kube, copies, configMaps, pods }),
+    templates: new KeptTemplates({ kube, copies, configMaps, sealOf, log }),
     ...(users && { closeStore: (pool) => users.remove(pool) }),
     connect: (pool, address) => connectRuntimeControl({ address, ...accessOf(pool) }, systemClock),
     clock: systemClock,

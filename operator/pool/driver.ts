@@ -146,6 +146,25 @@ export interface Driver {
     modules: readonly ModuleArtifact[],
     signal: AbortSignal,
   ): Promise<void>;
+  /**
+   * Keeps for operators to come what the good runtimes are made of, in place of what was kept before; undefined: nothing is kept. In every pass.
+   * Left out: no runtime outlives the operator.
+   */
+  keepTemplate?(
+    pool: PoolKey,
+    template: RuntimeTemplate | undefined,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /**
+   * What an operator has kept of a revision, on top of all that a spec may change while runtimes live. Undefined: nothing, or nothing that can be
+   * trusted.
+   */
+  keptTemplate?(
+    pool: PoolKey,
+    revision: string,
+    spec: AgentPoolSpec,
+    signal: AbortSignal,
+  ): Promise<RuntimeTemplate | undefined>;
   /** Names that cannot be had in the pool's place, as far as is known, whoever has them. Left out: those that `list` shows. */
   namesInUse?(pool: PoolKey): readonly RuntimeName[];
   list(pool: PoolKey): Promise<readonly DrivenRuntime[]>;

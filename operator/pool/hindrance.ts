@@ -6,6 +6,7 @@ import { Hindered, type HindranceReason } from './hindered.ts';
 /** In the order of what is told first. */
 export const STEPS = [
   'prepare',
+  'keepTemplate',
   'keepModules',
   'apply',
   'bind',

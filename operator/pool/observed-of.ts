@@ -5,6 +5,8 @@ import { lastingHindrance } from './hindrance.ts';
 import type { Memory } from './memory.ts';
 import type { Sight } from './observe.ts';
 import type { Observed } from './observed.ts';
+import type { PoolRun } from './pool-run.ts';
+import { goodRevision } from './rollout.ts';
 import { hotPlaces, problemOf } from './runtimes.ts';
 
 export const NO_SIGHT: Sight = {
@@ -15,37 +17,42 @@ export const NO_SIGHT: Sight = {
   nextTierChangeInMs: undefined,
 };
 
-/** @param templates revisions that runtimes can be made of. */
+/** Revisions that runtimes can be made of, now or once they are read. */
+type Known = Pick<PoolRun, 'templates' | 'unread'>;
+
 export function observedOf(
   sight: Sight,
   memory: Memory,
   update: string | undefined,
-  templates: ReadonlyMap<string, unknown>,
+  known: Known,
 ): Observed {
   const { nextTierChangeInMs: dueMs, ...seen } = sight;
+  const good = memory.rollout && goodRevision(memory.rollout);
   const hindrance = lastingHindrance(memory.stepFailures);
   return {
     ...seen,
     ...(update === undefined ? {} : { update }),
     ...(memory.served === undefined ? {} : { served: memory.served }),
     ...(dueMs === undefined ? {} : { nextTierChangeInMs: dueMs }),
-    rollout: rolloutOf(memory, templates),
+    rollout: rolloutOf(memory, known),
+    ...(good === undefined ? {} : { good }),
     failures: memory.failures,
     ...(memory.refusal === undefined ? {} : { refusal: memory.refusal }),
     ...(hindrance === undefined ? {} : { hindrance }),
   };
 }
 
-/** An operator that took over never saw what the revision before was made of: there is nothing to fall back to then, and the new one is tried on. */
-function rolloutOf(
-  { rollout }: Memory,
-  templates: ReadonlyMap<string, unknown>,
-): Observed['rollout'] {
+/** What the revision before was made of may be lost: there is nothing to fall back to then, and the new one is tried on. */
+function rolloutOf({ rollout }: Memory, known: Known): Observed['rollout'] {
   if (rollout === undefined) return { at: 'rolling', to: '', progressMs: Infinity, readyCount: 0 };
-  if (rollout.at !== 'stalled' || rollout.from === undefined || templates.has(rollout.from))
+  if (rollout.at !== 'stalled' || rollout.from === undefined || isKnown(rollout.from, known))
     return rollout;
   const { from: _, ...stalled } = rollout;
   return stalled;
+}
+
+function isKnown(revision: string, { templates, unread }: Known): boolean {
+  return templates.has(revision) || unread?.revision === revision;
 }
 
 /**

@@ -129,6 +129,8 @@ export interface Observed {
   /** What standbys are made of. */
   readonly standbyResources: ResourceClass;
   readonly rollout: Rollout;
+  /** Revision that last proved to serve; absent: none has yet. */
+  readonly good?: string;
   /** Runtimes that ended before they served. */
   readonly failures: ReadonlyMap<StartKey, Failures>;
   /** The last create was refused, and another one is still wanted. */

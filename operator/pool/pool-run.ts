@@ -7,7 +7,8 @@ import { Expectations } from '../engine/expectations.ts';
 import { Binds } from './binds.ts';
 import type { Broken } from './broken.ts';
 import type { DrivenRuntime, RuntimeName, RuntimeTemplate } from './driver.ts';
-import { type Memory, NO_MEMORY } from './memory.ts';
+import type { Memory } from './memory.ts';
+import { memoryFrom } from './memory-from.ts';
 import type { Observed } from './observed.ts';
 import type { CreateAction } from './plan.ts';
 import type { Binding, OwnOrders } from './see-runtimes.ts';
@@ -30,6 +31,12 @@ const STUCK_MS = 10_000;
 
 /** For so long a name that somebody else has is not tried again: there are enough of them. */
 const AVOIDED_MS = 5 * 60_000;
+
+export interface Unread {
+  readonly revision: string;
+  /** Why it could not be read. */
+  readonly error?: Error;
+}
 
 export interface PoolRun {
   readonly key: PoolKey;
@@ -67,22 +74,25 @@ export interface PoolRun {
   /** When erasures that were interrupted are looked for again (monotonic ms). */
   erasuresDueMs: number;
   readonly templates: Map<string, RuntimeTemplate>;
+  /** A revision that may be needed still, and that an operator before this one may have kept: it has not been asked for yet, or in vain. */
+  unread: Unread | undefined;
   readonly orders: Orders;
   readonly binds: Binds;
 }
 
-/** @param wanted its status as an earlier operator left it: a roll-out goes on from what was rolled out, conditions keep their times. */
+/** @param wanted its status as an earlier operator left it: a roll-out goes on from where it was, conditions keep their times. */
 export function newPoolRun(
   key: PoolKey,
   ref: PoolRef,
   nowMs: number,
   { uid, status }: Pick<WantedPool, 'uid' | 'status'> = {},
 ): PoolRun {
+  const memory = memoryFrom(status, nowMs);
   return {
     key,
     ref,
     uid,
-    memory: memoryFrom(status?.currentRevision ?? ''),
+    memory,
     spec: undefined,
     generation: 0,
     observed: undefined,
@@ -102,15 +112,10 @@ export function newPoolRun(
     idleSweep: undefined,
     erasuresDueMs: 0,
     templates: new Map(),
+    unread: memory.served === undefined ? undefined : { revision: memory.served },
     orders: new Orders(),
     binds: new Binds(),
   };
-}
-
-function memoryFrom(complete: string): Memory {
-  if (complete === '') return NO_MEMORY;
-  const rollout = { at: 'settled', revision: complete } as const;
-  return { ...NO_MEMORY, complete, served: complete, rollout };
 }
 
 type Created = OwnOrders['created'][number];

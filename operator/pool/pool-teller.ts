@@ -63,7 +63,7 @@ export class PoolTeller {
       spec,
       module,
       ...(wanted.problems === undefined ? {} : { problems: wanted.problems }),
-      observed: run.observed ?? observedOf(NO_SIGHT, run.memory, undefined, run.templates),
+      observed: run.observed ?? observedOf(NO_SIGHT, run.memory, undefined, run),
       memory: run.memory,
       limits,
       store: run.isStoreAway ? 'unavailable' : store.kind,

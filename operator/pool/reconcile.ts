@@ -25,7 +25,13 @@ import { publish } from './publish.ts';
 import { recall } from './recall.ts';
 import { rememberPlan } from './remember-plan.ts';
 import { tellEvents } from './tell-events.ts';
-import { forgetTemplates, modulePathsOf, noteTemplate } from './templates.ts';
+import {
+  forgetTemplates,
+  keepModules,
+  keepTemplate,
+  modulePathsOf,
+  noteTemplates,
+} from './templates.ts';
 import type { PoolSource, WantedPool } from './wanted-pool.ts';
 
 export interface PoolReconcilerOptions extends Hands, Omit<TellerOptions, 'store'> {
@@ -134,20 +140,20 @@ export class PoolReconciler {
     wanted: WantedPool | undefined,
     signal: AbortSignal,
   ): Promise<Outcome> {
-    const { limits, clock } = this.#options;
+    const { limits, clock, driver } = this.#options;
     const nowMs = clock.nowMs();
     const sight = await look(run, spec, this.#options, { nowMs, wallMs: clock.wallMs() });
     signal.throwIfAborted();
     const { isBlind, runtimes, standbyResources } = sight;
     if (isBlind) this.#teller.storeIsAway(run, true);
     const before = run.memory;
-    const update = noteTemplate(run, spec, wanted?.module);
+    const update = await noteTemplates(run, spec, wanted?.module, { driver, signal });
     const seen = { spec, runtimes, isBlind, update, standbyResources, limits };
     const lesson = learn(recall(run, isBlind), seen, nowMs);
     run.memory = lesson.memory;
     forgetTemplates(run, update, runtimes);
     this.#keepModules();
-    const observed = observedOf(sight, run.memory, update, run.templates);
+    const observed = observedOf(sight, run.memory, update, run);
     const isDeleted = wanted === undefined || wanted.isDeleting === true;
     const plan = decide({ spec, isDeleted }, observed, limits, nowMs);
     this.#teller.mourn(run, lesson.deaths);
@@ -184,7 +190,7 @@ export class PoolReconciler {
     plan: Plan,
     signal: AbortSignal,
   ): Promise<number> {
-    const { clock } = this.#options;
+    const { clock, driver } = this.#options;
     const attempts = new Attempts();
     run.binds.begin(plan, run, this.#options, signal);
     await run.binds.tell(attempts);
@@ -197,10 +203,11 @@ export class PoolReconciler {
       await attempts.try('publish', async () => {
         againMs.push((await publish(run, content, this.#options, clock.nowMs())) ?? Infinity);
       });
+    await attempts.try('keepTemplate', () => keepTemplate(run, driver, signal));
     await attempts.try('report', async () => {
       againMs.push((await this.#report(run, status, signal)) ?? Infinity);
     });
-    await attempts.try('keepModules', () => this.#keepModulesOf(run, signal));
+    await attempts.try('keepModules', () => keepModules(run, driver, signal));
     const isPrepared = await attempts.try('prepare', () => this.#prepare(run, wanted.spec, signal));
     const rest = isPrepared ? plan : withoutCreates(plan);
     if (hasToApply(rest))
@@ -245,11 +252,6 @@ export class PoolReconciler {
     const needs = needsOf(spec, run.status, run.observed);
     const isIdle = needs.shared + needs.dedicated + (run.observed?.runtimes.length ?? 0) === 0;
     if (!isIdle) await this.#options.driver.prepare?.(run.key, needs, signal);
-  }
-
-  async #keepModulesOf({ key, templates }: PoolRun, signal: AbortSignal): Promise<void> {
-    const modules = [...templates.values()].map(({ module }) => module);
-    await this.#options.driver.keepModules?.(key, modules, signal);
   }
 
   async #passOfDeleted(run: PoolRun, plan: Plan, signal: AbortSignal): Promise<Outcome> {

@@ -33,9 +33,9 @@ export function moveRollout(state: Rollout | undefined, view: RolloutView, nowMs
       return state.revision === update ? state : start(state.revision);
     case 'rolling':
       if (state.to === update) return moveRolling(state, view, nowMs);
-      return start(fromOf(state));
+      return start(goodRevision(state));
     case 'stalled':
-      if (state.to !== update) return start(fromOf(state));
+      if (state.to !== update) return start(goodRevision(state));
       if (view.isComplete) return { at: 'settled', revision: update };
       return resume(state, view, start);
   }
@@ -62,9 +62,9 @@ export function holdRollout(state: Rollout | undefined, update: string, nowMs: n
     case 'rolling':
       return state.to === update
         ? { ...state, progressMs: nowMs }
-        : begin(fromOf(state), update, nowMs);
+        : begin(goodRevision(state), update, nowMs);
     case 'stalled':
-      return state.to === update ? state : begin(fromOf(state), update, nowMs);
+      return state.to === update ? state : begin(goodRevision(state), update, nowMs);
   }
 }
 
@@ -82,7 +82,8 @@ function begin(from: string | undefined, to: string, nowMs: number): Rolling {
 }
 
 /** Where to go back to: a revision that never served is nothing to go back to. */
-function fromOf(state: Exclude<Rollout, { at: 'settled' }>): string | undefined {
+export function goodRevision(state: Rollout): string | undefined {
+  if (state.at === 'settled') return state.revision;
   return state.readyCount > 0 ? state.to : state.from;
 }
 

@@ -31,6 +31,7 @@ export function statusOf(input: StatusInput): AgentPoolStatus {
     selector: sharedSelector(input.poolName),
     currentRevision: memory.complete ?? '',
     updateRevision: observed.update ?? '',
+    ...(observed.good === undefined ? {} : { goodRevision: observed.good }),
     ...(endpoint === undefined ? {} : { endpoint }),
     tiers: tiersOf(observed, tally),
     conditions: judge({ ...input, tally }).map((verdict) => conditionOf(verdict, input)),

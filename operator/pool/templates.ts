@@ -1,13 +1,82 @@
 /** The templates that a pool's runtimes are or were made of, by revision: remembered as long as one of them may be needed again. */
 import { isDeepStrictEqual } from 'node:util';
 import type { AgentPoolSpec } from '../../api/agent-pool.ts';
+import type { Driver } from './driver.ts';
 import { artifactOf, templateOf } from './observe.ts';
 import type { SeenRuntime } from './observed.ts';
 import type { PoolRun } from './pool-run.ts';
 import type { ModuleState } from './wanted-pool.ts';
 
-/** The revision of the spec as it is now; of a deleted pool, or while the module never loaded, what it was. */
-export function noteTemplate(
+interface Reader {
+  readonly driver: Driver;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Notes what the spec makes of runtimes now; once, what an operator before this one has kept, too.
+ *
+ * @returns the revision of the spec as it is now; of a deleted pool, or while the module never loaded, what it was.
+ */
+export async function noteTemplates(
+  run: PoolRun,
+  spec: AgentPoolSpec,
+  module: ModuleState | undefined,
+  reader: Reader,
+): Promise<string | undefined> {
+  const update = noteTemplate(run, spec, module);
+  if (run.unread !== undefined) await readKept(run, run.unread.revision, spec, reader);
+  return update;
+}
+
+/** What cannot be read is asked for again: until then nothing else is made in its place, and nothing that it may need goes. */
+async function readKept(
+  run: PoolRun,
+  revision: string,
+  spec: AgentPoolSpec,
+  { driver, signal }: Reader,
+): Promise<void> {
+  try {
+    const kept = run.templates.has(revision)
+      ? undefined
+      : await driver.keptTemplate?.(run.key, revision, spec, signal);
+    if (kept !== undefined) run.templates.set(revision, kept);
+    run.unread = undefined;
+  } catch (error) {
+    run.unread = { revision, error: error instanceof Error ? error : new Error(String(error)) };
+  }
+}
+
+/** For operators to come, which may never have seen a spec that says it: what good runtimes are made of. */
+export async function keepTemplate(
+  run: PoolRun,
+  driver: Driver,
+  signal: AbortSignal,
+): Promise<void> {
+  const { key, unread, templates, observed } = run;
+  if (unread?.error !== undefined) throw unread.error;
+  if (isIdle(run)) return driver.keepTemplate?.(key, undefined, signal);
+  const template = observed?.good === undefined ? undefined : templates.get(observed.good);
+  // What was kept stays: it may be needed still, by a version of the operator that can read it, or be what will prove good.
+  if (template !== undefined) await driver.keepTemplate?.(key, template, signal);
+}
+
+/** It has no runtimes, and is to have none. */
+function isIdle({ observed, spec }: PoolRun): boolean {
+  if (observed === undefined || observed.runtimes.length > 0) return false;
+  return spec?.operatingMode !== 'Running' || spec.replicas === 0;
+}
+
+export async function keepModules(
+  { key, unread, templates }: PoolRun,
+  driver: Driver,
+  signal: AbortSignal,
+): Promise<void> {
+  if (unread !== undefined) return;
+  const modules = [...templates.values()].map(({ module }) => module);
+  await driver.keepModules?.(key, modules, signal);
+}
+
+function noteTemplate(
   run: PoolRun,
   spec: AgentPoolSpec,
   module: ModuleState | undefined,

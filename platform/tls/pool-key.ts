@@ -1,4 +1,4 @@
-/** The secrets of a pool's runtimes, made of the installation's key: who has that one derives them and asks nobody. */
+/** What is made of the installation's key for one pool, as the secrets of its runtimes: who has that one derives them and asks nobody. */
 import { createHmac } from 'node:crypto';
 import type { PoolKey } from '../../core/identifiers.ts';
 
@@ -12,4 +12,9 @@ export function poolRuntimeKey(installationKey: string, pool: PoolKey): string {
 /** What the pool's runtimes say to the store, where each pool has a user of its own there. */
 export function poolStorePassword(installationKey: string, pool: PoolKey): string {
   return createHmac('sha256', installationKey).update(`store-password:${pool}`).digest('base64url');
+}
+
+/** Proves that an operator of the installation has written the text for the pool. */
+export function poolTextSeal(installationKey: string, pool: PoolKey, text: string): string {
+  return createHmac('sha256', installationKey).update(`text:${pool}:${text}`).digest('base64url');
 }

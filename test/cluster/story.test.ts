@@ -289,10 +289,12 @@ function tellerModule(answer: string): string {
   return `export default { name: 'teller', process: async (task: any, context: any) => ${answer} };`;
 }
 
-/** Names of the ConfigMaps that the operator has made for the pool. */
+/** Names of the copies of modules that the operator has made for the pool. */
 async function copiesOfOwn(): Promise<readonly string[]> {
   const copies = await kubectl.list('configmaps', 'default', 'agentpool.dev/pool=own');
-  return copies.map(({ metadata }) => metadata.name);
+  return copies
+    .map(({ metadata }) => metadata.name)
+    .filter((name) => name.startsWith('own-module-'));
 }
 
 /** Rights that a day without failures and without pools that come back does not need: see the reasons in the file of rules. */

@@ -1,7 +1,13 @@
 /** The conformance suite of the driver port: every driver, the fake included, passes all of it (driver.test.ts lists them). */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { BoundElsewhere } from '../../operator/pool/bind-failures.ts';
-import type { Driver, DrivenRuntime, RuntimeRequest } from '../../operator/pool/driver.ts';
+import type {
+  Driver,
+  DrivenRuntime,
+  RuntimeRequest,
+  RuntimeTemplate,
+} from '../../operator/pool/driver.ts';
+import { templateOf } from '../../operator/pool/observe.ts';
 import { spec } from '../builders/pool-builders.ts';
 
 export type Behaviour = 'serves' | 'invalid' | 'crashes' | 'stubborn';
@@ -195,6 +201,25 @@ export function describeDriver(title: string, make: () => Promise<DriverFixture>
         BoundElsewhere,
       );
       expect((await one('pool-a1'))?.binding?.project).toBe(project);
+    });
+
+    it('keeps what good runtimes are made of, of one revision at a time, or makes none that outlive it', async () => {
+      const live = spec({ runtime: { image: 'agents:1' } });
+      const templateWith = (digest: string): RuntimeTemplate =>
+        templateOf(live, { digest, path: './agents.ts' });
+      const [one, two] = [templateWith('one'), templateWith('two')];
+      const read = async ({ revision }: RuntimeTemplate): Promise<RuntimeTemplate | undefined> =>
+        driver.keptTemplate?.(POOL, revision, live, NEVER);
+      const kept = async () => [await read(one), await read(two)];
+      const isKeeping = driver.keepTemplate !== undefined;
+      expect(driver.keptTemplate !== undefined).toBe(isKeeping);
+      expect(await kept()).toEqual([undefined, undefined]);
+      for (const template of [one, one, two, undefined]) {
+        await driver.keepTemplate?.(POOL, template, NEVER);
+        expect(await kept()).toEqual(
+          [one, two].map((each) => (isKeeping && each === template ? each : undefined)),
+        );
+      }
     });
 
     it('does not know what it did not make', async () => {

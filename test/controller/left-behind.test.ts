@@ -44,6 +44,8 @@ async function serveAll(pool: string): Promise<readonly KubeObject[]> {
   return pods;
 }
 
+const isTemplate = ({ metadata }: KubeObject): boolean => metadata.name.includes('-template-');
+
 const isForgotten = (pool: string) => async (): Promise<boolean> =>
   (await world.store.listPools()).every(({ key }) => key !== `default~${pool}`);
 
@@ -53,7 +55,9 @@ it('a pool that was deleted with --cascade=orphan leaves all that it had, and ha
   const pods = await serveAll('orphaned');
   const before = await belongings('orphaned');
   expect(before.map(({ kind }) => kind).toSorted()).toEqual([
-    ...['ConfigMap', 'NetworkPolicy', 'PodDisruptionBudget', 'PodDisruptionBudget', 'Secret'],
+    // The copy of the module, and what the pods are made of.
+    ...['ConfigMap', 'ConfigMap'],
+    ...['NetworkPolicy', 'PodDisruptionBudget', 'PodDisruptionBudget', 'Secret'],
   ]);
 
   // The garbage collector looks for new kinds twice a minute.
@@ -69,7 +73,7 @@ it('a pool that was deleted with --cascade=orphan leaves all that it had, and ha
   const uid = await uidOf('orphaned');
   const ownsAll = async (): Promise<boolean> => {
     const all = [...(await belongings('orphaned')), ...(await world.pods('orphaned'))];
-    return all.length === 7 && all.every((one) => ownersOf(one).join() === uid);
+    return all.length === 8 && all.every((one) => ownersOf(one).join() === uid);
   };
   await until('all is its own', ownsAll);
   expect(identities(await belongings('orphaned'))).toEqual(identities(before));
@@ -106,12 +110,15 @@ it.each([
     await makePool(name);
     const uid = await uidOf(name);
     expect(uid).not.toBe(earlier);
-    const ownsAll = async (): Promise<boolean> => {
+    const ownsAll = (count: number) => async (): Promise<boolean> => {
       const all = [...(await belongings(name)), ...(await world.pods(name))];
-      return all.length === 7 && all.every((one) => ownersOf(one).join() === uid);
+      const own = all.filter((one) => ownersOf(one).join() === uid);
+      return own.length === count && all.every((one) => own.includes(one) || isTemplate(one));
     };
-    await until('all is its own', ownsAll, 60_000);
+    // What pods are made of is kept once one of them is ready.
+    await until('all is its own', ownsAll(7), 60_000);
     await serveAll(name);
+    await until('what they are made of, too', ownsAll(8), 60_000);
     const { status } = await kubectl.get('agentpool', name);
     expect(JSON.stringify(status)).toContain('"AsExpected"');
   },

@@ -137,12 +137,16 @@ describe('the operator in a cluster', () => {
 
   it('gives the pods of each revision a copy of its text that nobody can change, for as long as it is needed', async () => {
     const { kubectl } = world.api;
-    const copies = async () =>
-      (await kubectl.list('configmaps', 'default', 'agentpool.dev/pool=three')).map((copy) => ({
-        name: copy.metadata.name,
-        data: copy['data'] as unknown,
-        immutable: copy['immutable'] as unknown,
-      }));
+    const copies = async () => {
+      const all = await kubectl.list('configmaps', 'default', 'agentpool.dev/pool=three');
+      return all
+        .filter(({ metadata }) => metadata.name.startsWith('three-module-'))
+        .map((copy) => ({
+          name: copy.metadata.name,
+          data: copy['data'] as unknown,
+          immutable: copy['immutable'] as unknown,
+        }));
+    };
     const copiesOf = (...texts: readonly string[]) =>
       until(
         `copies of ${texts.join(' and ')}`,

@@ -4,7 +4,9 @@ import type {
   DrivenRuntime,
   RuntimeRef,
   RuntimeRequest,
+  RuntimeTemplate,
 } from '../../operator/pool/driver.ts';
+import type { ModuleArtifact } from '../../operator/pool/wanted-pool.ts';
 import type { PoolKey } from '../../core/identifiers.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Store } from '../../platform/store/store.ts';
@@ -25,6 +27,8 @@ export interface Faults {
   failPrepare: Error | undefined;
   /** The same of removals. */
   failRemove: Error | undefined;
+  /** The same of reads of what was kept of a template. */
+  failKept: Error | undefined;
   /** Runtimes that nobody can drain or remove, by name. */
   stuck: ReadonlySet<string>;
 }
@@ -47,6 +51,7 @@ export class FakeDriver implements Driver {
     failBinds: 0,
     failPrepare: undefined,
     failRemove: undefined,
+    failKept: undefined,
     stuck: new Set(),
   };
   readonly times: FakeTimes = { startMs: 500, initializeMs: 200, drainMs: 300 };
@@ -62,6 +67,10 @@ export class FakeDriver implements Driver {
   creates = 0;
   /** Pools, and whether the store still had their record. */
   readonly forgotten: [pool: PoolKey, isRecorded: boolean][] = [];
+  /** What was kept for operators to come, by pool. */
+  readonly kept = new Map<PoolKey, RuntimeTemplate>();
+  /** What was said last to be needed. */
+  modules: readonly ModuleArtifact[] = [];
   /** How often it was asked for the runtimes of a pool. */
   looks = 0;
   /** Called with the truth just after each create. */
@@ -137,6 +146,21 @@ export class FakeDriver implements Driver {
 
   async prepare(): Promise<void> {
     if (this.faults.failPrepare !== undefined) throw this.faults.failPrepare;
+  }
+
+  async keepTemplate(pool: PoolKey, template: RuntimeTemplate | undefined): Promise<void> {
+    if (template === undefined) this.kept.delete(pool);
+    else this.kept.set(pool, template);
+  }
+
+  async keptTemplate(pool: PoolKey, revision: string): Promise<RuntimeTemplate | undefined> {
+    if (this.faults.failKept !== undefined) throw this.faults.failKept;
+    const kept = this.kept.get(pool);
+    return kept?.revision === revision ? kept : undefined;
+  }
+
+  async keepModules(_pool: PoolKey, modules: readonly ModuleArtifact[]): Promise<void> {
+    this.modules = modules;
   }
 
   async forget(pool: PoolKey): Promise<void> {

@@ -98,6 +98,10 @@ function settling(driver: KubernetesDriver, clock: FakeClock): Driver {
     mark: (runtime, project, signal) => then(driver.mark(runtime, project, signal), SEEN_MS),
     drain: (runtime, withinMs) => then(driver.drain(runtime, withinMs), SEEN_MS),
     remove: (runtime) => then(driver.remove(runtime), START_MS),
+    keepTemplate: (pool, template, signal) =>
+      then(driver.keepTemplate(pool, template, signal), SEEN_MS),
+    keptTemplate: (pool, revision, spec, signal) =>
+      driver.keptTemplate(pool, revision, spec, signal),
     list: (pool) => driver.list(pool),
     listPools: () => driver.listPools(),
     watch: (onChange) => driver.watch(onChange),

@@ -5,6 +5,8 @@ import { type PoolKey, poolRefOfKey } from '../../core/identifiers.ts';
 import { CacheGroup } from '../../operator/drivers/kubernetes/cached-objects.ts';
 import { KubernetesDriver } from '../../operator/drivers/kubernetes/kubernetes-driver.ts';
 import { BY_POOL, indexByPool } from '../../operator/drivers/kubernetes/own-pod.ts';
+import { ImmutableCopies } from '../../operator/drivers/kubernetes/immutable-copies.ts';
+import { KeptTemplates } from '../../operator/drivers/kubernetes/kept-templates.ts';
 import { ModuleCopies } from '../../operator/drivers/kubernetes/module-copies.ts';
 import { PoolBelongings } from '../../operator/drivers/kubernetes/pool-belongings.ts';
 import { digestsOnly, KubernetesPools } from '../../operator/sources/kubernetes-pools.ts';
@@ -15,9 +17,13 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Kube } from '../../platform/kube/kube.ts';
 import { type CacheOptions, ResourceCache } from '../../platform/kube/resource-cache.ts';
 import { AGENT_POOLS, CONFIG_MAPS, type KubeObject, PODS } from '../../platform/kube/resources.ts';
-import { silentLog } from '../../platform/log.ts';
+import { type Log, silentLog } from '../../platform/log.ts';
 import type { Random } from '../../platform/random.ts';
+import { poolTextSeal } from '../../platform/tls/pool-key.ts';
 import type { FakeCluster } from './fake-cluster.ts';
+
+/** Of the installation. */
+export const KEY = 'the key of an installation in tests';
 
 /** What one operator process has of the cluster. */
 export interface OperatorSide {
@@ -37,6 +43,8 @@ export interface SideOptions {
   readonly random: Random;
   /** What an earlier operator served. */
   readonly lastSpecs?: ReadonlyMap<PoolKey, AgentPoolSpec>;
+  /** Left out: nothing is logged. */
+  readonly log?: Log;
   /** Left out: always. */
   readonly isLeader?: () => boolean;
   /** A runtime is told its project. */
@@ -82,6 +90,7 @@ export function operatorSide(options: SideOptions): OperatorSide {
     lastSpecs,
     defaultImage: 'agents:default',
   });
+  const copies = new ImmutableCopies({ kube: writes, configMaps });
   const driver = new KubernetesDriver({
     kube: writes,
     pods,
@@ -93,7 +102,12 @@ export function operatorSide(options: SideOptions): OperatorSide {
       releaseNamespace: 'agentpool',
       clock,
     }),
-    copies: new ModuleCopies({ kube: writes, configMaps, pods }),
+    copies: new ModuleCopies({ kube: writes, copies, configMaps, pods }),
+    templates: new KeptTemplates({
+      ...{ kube: writes, copies, configMaps },
+      sealOf: (pool, text) => poolTextSeal(KEY, pool, text),
+      log: options.log ?? silentLog,
+    }),
     ...(closeStore && { closeStore }),
     podDefaults: { image: 'agents:default' },
     connect: (pool, address) => ({

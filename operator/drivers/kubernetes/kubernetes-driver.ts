@@ -2,6 +2,7 @@
  * Runtimes as bare pods whose controller is their AgentPool. Reads from a cache, writes with uid or resourceVersion, so that what was
  * decided on an old view has no effect; never touches a pod that no AgentPool controls, but for those that an earlier pool has left.
  */
+import type { AgentPoolSpec } from '../../../api/agent-pool.ts';
 import { LABELS } from '../../../api/names.ts';
 import type { PoolKey, ProjectKey } from '../../../core/identifiers.ts';
 import type { Clock } from '../../../platform/clock.ts';
@@ -15,6 +16,7 @@ import type {
   PoolNeeds,
   RuntimeRef,
   RuntimeRequest,
+  RuntimeTemplate,
 } from '../../pool/driver.ts';
 import type { ModuleArtifact } from '../../pool/wanted-pool.ts';
 import { NotTold } from '../../pool/bind-failures.ts';
@@ -39,6 +41,7 @@ import type { Hindrance } from '../../pool/hindrance.ts';
 import { makePod, podFor, reclaimPod } from './make-pod.ts';
 import { phaseOf } from './phase-of.ts';
 import type { PodDefaults, PoolOwner } from './pod-of.ts';
+import type { KeptTemplates } from './kept-templates.ts';
 import type { ModuleCopies } from './module-copies.ts';
 import type { PoolBelongings } from './pool-belongings.ts';
 import { phaseSince, Sightings } from './sightings.ts';
@@ -54,6 +57,7 @@ export interface KubernetesDriverOptions {
   readonly ownerOf: (pool: PoolKey) => PoolOwner | undefined;
   readonly belongings: PoolBelongings;
   readonly copies: ModuleCopies;
+  readonly templates: KeptTemplates;
   /** Takes away what the store has for runtimes of the pool to come in. Left out: nothing. */
   readonly closeStore?: (pool: PoolKey) => Promise<void>;
   readonly connect: ConnectControl;
@@ -140,6 +144,27 @@ export class KubernetesDriver implements Driver {
     const { copies } = this.#options;
     if (this.#podsOf(pool).length > 0) await explained(copies.restore(owner, modules, signal));
     await explained(copies.tidy(pool, owner, modules, signal));
+  }
+
+  async keepTemplate(
+    pool: PoolKey,
+    template: RuntimeTemplate | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const owner = this.#options.ownerOf(pool);
+    if (owner === undefined || owner.isGoing === true) return;
+    await explained(this.#options.templates.keep(pool, owner, template, signal));
+  }
+
+  async keptTemplate(
+    pool: PoolKey,
+    revision: string,
+    live: AgentPoolSpec,
+    signal: AbortSignal,
+  ): Promise<RuntimeTemplate | undefined> {
+    const owner = this.#options.ownerOf(pool);
+    if (owner === undefined) return undefined;
+    return explained(this.#options.templates.read(pool, owner, revision, { live, signal }));
   }
 
   /** Runtimes that were left on purpose go on, until a pool of this name takes them over. */

@@ -10,9 +10,6 @@ import {
   type AgentPoolSpecInput,
 } from '../../../api/agent-pool.ts';
 import { LABELS } from '../../../api/names.ts';
-import { aroundCalls } from '../../../platform/kube/around-calls.ts';
-import { LeaderElection } from '../../../platform/kube/leader-election.ts';
-import { leaderOnly } from '../../../platform/kube/leader-only.ts';
 import {
   AGENT_POOLS,
   type AgentPoolObject,
@@ -22,25 +19,18 @@ import {
   PODS,
 } from '../../../platform/kube/resources.ts';
 import { refOf, type Stored } from '../../../platform/kube/kube.ts';
-import { silentLog } from '../../../platform/log.ts';
 import { MemoryStore } from '../../../platform/store/memory-store.ts';
-import type { FakeKube } from '../../../test/fakes/cluster/fake-kube.ts';
 import { MANY_FAULTS, NO_FAULTS } from '../../../test/fakes/cluster/kube-faults.ts';
 import { FakeClock } from '../../../test/fakes/fake-clock.ts';
 import { FakeCluster } from '../../../test/fakes/fake-cluster.ts';
-import { Freezable } from '../../../test/fakes/freezable.ts';
-import {
-  type OperatorSide,
-  operatorSide,
-  poolObject,
-} from '../../../test/fakes/kubernetes-world.ts';
+import { poolObject } from '../../../test/fakes/kubernetes-world.ts';
+import { OperatorProcess } from '../../../test/fakes/operator-process.ts';
 import { PodRuntimes } from '../../../test/fakes/pod-runtimes.ts';
 import { SeededRandom } from '../../../test/simulation/seeded-random.ts';
-import { type Operator, startOperator } from '../../main.ts';
 import { CLUSTER_POOL_LIMITS, type PoolLimits, POOL_LIMITS } from '../../pool/pool-limits.ts';
 import { hotPlaces } from '../../pool/runtimes.ts';
 import { phaseOf } from './phase-of.ts';
-import { ordinalNames } from './runtime-names.ts';
+import { isCopyName } from './copy-name.ts';
 
 const POOL = 'default~pool';
 const REF = { namespace: 'default', name: 'pool' };
@@ -65,89 +55,6 @@ const STALE_MS_MAX = 200_000;
 const SEED_WITHIN_MS = 120_000;
 /** A write whose answer is lost may land when nobody expects it any more: no operator can be to blame for that one. */
 const FAULTS = { ...MANY_FAULTS, unknownLate: 0 };
-
-const LATE_EVENTS_MS = 1_000;
-
-const NEVER = new Promise<never>(() => undefined);
-
-/** One operator process: dead for good once it crashed. */
-class OperatorProcess {
-  readonly kube: FakeKube;
-  readonly machine = new Freezable();
-  isDead = false;
-  /** Dies at the n-th write from now. */
-  diesAfterWrites = Infinity;
-  readonly #side: OperatorSide;
-  readonly #election: LeaderElection;
-  #operator: Promise<Operator> | undefined;
-
-  constructor(world: Simulation, name: string) {
-    const { cluster, dice, store } = world;
-    this.kube = cluster.connect('agentpool-operator', world.faults);
-    const clock = this.machine.clock(world.clock);
-    const mortal = aroundCalls(this.kube, async (call, send) => {
-      if (this.isDead) return NEVER;
-      const isLast = call.isWrite && --this.diesAfterWrites < 0;
-      if (!isLast) return send();
-      // Killed just before or just after the call went out.
-      if (dice.chance(0.5)) await send().catch(() => undefined);
-      this.crash();
-      return NEVER;
-    });
-    const reads = this.machine.kube(mortal);
-    const writes = this.machine.kube(leaderOnly(mortal, () => this.#election.isLeader()));
-    const random = dice;
-    this.#side = operatorSide({
-      reads,
-      writes,
-      clock,
-      random,
-      isLeader: () => this.#election.isLeader(),
-      onBind: (_pool, address, project) => {
-        const isLast = --this.diesAfterWrites < 0;
-        // Killed just before or just after the runtime took it: nothing of it is written yet.
-        if (isLast && dice.chance(0.5)) this.crash();
-        if (this.isDead) throw new Error('killed');
-        world.runtimes.bind(address, project);
-        if (isLast) this.crash();
-      },
-    });
-    const start = (): Promise<Operator> =>
-      this.#side.synced.then(async () => {
-        await this.#side.renew();
-        // Lists of this cluster may be old, other than those of a real one: what came since is told by their watches.
-        await clock.sleep(LATE_EVENTS_MS);
-        const operator = await startOperator({
-          ...{ store, clock, random, log: silentLog, nameRuntime: ordinalNames },
-          limits: world.limits,
-          driver: this.#side.driver,
-          source: this.#side.source,
-        });
-        return operator;
-      });
-    this.#election = new LeaderElection({
-      kube: reads,
-      lease: { namespace: 'default', name: 'agentpool-operator' },
-      identity: name,
-      ...{ clock, random, log: silentLog },
-      onLeading: () => {
-        this.#operator = start();
-        this.#operator.catch(() => undefined);
-      },
-      onLost: () => this.crash(),
-    });
-    this.#election.start();
-  }
-
-  /** kill -9: nothing of it reaches anybody any more. */
-  crash(): void {
-    if (this.isDead) return;
-    this.isDead = true;
-    this.kube.isConnected = false;
-    this.kube.cutWatches();
-    this.machine.freeze();
-  }
-}
 
 class Simulation {
   readonly clock = new FakeClock();
@@ -293,7 +200,7 @@ class Simulation {
 
   get #copies(): readonly Stored<ConfigMap>[] {
     const all: readonly Stored<ConfigMap>[] = this.cluster.server.store.list(CONFIG_MAPS);
-    return all.filter(({ immutable }) => immutable === true);
+    return all.filter(({ metadata }) => isCopyName(REF.name, metadata.name));
   }
 
   async #someCopy(act: (copy: Stored<ConfigMap>) => unknown): Promise<void> {

@@ -1,0 +1,120 @@
+/**
+ * Keeps in a ConfigMap what the good pods of a pool are made of, for an operator that takes over when the spec says something else already. Believes
+ * none without the seal of this installation: who may write ConfigMaps could have pods made otherwise.
+ */
+import type { AgentPoolSpec } from '../../../api/agent-pool.ts';
+import type { PoolKey } from '../../../core/identifiers.ts';
+import { isKubeError } from '../../../platform/kube/kube-error.ts';
+import type { Kube } from '../../../platform/kube/kube.ts';
+import { CONFIG_MAPS, type ConfigMap } from '../../../platform/kube/resources.ts';
+import type { Log } from '../../../platform/log.ts';
+import { textDigest } from '../../../platform/text-digest.ts';
+import type { RuntimeTemplate } from '../../pool/driver.ts';
+import type { CachedObjects } from './cached-objects.ts';
+import { isTemplateName, templateName } from './copy-name.ts';
+import { type Copy, type ImmutableCopies, isSaying } from './immutable-copies.ts';
+import type { PoolOwner } from './pod-of.ts';
+import { templateFrom, templateText } from './template-text.ts';
+
+/** A seal that only operators of this installation can make. */
+export type SealOf = (pool: PoolKey, text: string) => string;
+
+export interface KeptTemplatesOptions {
+  readonly kube: Kube;
+  readonly copies: ImmutableCopies;
+  /** As `digestsOnly` keeps them. */
+  readonly configMaps: CachedObjects<ConfigMap>;
+  readonly sealOf: SealOf;
+  readonly log: Log;
+}
+
+const TEXT = 'template.json';
+const SEAL = 'seal';
+/** A ConfigMap holds 1 MiB; the rest is for the seal. */
+const TEXT_BYTES_MAX = 1_048_576 - 1_024;
+
+export class KeptTemplates {
+  readonly #options: KeptTemplatesOptions;
+  readonly #copies = new WeakMap<RuntimeTemplate, { readonly copy: Copy | undefined }>();
+
+  constructor(options: KeptTemplatesOptions) {
+    this.#options = options;
+  }
+
+  async keep(
+    pool: PoolKey,
+    owner: PoolOwner,
+    template: RuntimeTemplate | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { copies } = this.#options;
+    const copy = template && this.#copyOf(pool, owner, template);
+    const all = copies.of(pool, owner);
+    for (const one of all.filter(({ metadata }) => isTemplateName(owner.name, metadata.name))) {
+      if (one.metadata.name !== copy?.name) await copies.remove(one, signal);
+      // As another version writes it, with another key, or by somebody who copied our marks.
+      else if (!isSaying(one.data, copy)) return copies.replace(one, owner, copy, signal);
+    }
+    if (copy !== undefined) await copies.ensure(owner, copy, signal);
+  }
+
+  /** Undefined: there is none, or none that this installation has made. */
+  async read(
+    pool: PoolKey,
+    owner: PoolOwner,
+    revision: string,
+    { live, signal }: { readonly live: AgentPoolSpec; readonly signal: AbortSignal },
+  ): Promise<RuntimeTemplate | undefined> {
+    const { kube, configMaps, sealOf } = this.#options;
+    const ref = { namespace: owner.namespace, name: templateName(owner.name, revision) };
+    if (configMaps.get(ref) === undefined) return undefined;
+    const found = await kube.get(CONFIG_MAPS, ref, { signal }).catch((error: unknown) => {
+      if (isKubeError(error, 'NotFound')) return undefined;
+      throw error;
+    });
+    const { [TEXT]: text, [SEAL]: seal } = found?.data ?? {};
+    try {
+      if (text === undefined || seal !== sealOf(pool, text))
+        throw new Error('it does not bear the seal of this installation');
+      return templateFrom(text, revision, live);
+    } catch (error) {
+      this.#say('what a revision was made of is not taken from its ConfigMap', owner, {
+        configMap: ref.name,
+        why: error instanceof Error ? error.message : String(error),
+      });
+      return undefined;
+    }
+  }
+
+  /** Undefined: it is too large. Each template is looked at once: a pass in which nothing happened is to cost next to nothing. */
+  #copyOf(pool: PoolKey, owner: PoolOwner, template: RuntimeTemplate): Copy | undefined {
+    const known = this.#copies.get(template);
+    if (known !== undefined) return known.copy;
+    const { revision } = template;
+    const texts = this.#textsOf(pool, template);
+    const isTooLarge = Buffer.byteLength(texts[TEXT]) > TEXT_BYTES_MAX;
+    if (isTooLarge)
+      this.#say('what a revision is made of is too large to be kept', owner, { revision });
+    const digests = Object.entries(texts).map(([key, one]) => [key, textDigest(one)] as const);
+    const copy = {
+      name: templateName(owner.name, revision),
+      digests: Object.fromEntries(digests),
+      read: async () => this.#textsOf(pool, template),
+    };
+    this.#copies.set(template, { copy: isTooLarge ? undefined : copy });
+    return isTooLarge ? undefined : copy;
+  }
+
+  #textsOf(pool: PoolKey, template: RuntimeTemplate) {
+    const text = templateText(template);
+    return { [TEXT]: text, [SEAL]: this.#options.sealOf(pool, text) } as const;
+  }
+
+  #say(
+    message: string,
+    { namespace, name }: PoolOwner,
+    detail: Readonly<Record<string, unknown>>,
+  ): void {
+    this.#options.log.warn(message, { namespace, pool: name, detail });
+  }
+}
