@@ -228,7 +228,15 @@ it('never deletes a pod that it has not made, whatever its labels; nothing else 
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: 'stranger', namespace: other.namespace, labels: made?.metadata.labels },
-    spec: { containers: [{ name: 'pause', image: 'none.invalid/none', imagePullPolicy: 'Never' }] },
+    spec: {
+      securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+      containers: [
+        {
+          ...{ name: 'pause', image: 'none.invalid/none', imagePullPolicy: 'Never' },
+          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+        },
+      ],
+    },
   };
   await kubectl.apply([stranger]);
   await other.scale(2);
