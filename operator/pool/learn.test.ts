@@ -28,7 +28,7 @@ describe('a runtime that does not come up in time', () => {
     ['with no project', shared('s', 'starting'), 'it was not ready in time'],
   ])('%s', (_, runtime, message) => {
     const look = { spec: spec(), runtimes: [runtime], isBlind: false, update: 'new' };
-    const seen = { ...look, standbyResources: {}, limits: POOL_LIMITS };
+    const seen = { ...look, hot: [], standbyResources: {}, limits: POOL_LIMITS };
     const { deaths, memory } = learn(NO_MEMORY, seen, LATER_MS);
     expect(deaths).toEqual([{ runtime, reason: 'StartTimeout', message }]);
     expect([...memory.failures.values()]).toMatchObject([{ count: 1, message }]);

@@ -6,10 +6,11 @@ import { lastingHindrance } from './hindrance.ts';
 import { projectLabel } from './hot-projects.ts';
 import { lostRuntimes } from './lost-runtimes.ts';
 import type { Memory } from './memory.ts';
-import type { SeenRuntime } from './observed.ts';
+import type { Observed, SeenRuntime } from './observed.ts';
 import type { PoolLimits } from './pool-limits.ts';
 import { holdRollout, moveRollout, type RolloutView } from './rollout.ts';
 import {
+  isAnyWanted,
   isLive,
   isReady,
   isSameClass,
@@ -30,6 +31,7 @@ export interface Look {
   /** The store does not answer. */
   readonly isBlind: boolean;
   readonly update: string | undefined;
+  readonly hot: Observed['hot'];
   /** What standbys are made of. */
   readonly standbyResources: ResourceClass;
   readonly limits: PoolLimits;
@@ -135,20 +137,26 @@ function exitOf(
 }
 
 function holdOn(memory: Memory, _look: Look, update: string, nowMs: number): Memory {
-  const rollout = holdRollout(memory.rollout, update, nowMs);
+  const rollout = holdRollout(memory.rollout, { update, ...memory }, nowMs);
   return { ...memory, rollout, served: memory.served ?? update };
 }
 
 function moveOn(memory: Memory, look: Look, update: string, nowMs: number): Memory {
   const live = look.runtimes.filter(isLive);
   const { failures, faults } = failuresOf(memory, look, update);
+  const readyCount = live.filter((one) => isReady(one) && one.revision === update).length;
+  const good = readyCount > 0 ? update : memory.good;
+  const isIdle = !isAnyWanted(look.spec, look.hot);
   const rollout = moveRollout(
     memory.rollout,
     {
       update,
-      readyCount: live.filter((one) => isReady(one) && one.revision === update).length,
+      readyCount,
       ...stableSince(live, look, update, nowMs),
-      isComplete: isComplete(look.spec, live, update),
+      // Where only HOT projects have runtimes, all there are may be one that will never be ready.
+      isComplete: isAllNew(look.spec, live, update) && (isIdle || (good ?? update) === update),
+      isIdle,
+      ...(good === undefined ? {} : { good }),
       failures,
       ...problemFor(live, memory, update),
       isCrashLooping: faults >= look.limits.crashLoopFailures,
@@ -159,6 +167,7 @@ function moveOn(memory: Memory, look: Look, update: string, nowMs: number): Memo
   return {
     ...memory,
     rollout,
+    ...(good === undefined ? {} : { good }),
     served: revisionToFallBackTo(rollout) ?? servedRevision(memory.served, live, update, look.spec),
     ...(rollout.at === 'settled' ? { complete: rollout.revision } : {}),
   };
@@ -216,7 +225,7 @@ function stableSince(
   return since.length === 0 ? {} : { stableSinceMs: Math.max(...since) };
 }
 
-function isComplete(spec: AgentPoolSpec, live: readonly SeenRuntime[], update: string): boolean {
+function isAllNew(spec: AgentPoolSpec, live: readonly SeenRuntime[], update: string): boolean {
   const wanted = spec.operatingMode === 'Suspended' ? 0 : spec.replicas;
   const ready = live.filter((one) => one.role === 'shared' && isReady(one));
   return live.every((one) => one.revision === update) && ready.length >= wanted;

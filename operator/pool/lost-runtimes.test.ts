@@ -75,6 +75,7 @@ describe('runtimes that are not heard of', () => {
       runtimes,
       isBlind: false,
       update: 'new',
+      hot: [],
       standbyResources: {},
       limits: POOL_LIMITS,
     },

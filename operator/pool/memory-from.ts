@@ -11,6 +11,7 @@ export function memoryFrom(status: AgentPoolStatus | undefined, nowMs: number): 
     ...NO_MEMORY,
     ...(currentRevision === '' ? {} : { complete: currentRevision }),
     served,
+    ...(status.goodRevision === undefined ? {} : { good: status.goodRevision }),
     rollout: rolloutFrom(status, served, nowMs),
   };
 }

@@ -18,6 +18,8 @@ export interface Memory {
   readonly rollout?: Rollout;
   /** Revision whose runtimes get new projects. */
   readonly served?: string;
+  /** Revision of which a runtime last became ready while it was the pool's. */
+  readonly good?: string;
   /** Revision that was rolled out to the last runtime. */
   readonly complete?: string;
 }

@@ -6,7 +6,6 @@ import type { Memory } from './memory.ts';
 import type { Sight } from './observe.ts';
 import type { Observed } from './observed.ts';
 import type { PoolRun } from './pool-run.ts';
-import { goodRevision } from './rollout.ts';
 import { hotPlaces, problemOf } from './runtimes.ts';
 
 export const NO_SIGHT: Sight = {
@@ -27,7 +26,6 @@ export function observedOf(
   known: Known,
 ): Observed {
   const { nextTierChangeInMs: dueMs, ...seen } = sight;
-  const good = memory.rollout && goodRevision(memory.rollout);
   const hindrance = lastingHindrance(memory.stepFailures);
   return {
     ...seen,
@@ -35,7 +33,7 @@ export function observedOf(
     ...(memory.served === undefined ? {} : { served: memory.served }),
     ...(dueMs === undefined ? {} : { nextTierChangeInMs: dueMs }),
     rollout: rolloutOf(memory, known),
-    ...(good === undefined ? {} : { good }),
+    ...(memory.good === undefined ? {} : { good: memory.good }),
     failures: memory.failures,
     ...(memory.refusal === undefined ? {} : { refusal: memory.refusal }),
     ...(hindrance === undefined ? {} : { hindrance }),

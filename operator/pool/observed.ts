@@ -129,7 +129,7 @@ export interface Observed {
   /** What standbys are made of. */
   readonly standbyResources: ResourceClass;
   readonly rollout: Rollout;
-  /** Revision that last proved to serve; absent: none has yet. */
+  /** Revision of which a runtime last became ready while it was the pool's; absent: none has yet. */
   readonly good?: string;
   /** Runtimes that ended before they served. */
   readonly failures: ReadonlyMap<StartKey, Failures>;

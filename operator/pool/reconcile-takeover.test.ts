@@ -1,10 +1,12 @@
 /** What becomes of a roll-out that is under way, or stalled, when another operator takes over: the good runtimes stay, and are made again. */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { AgentPoolSpecInput } from '../../api/agent-pool.ts';
 import { loaded } from '../../test/fakes/fake-pool-source.ts';
 import { OperatorWorld } from '../../test/fakes/operator-world.ts';
 
 const TEN_MINUTES_MS = 600_000;
 const POOL = 'default~pool';
+const HOT_PROJECT = { tenant: 'acme', project: 'website', tier: 'HOT' } as const;
 const FIELDS = { replicas: 3, updateStrategy: { progressDeadlineSeconds: 60 } };
 
 describe('an operator that takes over', () => {
@@ -93,7 +95,7 @@ describe('an operator that takes over', () => {
       await world.pass(30_000);
       expect(digests().filter((digest) => digest === 'one')).toHaveLength(3);
       expect(world.driver.modules.map(({ digest }) => digest).toSorted()).toEqual(['one', 'two']);
-      expect(before).toBeGreaterThan(0);
+      expect(world.driver.creates).toBeGreaterThan(before);
     });
 
     it('tries the new one on where nothing was kept', async () => {
@@ -113,6 +115,21 @@ describe('an operator that takes over', () => {
       expect(world.status.goodRevision).toBe(world.status.updateRevision);
       expect(world.driver.kept.get(POOL)?.revision).toBe(world.status.updateRevision);
     });
+
+    it.each<object>([{ operatingMode: 'Suspended' }, { replicas: 0 }])(
+      'goes back to the good one after a time with none: %j',
+      async (none) => {
+        const good = world.status.goodRevision;
+        world.put({ ...FIELDS, ...none }, loaded('two'));
+        await world.pass(20_000);
+        expect(digests()).toEqual([]);
+        expect(world.status.goodRevision).toBe(good);
+        expect(world.driver.kept.get(POOL)?.revision).toBe(good);
+        await rollOut('two', TEN_MINUTES_MS);
+        expect(digests().filter((digest) => digest === 'one')).toHaveLength(3);
+        expect(world.condition('Progressing')).toBe('False RolloutStalled');
+      },
+    );
 
     it('goes on by itself once the new one is well', async () => {
       await takeOver('two');
@@ -164,11 +181,17 @@ describe('an operator that takes over', () => {
     expect(digests().filter((digest) => digest === 'one')).toHaveLength(3);
   });
 
-  it('keeps nothing of a pool that has no runtimes, and is to have none', async () => {
-    expect(world.driver.kept.size).toBe(1);
-    world.put({ ...FIELDS, operatingMode: 'Suspended' });
-    await world.pass(20_000);
-    expect(world.driver.kept.size).toBe(0);
+  it('makes good ones while nobody can say what the spec makes', async () => {
+    const message = 'the ConfigMap is gone';
+    await world.stop();
+    world.source.leftStatus = world.status;
+    world.put(FIELDS, { at: 'broken', message });
+    await world.start();
+    await world.pass(100);
+    endOne('one');
+    endOne('one');
+    await world.pass(5_000);
+    expect(digests()).toEqual(['one', 'one', 'one']);
   });
 
   it('asks for nothing where nothing rolls out', async () => {
@@ -177,4 +200,23 @@ describe('an operator that takes over', () => {
     await world.pass(60_000);
     expect(world.condition('Degraded')).toBe('False AsExpected');
   });
+
+  it.each<AgentPoolSpecInput>([{}, { updateStrategy: { maxSurge: 0, maxUnavailable: 1 } }])(
+    'keeps the good one of a HOT project alone: %j',
+    async (fields) => {
+      const hot = { ...fields, replicas: 0, projects: [HOT_PROJECT] };
+      world.put(hot, loaded('one'));
+      world.driver.isHot.add(`${POOL}~acme~website`);
+      await world.pass(60_000);
+      const { goodRevision } = world.status;
+      world.driver.fateOfDigest.set('two', 'Crashed');
+      world.put(hot, loaded('two'));
+      await world.pass(60_000);
+      endOne('one');
+      await world.pass(TEN_MINUTES_MS);
+      expect(world.status.goodRevision).toBe(goodRevision);
+      expect(world.driver.kept.get(POOL)?.revision).toBe(goodRevision);
+      expect(digests()).toContain('one');
+    },
+  );
 });

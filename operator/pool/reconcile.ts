@@ -144,11 +144,11 @@ export class PoolReconciler {
     const nowMs = clock.nowMs();
     const sight = await look(run, spec, this.#options, { nowMs, wallMs: clock.wallMs() });
     signal.throwIfAborted();
-    const { isBlind, runtimes, standbyResources } = sight;
+    const { isBlind, runtimes } = sight;
     if (isBlind) this.#teller.storeIsAway(run, true);
     const before = run.memory;
     const update = await noteTemplates(run, spec, wanted?.module, { driver, signal });
-    const seen = { spec, runtimes, isBlind, update, standbyResources, limits };
+    const seen = { ...sight, spec, update, limits };
     const lesson = learn(recall(run, isBlind), seen, nowMs);
     run.memory = lesson.memory;
     forgetTemplates(run, update, runtimes);

@@ -7,6 +7,7 @@ const view = (over: Partial<RolloutView> = {}): RolloutView => ({
   update: 'new',
   readyCount: 0,
   isComplete: false,
+  isIdle: false,
   failures: undefined,
   isCrashLooping: false,
   progressDeadlineMs: 60_000,
@@ -66,6 +67,24 @@ const ROWS: readonly Row[] = [
     { at: 'settled', revision: 'old' },
     {},
     { at: 'rolling', from: 'old', to: 'new', progressMs: NOW_MS },
+  ],
+  [
+    'what settled while nothing was wanted stays so',
+    { at: 'settled', revision: 'new' },
+    { good: 'old', isIdle: true, isComplete: true },
+    { at: 'settled', revision: 'new' },
+  ],
+  [
+    'and is tried as soon as something is wanted',
+    { at: 'settled', revision: 'new' },
+    { good: 'old' },
+    { at: 'rolling', from: 'old', to: 'new', progressMs: NOW_MS },
+  ],
+  [
+    'a changed revision rolls from what last was ready',
+    { at: 'settled', revision: 'never' },
+    { good: 'old' },
+    { at: 'rolling', from: 'old', to: 'new' },
   ],
   ['waits', rolling(), {}, { at: 'rolling', progressMs: NOW_MS - 10_000 }],
   [

@@ -10,6 +10,10 @@ export interface RolloutView {
   readonly stableSinceMs?: number;
   /** All that is wanted is there in that revision, and nothing of another one is left. */
   readonly isComplete: boolean;
+  /** Nothing is wanted: then all is there, and nothing proves anything. */
+  readonly isIdle: boolean;
+  /** Revision of which a runtime last became ready; absent: none ever did. */
+  readonly good?: string;
   /** The failures in a row of that revision, if any. */
   readonly failures: Pick<Failures | Refusal, 'reason' | 'message'> | undefined;
   /** What keeps a runtime from being started, if anything does. */
@@ -19,7 +23,7 @@ export interface RolloutView {
 }
 
 /**
- *   settled ──revision changed──► rolling ──complete──► settled
+ *   settled ──revision changed, or none of it was ever ready──► rolling ──complete──► settled
  *                                 rolling ──failed, or no progress in time──► stalled ──one came up, and stays──► rolling
  *   rolling, stalled ──revision changed──► rolling
  */
@@ -30,7 +34,7 @@ export function moveRollout(state: Rollout | undefined, view: RolloutView, nowMs
   if (state === undefined) return start(undefined);
   switch (state.at) {
     case 'settled':
-      return state.revision === update ? state : start(state.revision);
+      return isSettled(state.revision, view) ? state : start(view.good ?? state.revision);
     case 'rolling':
       if (state.to === update) return moveRolling(state, view, nowMs);
       return start(goodRevision(state));
@@ -39,6 +43,11 @@ export function moveRollout(state: Rollout | undefined, view: RolloutView, nowMs
       if (view.isComplete) return { at: 'settled', revision: update };
       return resume(state, view, start);
   }
+}
+
+/** What was rolled out while nothing was wanted is tried as soon as something is. */
+function isSettled(revision: string, { update, good = revision, isIdle }: RolloutView): boolean {
+  return revision === update && (isIdle || good === update);
 }
 
 /** One that is ready for a moment proves nothing: for each try a good one would go. */
@@ -53,12 +62,16 @@ function resume(
 }
 
 /** While nobody can say which runtimes are ready: another revision begins, nothing else moves, and no time counts. */
-export function holdRollout(state: Rollout | undefined, update: string, nowMs: number): Rollout {
+export function holdRollout(
+  state: Rollout | undefined,
+  { update, good }: Pick<RolloutView, 'update' | 'good'>,
+  nowMs: number,
+): Rollout {
   switch (state?.at) {
     case undefined:
       return begin(undefined, update, nowMs);
     case 'settled':
-      return state.revision === update ? state : begin(state.revision, update, nowMs);
+      return state.revision === update ? state : begin(good ?? state.revision, update, nowMs);
     case 'rolling':
       return state.to === update
         ? { ...state, progressMs: nowMs }
@@ -82,8 +95,7 @@ function begin(from: string | undefined, to: string, nowMs: number): Rolling {
 }
 
 /** Where to go back to: a revision that never served is nothing to go back to. */
-export function goodRevision(state: Rollout): string | undefined {
-  if (state.at === 'settled') return state.revision;
+function goodRevision(state: Exclude<Rollout, { at: 'settled' }>): string | undefined {
   return state.readyCount > 0 ? state.to : state.from;
 }
 

@@ -42,9 +42,9 @@ export function isCurrent(runtime: SeenRuntime, observed: Observed): boolean {
   return runtime.revision === observed.update;
 }
 
-/** The revision that new runtimes get: of a stalled roll-out that never served, the one before. */
-export function revisionToCreate(observed: Observed): string | undefined {
-  return revisionToFallBackTo(observed.rollout) ?? observed.update;
+/** The revision that new runtimes get: of a stalled roll-out that never served, the one before; while nobody can say what the spec makes, the good one. */
+export function revisionToCreate({ rollout, update, good }: Observed): string | undefined {
+  return revisionToFallBackTo(rollout) ?? update ?? good;
 }
 
 export function revisionToFallBackTo(rollout: Rollout | undefined): string | undefined {
@@ -130,4 +130,11 @@ export function drainTimeoutMs(
 /** Places for HOT projects; standbys take those that are free. */
 export function hotPlaces(spec: AgentPoolSpec): number {
   return Math.min(spec.tiers.hot.maxInstances, spec.maxInstances);
+}
+
+/** A pool in which no runtime is to be: there is nothing to wait for. @param hot projects that are HOT. */
+export function isAnyWanted(spec: AgentPoolSpec, hot: readonly unknown[]): boolean {
+  if (spec.operatingMode === 'Suspended') return false;
+  const isHot = hot.length > 0 || spec.tiers.hot.standby > 0;
+  return spec.replicas > 0 || (isHot && hotPlaces(spec) > 0);
 }

@@ -54,16 +54,9 @@ export async function keepTemplate(
 ): Promise<void> {
   const { key, unread, templates, observed } = run;
   if (unread?.error !== undefined) throw unread.error;
-  if (isIdle(run)) return driver.keepTemplate?.(key, undefined, signal);
   const template = observed?.good === undefined ? undefined : templates.get(observed.good);
-  // What was kept stays: it may be needed still, by a version of the operator that can read it, or be what will prove good.
+  // Else what was kept stays: it may be needed still, also when a pool that has nothing now is wanted again.
   if (template !== undefined) await driver.keepTemplate?.(key, template, signal);
-}
-
-/** It has no runtimes, and is to have none. */
-function isIdle({ observed, spec }: PoolRun): boolean {
-  if (observed === undefined || observed.runtimes.length > 0) return false;
-  return spec?.operatingMode !== 'Running' || spec.replicas === 0;
 }
 
 export async function keepModules(
@@ -98,11 +91,11 @@ export function forgetTemplates(
   update: string | undefined,
   runtimes: readonly SeenRuntime[],
 ): void {
-  const { rollout, served } = run.memory;
+  const { rollout, served, good } = run.memory;
   const from = rollout?.at === 'settled' ? undefined : rollout?.from;
   for (const revision of run.templates.keys())
     if (
-      ![update, served, from].includes(revision) &&
+      ![update, served, good, from].includes(revision) &&
       runtimes.every((one) => one.revision !== revision)
     )
       run.templates.delete(revision);
