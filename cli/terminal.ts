@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { systemClock } from '../platform/clock.ts';
 import type { Variables } from '../platform/config/text-of.ts';
 
-export type SignalName = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+export type SignalName = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGQUIT';
 
 export interface Terminal {
   readonly environment: Variables;

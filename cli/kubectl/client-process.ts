@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { PRODUCT_ROOT } from '../../platform/bundle/product-files.ts';
-import { EXIT_CODES } from '../exit-code.ts';
+import { CliError, EXIT_CODES } from '../exit-code.ts';
 import type { SignalName, Terminal } from '../terminal.ts';
 
-export const SIGNALS: readonly SignalName[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+export const SIGNALS: readonly SignalName[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
 
 const SIGNAL_EXIT = 128;
 
@@ -22,12 +22,14 @@ export function runClient(
     // Twice means something else to it: the first cancels an answer, the second leaves.
     if (name !== 'SIGINT' || !terminal.isShared) child.kill(name);
   });
-  return new Promise((resolve) => {
+  return new Promise<number>((resolve, reject) => {
+    child.once('error', ({ message }) => {
+      reject(new CliError(`the client cannot be started: ${message}`));
+    });
     child.once('exit', (code, signal) => {
-      unlisten();
       resolve(code ?? (signal === null ? EXIT_CODES.Failed : exitCodeOfSignal(signal)));
     });
-  });
+  }).finally(unlisten);
 }
 
 /** As a shell reports it. */

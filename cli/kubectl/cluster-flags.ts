@@ -41,6 +41,17 @@ export function namesServer(args: readonly string[]): boolean {
   return optionsOf(args).some((argument) => parted(argument)[0] === '--server');
 }
 
+/** Whichever was taken, a command could strike what its user did not mean. */
+export function refuseTwoPlaces(flags: ClusterFlags, args: readonly string[]): void {
+  const [flag] = [...FIELDS].find(([, field]) => flags[field] !== undefined) ?? [];
+  if (flag === undefined || !namesServer(args)) return;
+  throw new CliError(
+    `--server and ${flag} are two places: one is a gateway, the other says in which cluster to find it`,
+    EXIT_CODES.Usage,
+    'Leave one of them out.',
+  );
+}
+
 export function asksForHelp(args: readonly string[]): boolean {
   return args[0] === 'help' || optionsOf(args).some((one) => one === '-h' || one === '--help');
 }

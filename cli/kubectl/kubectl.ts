@@ -41,8 +41,8 @@ export class Kubectl {
     const args = ['--namespace', namespace, 'port-forward', target, `:${port}`];
     const child = spawn('kubectl', [...this.#flags, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      // Ctrl-C is not for it: a client that goes on after one needs its connection.
-      detached: true,
+      // Ctrl-C is not for it: a client that goes on after one needs its connection. On Windows this would open a window.
+      detached: process.platform !== 'win32',
     });
     const stop = (): void => void child.kill();
     this.#stop.addEventListener('abort', stop);

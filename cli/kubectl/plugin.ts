@@ -9,12 +9,17 @@ import { NAMESPACE_VARIABLE, type NamespaceOptions } from '../client/namespace.t
 import { EXIT_CODES } from '../exit-code.ts';
 import type { SignalName, Terminal } from '../terminal.ts';
 import { exitCodeOfSignal, runClient, SIGNALS } from './client-process.ts';
-import { asksForHelp, type ClusterFlags, namesServer, takeClusterFlags } from './cluster-flags.ts';
+import {
+  asksForHelp,
+  type ClusterFlags,
+  namesServer,
+  refuseTwoPlaces,
+  takeClusterFlags,
+} from './cluster-flags.ts';
 import { contextNamespace } from './context-namespace.ts';
+import { environmentBeside, has, type Variables } from './environment-beside.ts';
 import { adminToken, authorityOf, findGateway, type GatewayService } from './gateway-service.ts';
 import { type Forward, Kubectl } from './kubectl.ts';
-
-type Variables = Readonly<Record<string, string | undefined>>;
 
 interface Plan {
   readonly terminal: Terminal;
@@ -34,17 +39,25 @@ export async function kubectlPlugin(
   given: readonly string[],
 ): Promise<void> {
   const { flags: behind, args } = takeClusterFlags(given);
-  const environment =
-    namespace === undefined
-      ? terminal.environment
-      : { ...terminal.environment, [NAMESPACE_VARIABLE]: namespace };
-  const plan = { terminal, flags: { ...before, ...behind }, args, environment };
-  const isNamed = has(environment, 'AGENTPOOL_SERVER') || namesServer(args);
-  const code =
-    isNamed || asksForHelp(args)
-      ? await runClient(terminal, args, environment)
-      : await runInterruptibly(plan);
+  const flags = { ...before, ...behind };
+  const environment = {
+    ...environmentBeside(flags, terminal.environment),
+    ...(namespace === undefined ? {} : { [NAMESPACE_VARIABLE]: namespace }),
+  };
+  const code = needsNoCluster(flags, args, environment)
+    ? await runClient(terminal, args, environment)
+    : await runInterruptibly({ terminal, flags, args, environment });
   if (code !== EXIT_CODES.Done) terminal.exit(code);
+}
+
+function needsNoCluster(
+  flags: ClusterFlags,
+  args: readonly string[],
+  environment: Variables,
+): boolean {
+  if (asksForHelp(args)) return true;
+  refuseTwoPlaces(flags, args);
+  return namesServer(args) || has(environment, 'AGENTPOOL_SERVER');
 }
 
 /** A signal ends what is under way here, and what was made is taken away; the client, once it runs, decides by itself when to end. */
@@ -113,8 +126,6 @@ async function defaultNamespace(
 }
 
 const portOf = ({ address }: Forward): string => address.slice(address.lastIndexOf(':') + 1);
-
-const has = (environment: Variables, name: string): boolean => (environment[name] ?? '') !== '';
 
 async function tokenFor(
   kubectl: Kubectl,

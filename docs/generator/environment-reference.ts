@@ -29,9 +29,9 @@ const PROCESS = `## Of the process
 | variable | read by | |
 |---|---|---|
 | \`LOG_LEVEL\` | servers | ${LOG_LEVELS.map(code).join(', ')}; \`--log-level\` wins; default ${code(DEFAULT_LOG_LEVEL)}, of operators and gateways in a cluster ${code(CLUSTER_LOG_LEVEL)} |
-| \`AGENTPOOL_SERVER\` | client commands | HTTP address of the gateway; \`--server\` wins; default \`http://127.0.0.1:8080\` |
-| \`AGENTPOOL_TOKEN\` | client commands | bearer token; \`--token\` wins |
-| \`AGENTPOOL_NAMESPACE\` | client commands | namespace of pools that are named without one; \`--namespace\` wins; \`kubectl agentpool\` takes that of the context where it is not set |
+| \`AGENTPOOL_SERVER\` | client commands | HTTP address of the gateway; \`--server\` wins; so do \`--context\`, \`--kubeconfig\` and \`--release-namespace\` of \`kubectl agentpool\`; default \`http://127.0.0.1:8080\` |
+| \`AGENTPOOL_TOKEN\` | client commands | bearer token; \`--token\` wins; \`kubectl agentpool\` ignores it together with the \`AGENTPOOL_SERVER\` beside it |
+| \`AGENTPOOL_NAMESPACE\` | client commands | namespace of pools that are named without one; \`--namespace\` wins; \`kubectl agentpool\` takes that of the context where it is not set, or with \`--context\` |
 | \`NO_COLOR\`, \`TERM=dumb\` | all commands | no colours |
 
 Agents do not see the environment of the server: a runtime gets \`spec.runtime.env\`, and of the server's variables only what any program needs (\`PATH\`, \`HOME\`, locale,

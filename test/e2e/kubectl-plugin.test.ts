@@ -31,9 +31,14 @@ async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-function start(kubectl: FakeKubectl, args: readonly string[]) {
+type Environment = Readonly<Record<string, string>>;
+
+function start(kubectl: FakeKubectl, args: readonly string[], environment: Environment = {}) {
+  const own = { TMPDIR: workspace.path('tmp'), HOME: workspace.path('home') };
   const plugin = spawn(process.execPath, [`${REPOSITORY}cli/kubectl-agentpool.js`, ...args], {
-    env: { ...kubectl.env, TMPDIR: workspace.path('tmp'), HOME: workspace.path('home') },
+    env: { ...kubectl.env, ...own, ...environment },
+    // SIGQUIT leaves a core there, where the machine keeps them.
+    cwd: workspace.path('.'),
   });
   plugins.push(plugin);
   const ended = new Promise<number | string>((resolve) => {
@@ -45,9 +50,13 @@ function start(kubectl: FakeKubectl, args: readonly string[]) {
   return { plugin, ended, said };
 }
 
-async function runToEnd(cluster: FakeCluster, args: readonly string[]) {
+async function runToEnd(
+  cluster: FakeCluster,
+  args: readonly string[],
+  environment: Environment = {},
+) {
   const kubectl = new FakeKubectl(workspace, cluster);
-  const { plugin, ended, said } = start(kubectl, args);
+  const { plugin, ended, said } = start(kubectl, args, environment);
   plugin.stdin.end();
   const [stdout, stderr] = await said;
   return { code: await ended, stdout, stderr, calls: kubectl.calls() };
@@ -65,6 +74,7 @@ const SIGNALS = [
   ['SIGINT', 130],
   ['SIGTERM', 143],
   ['SIGHUP', 129],
+  ['SIGQUIT', 131],
 ] as const;
 
 describe('a signal', () => {
@@ -118,6 +128,74 @@ describe('a signal', () => {
   });
 });
 
+it('takes all away where its client cannot be started', async () => {
+  const gone = workspace.path('gone/node');
+  const preload = workspace.write('gone.cjs', `process.execPath = ${JSON.stringify(gone)};`);
+  const kubectl = new FakeKubectl(workspace, { port: 1, hasTls: true });
+  const { ended, said } = start(kubectl, ['get', 'pools'], {
+    NODE_OPTIONS: `--require ${preload}`,
+  });
+  const [, stderr] = await said;
+  expect(stderr).toBe(`agentpool: the client cannot be started: spawn ${gone} ENOENT\n`);
+  expect({ code: await ended, left: workspace.list('tmp') }).toEqual({ code: 1, left: [] });
+  const forwarder = await kubectl.forwarder();
+  await until('the port is closed', () => !isRunning(forwarder));
+});
+
+describe('the gateway', () => {
+  /** Remembers with which token it was asked. */
+  async function gateway(): Promise<{ readonly port: number; readonly asked: string[] }> {
+    const asked: string[] = [];
+    const server = createHttpServer((request, response) => {
+      asked.push(request.headers.authorization ?? '-');
+      response.end(JSON.stringify({ pools: [] }));
+    });
+    return { port: await listen(server), asked };
+  }
+
+  it.each<[string, Environment, object]>([
+    ['', { TOKEN: 'theirs' }, { elsewhere: [], here: ['Bearer theirs'] }],
+    ['', { SERVER: 'elsewhere', TOKEN: 'theirs' }, { elsewhere: ['Bearer theirs'], here: [] }],
+    [' --context test', { TOKEN: 'theirs' }, { elsewhere: [], here: ['Bearer theirs'] }],
+    ...[' --context test', ' --kubeconfig k.yaml', ' --release-namespace agentpool'].map(
+      (flag): [string, Environment, object] => [
+        flag,
+        { SERVER: 'elsewhere', TOKEN: 'theirs' },
+        { elsewhere: [], here: ['Bearer t'] },
+      ],
+    ),
+  ])('of get pools%s with %j: %j', async (flags, { SERVER, ...rest }, asked) => {
+    const [elsewhere, here] = [await gateway(), await gateway()];
+    const variables = {
+      ...rest,
+      ...(SERVER === undefined ? {} : { SERVER: `127.0.0.1:${elsewhere.port}` }),
+    };
+    const { code } = await runToEnd(
+      { port: here.port },
+      `get pools${flags}`.split(' '),
+      Object.fromEntries(
+        Object.entries(variables).map(([name, value]) => [`AGENTPOOL_${name}`, value]),
+      ),
+    );
+    expect({ elsewhere: elsewhere.asked, here: here.asked, code }).toEqual({ ...asked, code: 0 });
+  });
+
+  it.each(['--context test', '--kubeconfig=k.yaml', '--release-namespace agentpool'])(
+    'is not guessed between --server and %s',
+    async (flag) => {
+      const { code, stderr, calls } = await runToEnd({ port: 1 }, [
+        ...['get', 'pools', '--server', '127.0.0.1:1'],
+        ...flag.split(' '),
+      ]);
+      const name = flag.split(/[ =]/)[0] ?? '';
+      expect(stderr).toBe(
+        `agentpool: --server and ${name} are two places: one is a gateway, the other says in which cluster to find it\nLeave one of them out.\n`,
+      );
+      expect([code, calls]).toEqual([2, []]);
+    },
+  );
+});
+
 describe('the namespace', () => {
   const POOLS = [
     { namespace: 'shop', name: 'own' },
@@ -150,6 +228,20 @@ describe('the namespace', () => {
     const names = rows.map((row) => row.split(' ')[0]).toSorted();
     expect({ code, stderr, names }).toEqual({ code: 0, stderr: '', names: pools });
     for (const call of calls) expect(call.split(' ').slice(0, flags.length)).toEqual(flags);
+  });
+
+  it.each([
+    ['get pools', 'shop/own'],
+    ['get pools --context test', 'default/other'],
+    ['get pools --context prod -n default', 'default/other'],
+    ['-n shop get pools --context test', 'shop/own'],
+    ['-n default --context prod get pools', 'default/other'],
+  ])('of kubectl agentpool %s with AGENTPOOL_NAMESPACE=shop: %s', async (line, pool) => {
+    const { stdout } = await runToEnd({ port: await gateway() }, line.split(' '), {
+      AGENTPOOL_NAMESPACE: 'shop',
+    });
+    const [, ...rows] = stdout.trimEnd().split('\n');
+    expect(rows.map((row) => row.split(' ')[0])).toEqual([pool]);
   });
 
   it('of a context that there is not: says which there are, and what to do', async () => {
