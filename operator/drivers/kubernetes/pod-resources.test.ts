@@ -30,6 +30,12 @@ describe('what the pod of a runtime may use', () => {
       { memoryMb: 128, cpuPercent: 50 },
       { requests: { cpu: '1000m', memory: '256Mi' }, limits: { cpu: '1000m', memory: '256Mi' } },
     ],
+    ...['1k', '1Ki', '1M', '2e3', '1000.5m'].map((cpu): [string, object, ResourceClass, object] => [
+      `no more CPU than its quota, though shared ones ask for ${cpu}`,
+      { requests: { cpu } },
+      { memoryMb: 128, cpuPercent: 50 },
+      { requests: { cpu: '1000m', memory: '256Mi' }, limits: { cpu: '1000m', memory: '256Mi' } },
+    ]),
     [
       'what shared ones ask for, where that is less',
       { requests: { cpu: '0.5' }, limits: { cpu: '8' } },

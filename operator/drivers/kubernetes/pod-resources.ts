@@ -1,4 +1,5 @@
 /** What the pod of a runtime asks for and may use, and how it remembers its class. Pure. */
+import { compareQuantities } from '../../../api/quantity.ts';
 import type { ResourceClass, RuntimeRequest } from '../../pool/driver.ts';
 import { type JsonObject, overlay } from './overlay.ts';
 
@@ -6,7 +7,6 @@ import { type JsonObject, overlay } from './overlay.ts';
 const OVERHEAD_MB = 128;
 const OVERHEAD_CPU_PERCENT = 50;
 const MILLICORES_PER_PERCENT = 10;
-const MILLICORES_PER_CORE = 1_000;
 
 const MEMORY_ANNOTATION = 'agentpool.dev/memory-mb';
 const CPU_ANNOTATION = 'agentpool.dev/cpu-percent';
@@ -25,19 +25,13 @@ export function resourcesOf({ role, template, resources }: RuntimeRequest): Json
   };
   const { cpu, ...sure } = most;
   const asked = shared.requests?.['cpu'];
-  const isTooMuch = cpu !== undefined && asked !== undefined && millicores(asked) > millicores(cpu);
+  const isTooMuch = cpu !== undefined && asked !== undefined && compareQuantities(asked, cpu) > 0;
   const requests = isTooMuch ? { ...sure, cpu } : sure;
   return overlay(shared, { requests, limits: most });
 }
 
 function cpuLimit(cpuPercent: number): string {
   return `${(cpuPercent + OVERHEAD_CPU_PERCENT) * MILLICORES_PER_PERCENT}m`;
-}
-
-/** Of a quantity of CPU: `500m`, `2`, `0.5`; other suffixes make no sense for it. */
-function millicores(quantity: string | number): number {
-  const text = String(quantity);
-  return text.endsWith('m') ? Number(text.slice(0, -1)) : Number(text) * MILLICORES_PER_CORE;
 }
 
 export function classAnnotations({ memoryMb, cpuPercent }: ResourceClass): JsonObject {
