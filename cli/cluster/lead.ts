@@ -188,6 +188,7 @@ async function startWith(
     caches.synced.then(() => caches.renew()),
     signal,
   );
+  const storePlace = JSON.stringify(placeFilesOf(options.secrets.store.current));
   const image = runtimeImage === undefined ? {} : { defaultImage: runtimeImage };
   const source = new KubernetesPools({
     pools: caches.pools,
@@ -197,10 +198,10 @@ async function startWith(
     lastSpecs: told.lastSpecs,
     isStoreRead: () => told.isStoreRead,
     namespaces: options.watchNamespaces,
-    storePlace: JSON.stringify(placeFilesOf(options.secrets.store.current)),
+    storePlace,
     ...image,
   });
-  const driver = driverOf(options, hands, source);
+  const driver = driverOf(options, hands, source, storePlace);
   const operator = await startOperator({
     store,
     driver,
@@ -222,8 +223,9 @@ function driverOf(
   options: LeadOptions,
   { kube, users }: Pick<Hands, 'kube' | 'users'>,
   source: KubernetesPools,
+  storePlace: string,
 ): KubernetesDriver {
-  const { caches, secrets, releaseNamespace, runtimeImage, logLevel, isLeader, log } = options;
+  const { caches, secrets, releaseNamespace, logLevel, isLeader, log } = options;
   const belongings = new PoolBelongings({
     kube,
     secretFiles: runtimeSecretFiles({
@@ -249,13 +251,13 @@ function driverOf(
     ownerOf: (pool) => source.ownerOf(pool),
     belongings,
     copies: new ModuleCopies({ kube, copies, configMaps, pods }),
-    templates: new KeptTemplates({ kube, copies, configMaps, sealOf, log }),
+    templates: new KeptTemplates({ kube, copies, configMaps, sealOf, storePlace, log }),
     ...(users && { closeStore: (pool) => users.remove(pool) }),
     connect: (pool, address) => connectRuntimeControl({ address, ...accessOf(pool) }, systemClock),
     clock: systemClock,
     log,
     isLeader,
-    podDefaults: { logLevel, ...(runtimeImage === undefined ? {} : { image: runtimeImage }) },
+    podDefaults: { logLevel },
   });
   secrets.link.onChange(() => driver.renewConnections());
   return driver;

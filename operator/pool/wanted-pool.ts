@@ -8,6 +8,8 @@ export interface ModuleArtifact {
   readonly digest: string;
   /** Where a runtime finds it. */
   readonly path: string;
+  /** What pods of it run: of a pool that names none, that of the installation at the time. Left out: not in a cluster. */
+  readonly image?: string;
   /** Where it is not in an image. */
   readonly mounted?: MountedModule;
 }

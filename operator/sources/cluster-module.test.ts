@@ -1,4 +1,5 @@
 /** What makes the agents of a pool in a cluster others. */
+import { createHash } from 'node:crypto';
 import { expect, it } from '@jest/globals';
 import { spec } from '../../test/builders/pool-builders.ts';
 import { clusterModule } from './cluster-module.ts';
@@ -17,4 +18,20 @@ it('is another one with another place of the store, and the same with the same',
   expect(digestOf('redis://a')).toBe(digestOf('redis://a'));
   expect(digestOf('redis://a')).not.toBe(digestOf('redis://b'));
   expect(digestOf('redis://a')).not.toBe(digestOf());
+});
+
+it.each([
+  ['named by the pool', 'registry/agents:1', 'registry/agents:1'],
+  ['of the installation', undefined, 'agents:default'],
+])('says which image counts, and is another one with another: %s', (_what, image, counts) => {
+  const moduleFrom = { configMapRef: { name: 'agents', key: 'a.ts' } };
+  const runtime = { moduleFrom, ...(image === undefined ? {} : { image }) };
+  const state = clusterModule(spec({ runtime }), {
+    configMapOf: () => ({ data: { 'a.ts': 'of the text' } }),
+    before: undefined,
+    defaultImage: 'agents:default',
+  });
+  // As operators of before this had it: their revisions stay.
+  const digest = createHash('sha256').update(JSON.stringify([counts, 'a.ts', 'of the text']));
+  expect(state).toMatchObject({ artifact: { image: counts, digest: digest.digest('hex') } });
 });

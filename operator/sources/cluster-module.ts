@@ -19,11 +19,15 @@ export interface ModuleFacts {
 export function clusterModule(spec: AgentPoolSpec, facts: ModuleFacts): ModuleState {
   const content = contentOf(spec, facts);
   if (content.ok) {
-    const { mounted } = content;
-    const parts = [...content.parts, ...(facts.installed === undefined ? [] : [facts.installed])];
+    const { image, mounted } = content;
+    const parts = [
+      image,
+      ...content.parts,
+      ...(facts.installed === undefined ? [] : [facts.installed]),
+    ];
     const digest = createHash('sha256').update(JSON.stringify(parts)).digest('hex');
     const path = modulePathOf(spec);
-    return { at: 'loaded', artifact: { digest, path, ...(mounted && { mounted }) } };
+    return { at: 'loaded', artifact: { digest, path, image, ...(mounted && { mounted }) } };
   }
   const { before } = facts;
   const last = before?.at === 'loaded' ? before.artifact : before?.last;
@@ -31,7 +35,13 @@ export function clusterModule(spec: AgentPoolSpec, facts: ModuleFacts): ModuleSt
 }
 
 type Content =
-  | { readonly ok: true; readonly parts: readonly string[]; readonly mounted?: MountedModule }
+  | {
+      readonly ok: true;
+      /** The one that counts. */
+      readonly image: string;
+      readonly parts: readonly string[];
+      readonly mounted?: MountedModule;
+    }
   | { readonly ok: false; readonly problem: string };
 
 const missing = (problem: string): Content => ({ ok: false, problem });
@@ -39,7 +49,7 @@ const missing = (problem: string): Content => ({ ok: false, problem });
 function contentOf({ runtime }: AgentPoolSpec, facts: ModuleFacts): Content {
   const { image, agentModule, moduleFrom } = runtime;
   if (moduleFrom !== undefined) return mounted(moduleFrom, image ?? facts.defaultImage, facts);
-  if (image !== undefined) return { ok: true, parts: [image, agentModule] };
+  if (image !== undefined) return { ok: true, image, parts: [agentModule] };
   return missing(
     'spec.runtime.image is missing: in a cluster agents come in an image, or by spec.runtime.moduleFrom',
   );
@@ -58,5 +68,5 @@ function mounted(
   const content = configMap.data?.[key];
   if (content === undefined) return missing(`the ConfigMap ${name} has no key ${key}`);
   const mounted = { configMap: name, key, digest: content };
-  return { ok: true, parts: [image, key, content], mounted };
+  return { ok: true, image, parts: [key, content], mounted };
 }

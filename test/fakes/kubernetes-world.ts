@@ -43,6 +43,10 @@ export interface SideOptions {
   readonly random: Random;
   /** What an earlier operator served. */
   readonly lastSpecs?: ReadonlyMap<PoolKey, AgentPoolSpec>;
+  /** Of pools that name none. */
+  readonly defaultImage?: string;
+  /** Left out: there is only one. */
+  readonly storePlace?: string;
   /** Left out: nothing is logged. */
   readonly log?: Log;
   /** Left out: always. */
@@ -61,6 +65,8 @@ export function operatorSide(options: SideOptions): OperatorSide {
     random,
     onBind,
     closeStore,
+    storePlace,
+    defaultImage = 'agents:default',
     lastSpecs = new Map(),
     isLeader = () => true,
   } = options;
@@ -88,7 +94,8 @@ export function operatorSide(options: SideOptions): OperatorSide {
     writer,
     eraseBound: new EraseBound(clock),
     lastSpecs,
-    defaultImage: 'agents:default',
+    defaultImage,
+    ...(storePlace !== undefined && { storePlace }),
   });
   const copies = new ImmutableCopies({ kube: writes, configMaps });
   const driver = new KubernetesDriver({
@@ -106,10 +113,11 @@ export function operatorSide(options: SideOptions): OperatorSide {
     templates: new KeptTemplates({
       ...{ kube: writes, copies, configMaps },
       sealOf: (pool, text) => poolTextSeal(KEY, pool, text),
+      ...(storePlace !== undefined && { storePlace }),
       log: options.log ?? silentLog,
     }),
     ...(closeStore && { closeStore }),
-    podDefaults: { image: 'agents:default' },
+    podDefaults: {},
     connect: (pool, address) => ({
       ping: async () => 'alive',
       bind: async (project) => onBind?.(pool, address, project),

@@ -26,6 +26,8 @@ export interface OperatorSurroundings {
   readonly runtimes: Pick<PodRuntimes, 'bind'>;
   /** Of its connection, when it starts. */
   readonly faults: KubeFaults;
+  /** Of pools that name none: of operators that start from now on. */
+  readonly defaultImage?: string;
   /** Left out: nothing is logged. */
   readonly log?: Log;
 }
@@ -66,6 +68,7 @@ export class OperatorProcess {
       writes,
       clock,
       random,
+      ...(world.defaultImage !== undefined && { defaultImage: world.defaultImage }),
       isLeader: () => this.#election.isLeader(),
       onBind: (_pool, address, project) => {
         const isLast = --this.diesAfterWrites < 0;

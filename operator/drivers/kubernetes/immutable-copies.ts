@@ -71,6 +71,12 @@ export class ImmutableCopies {
     await this.#options.kube.delete(CONFIG_MAPS, refOf(copy), { uid, signal }).catch(ignoreGone);
   }
 
+  /** One that an earlier pool has left becomes the pool's own, unless it has changed or gone by now. */
+  async adopt(found: Stored<ConfigMap>, owner: PoolOwner, signal: AbortSignal): Promise<void> {
+    if (found.metadata.deletionTimestamp !== undefined) return;
+    await adopted(this.#options.kube, CONFIG_MAPS, { found, owner }, signal).catch(ignoreGone);
+  }
+
   /** In place of one of this name that says something else: none of them can be changed. */
   async replace(
     found: Stored<ConfigMap>,

@@ -101,6 +101,18 @@ describe('what good pods are made of', () => {
     expect(said).toEqual([]);
   });
 
+  it('stay until what comes after them is there', async () => {
+    await keep(ONE);
+    kube.mayCall = (verb) => verb !== 'create';
+    await expect(keep(TWO)).rejects.toThrow();
+    await clock.advance(10);
+    expect(await read(ONE)).toMatchObject({ revision: ONE.revision });
+    kube.mayCall = () => true;
+    await keep(TWO);
+    expect(await read(TWO)).toMatchObject({ revision: TWO.revision });
+    expect(kept()).toHaveLength(1);
+  });
+
   it('are asked of the API server only where there are some', async () => {
     expect(await read(ONE)).toBeUndefined();
     expect(kube.calls.get('get configmaps')).toBeUndefined();
@@ -145,11 +157,50 @@ describe('what good pods are made of', () => {
     expect(kept()).toHaveLength(1);
   });
 
+  it('are left aside by an operator whose store is another place', async () => {
+    await keep(ONE);
+    const common = { reads: kube, writes: kube, clock, random: new SeededRandom(2) };
+    const log = { ...silentLog, warn: (message: string) => said.push(message) };
+    const other = operatorSide({ ...common, log, storePlace: 'redis://other' });
+    await clock.advance(10);
+    await other.synced;
+    const readByOther = (): Promise<RuntimeTemplate | undefined> =>
+      other.driver.keptTemplate(POOL, ONE.revision, TWO.spec, NEVER);
+    expect(await readByOther()).toBeUndefined();
+    expect(said).toEqual(['what a revision was made of is not taken from its ConfigMap']);
+    await other.driver.keepTemplate(POOL, ONE, NEVER);
+    await clock.advance(10);
+    expect(await readByOther()).toMatchObject({ revision: ONE.revision });
+    const stopped = other.stop();
+    await clock.advance(1_000);
+    await stopped;
+  });
+
   it('become its own where an earlier pool has left them', async () => {
     const text = templateText(ONE);
     await put(ONE, { 'template.json': text, seal: poolTextSeal(KEY, POOL, text) }, MARKS);
     await keep(ONE);
     expect(kept()).toMatchObject([{ metadata: { ownerReferences: [{ name: 'pool' }] } }]);
+  });
+
+  const prepare = (): Promise<void> =>
+    side.driver.prepare(POOL, { spec: TWO.spec, shared: 1, dedicated: 0 }, NEVER);
+
+  it('become its own, and go with it, though the pool may never have good ones itself', async () => {
+    await put(ONE, { any: 'x' }, MARKS);
+    await prepare();
+    expect(kept()).toMatchObject([{ metadata: { ownerReferences: [{ name: 'pool' }] } }]);
+  });
+
+  it('hold nothing up where they have gone meanwhile, or are somebody else’s', async () => {
+    await put(TWO, { mine: 'x' });
+    await put(ONE, {}, MARKS);
+    for (const one of kept())
+      if (one.metadata.labels?.['agentpool.dev/pool'] === 'pool')
+        await cluster.admin.delete(CONFIG_MAPS, refOf(one));
+    await prepare();
+    expect(kept()).toMatchObject([{ data: { mine: 'x' } }]);
+    expect(kept()[0]?.metadata.ownerReferences).toBeUndefined();
   });
 
   it('never take the place of somebody else’s', async () => {

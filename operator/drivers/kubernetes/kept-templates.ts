@@ -5,7 +5,7 @@
 import type { AgentPoolSpec } from '../../../api/agent-pool.ts';
 import type { PoolKey } from '../../../core/identifiers.ts';
 import { isKubeError } from '../../../platform/kube/kube-error.ts';
-import type { Kube } from '../../../platform/kube/kube.ts';
+import type { Kube, Stored } from '../../../platform/kube/kube.ts';
 import { CONFIG_MAPS, type ConfigMap } from '../../../platform/kube/resources.ts';
 import type { Log } from '../../../platform/log.ts';
 import { textDigest } from '../../../platform/text-digest.ts';
@@ -25,6 +25,8 @@ export interface KeptTemplatesOptions {
   /** As `digestsOnly` keeps them. */
   readonly configMaps: CachedObjects<ConfigMap>;
   readonly sealOf: SealOf;
+  /** Which runtimes are told when they start: a revision is of one place. Left out: there is only one. */
+  readonly storePlace?: string;
   readonly log: Log;
 }
 
@@ -49,13 +51,21 @@ export class KeptTemplates {
   ): Promise<void> {
     const { copies } = this.#options;
     const copy = template && this.#copyOf(pool, owner, template);
-    const all = copies.of(pool, owner);
-    for (const one of all.filter(({ metadata }) => isTemplateName(owner.name, metadata.name))) {
-      if (one.metadata.name !== copy?.name) await copies.remove(one, signal);
+    const all = this.#of(pool, owner);
+    const same = all.find(({ metadata }) => metadata.name === copy?.name);
+    // What was kept goes last: the new one may be refused, or this process die.
+    if (copy !== undefined) {
       // As another version writes it, with another key, or by somebody who copied our marks.
-      else if (!isSaying(one.data, copy)) return copies.replace(one, owner, copy, signal);
+      if (same !== undefined && !isSaying(same.data, copy))
+        await copies.replace(same, owner, copy, signal);
+      else await copies.ensure(owner, copy, signal);
     }
-    if (copy !== undefined) await copies.ensure(owner, copy, signal);
+    for (const one of all) if (one !== same) await copies.remove(one, signal);
+  }
+
+  /** Those that an earlier pool has left: they go with this one, whether or not it ever keeps any. */
+  async adopt(pool: PoolKey, owner: PoolOwner, signal: AbortSignal): Promise<void> {
+    for (const one of this.#of(pool, owner)) await this.#options.copies.adopt(one, owner, signal);
   }
 
   /** Undefined: there is none, or none that this installation has made. */
@@ -76,7 +86,7 @@ export class KeptTemplates {
     try {
       if (text === undefined || seal !== sealOf(pool, text))
         throw new Error('it does not bear the seal of this installation');
-      return templateFrom(text, revision, live);
+      return templateFrom(text, revision, { live, ...this.#placeFor(pool) });
     } catch (error) {
       this.#say('what a revision was made of is not taken from its ConfigMap', owner, {
         configMap: ref.name,
@@ -84,6 +94,11 @@ export class KeptTemplates {
       });
       return undefined;
     }
+  }
+
+  #of(pool: PoolKey, owner: PoolOwner): readonly Stored<ConfigMap>[] {
+    const all = this.#options.copies.of(pool, owner);
+    return all.filter(({ metadata }) => isTemplateName(owner.name, metadata.name));
   }
 
   /** Undefined: it is too large. Each template is looked at once: a pass in which nothing happened is to cost next to nothing. */
@@ -106,8 +121,14 @@ export class KeptTemplates {
   }
 
   #textsOf(pool: PoolKey, template: RuntimeTemplate) {
-    const text = templateText(template);
+    const text = templateText(template, this.#placeFor(pool).storePlace);
     return { [TEXT]: text, [SEAL]: this.#options.sealOf(pool, text) } as const;
+  }
+
+  /** Sealed, not told: an address may have a password in it. */
+  #placeFor(pool: PoolKey): { readonly storePlace?: string } {
+    const { sealOf, storePlace } = this.#options;
+    return storePlace === undefined ? {} : { storePlace: sealOf(pool, storePlace) };
   }
 
   #say(

@@ -127,6 +127,7 @@ export class KubernetesDriver implements Driver {
       pods.length < needs.shared + needs.dedicated ||
       pods.some((pod) => phaseOf(pod).at === 'pending');
     await explained(this.#options.belongings.ensure(pool, owner, { ...needs, isStarting }, signal));
+    await explained(this.#options.templates.adopt(pool, owner, signal));
     await this.#adoptLeft(pool, owner, signal);
   }
 

@@ -147,8 +147,8 @@ describe('the pod of a runtime', () => {
   it('mounts the key of a ConfigMap as its module', () => {
     const moduleFrom = { configMapRef: { name: 'agents', key: 'a.ts' } };
     const mounted = { configMap: 'agents', key: 'a.ts', digest: 'of the text' };
-    const asked = request({ runtime: { moduleFrom } }, {}, { mounted });
-    const pod = podOf(asked, OWNER, { image: 'default-image' });
+    const asked = request({ runtime: { moduleFrom } }, {}, { mounted, image: 'default-image' });
+    const pod = podOf(asked, OWNER, {});
     expect(asked.template.module.path).toBe('/etc/agentpool/module/a.ts');
     expect(containerOf(pod)?.image).toBe('default-image');
     expect(pod.spec?.volumes).toContainEqual({
@@ -171,9 +171,7 @@ describe('the pod of a runtime', () => {
   });
 
   it('needs an image', () => {
-    expect(() => podOf(request({}), OWNER, { image: 'default-image' })).toThrow(
-      'spec.runtime.image',
-    );
+    expect(() => podOf(request({}), OWNER, {})).toThrow('spec.runtime.image');
   });
 
   it("takes its author's security context, and stays restricted in what that leaves out", () => {

@@ -10,7 +10,7 @@ import {
 import type { PoolRef } from '../../../core/identifiers.ts';
 import type { Pod } from '../../../platform/kube/resources.ts';
 import type { LogLevel } from '../../../platform/log.ts';
-import type { RuntimeRequest } from '../../pool/driver.ts';
+import type { RuntimeRequest, RuntimeTemplate } from '../../pool/driver.ts';
 import type { ModuleArtifact } from '../../pool/wanted-pool.ts';
 import { copyName } from './copy-name.ts';
 import { type JsonObject, overlay } from './overlay.ts';
@@ -53,8 +53,6 @@ export function tenantsSuffix(shard: number): string {
 
 /** Of the installation, for all pools. */
 export interface PodDefaults {
-  /** Of pools whose agents come from a ConfigMap. */
-  readonly image?: string;
   /** Of the runtimes' own log: no part of a revision, so pods that are there keep theirs. */
   readonly logLevel?: LogLevel;
 }
@@ -69,13 +67,14 @@ export function podOf(request: RuntimeRequest, owner: PoolOwner, defaults: PodDe
   const tier = request.role === 'shared' ? spec.tiers.warm : spec.tiers.hot;
   const pod = [podTemplate, tier.podTemplate].reduce<JsonObject>(
     (under, over) => overlay(under, over as JsonObject),
-    basePod(request, owner, { ...defaults, image: imageOf(spec, defaults.image) }),
+    basePod(request, owner, { ...defaults, image: imageOf(request.template) }),
   );
   return pod;
 }
 
-function imageOf({ runtime }: AgentPoolSpec, defaultImage: string | undefined): string {
-  const image = runtime.image ?? (runtime.moduleFrom === undefined ? undefined : defaultImage);
+/** That of its revision: the installation may have another one by now. */
+function imageOf({ spec, module }: RuntimeTemplate): string {
+  const image = module.image ?? spec.runtime.image;
   if (image === undefined) throw new Error('spec.runtime.image is required in a cluster');
   return image;
 }

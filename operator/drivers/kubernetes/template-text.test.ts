@@ -14,6 +14,7 @@ const moduleFrom = { configMapRef: { name: 'agents', key: 'agents.ts' } };
 const IN_IMAGE = { digest: 'd1', path: './agents.ts' };
 const MOUNTED = {
   digest: 'd1',
+  image: 'agents:default',
   path: '/etc/agentpool/module/agents.ts',
   mounted: { configMap: 'agents', key: 'agents.ts', digest: 't1' },
 };
@@ -53,7 +54,7 @@ describe('what a revision is made of', () => {
     ],
   ])('is the same when it is read: %s', (_what, input, module) => {
     const template = templateOf(specOf(input), module);
-    const read = templateFrom(templateText(template), template.revision, LIVE);
+    const read = templateFrom(templateText(template), template.revision, { live: LIVE });
     expect(read).toMatchObject({ revision: template.revision, module });
     expect(read.spec.runtime).toEqual({
       ...template.spec.runtime,
@@ -67,10 +68,32 @@ describe('what a revision is made of', () => {
 
   it('leaves all else as it is now', () => {
     const template = templateOf(specOf({ runtime: { image: 'agents:1' } }), IN_IMAGE);
-    const { spec } = templateFrom(templateText(template), template.revision, LIVE);
+    const { spec } = templateFrom(templateText(template), template.revision, { live: LIVE });
     expect(spec.replicas).toBe(7);
     expect(spec.limits.taskTimeoutSeconds).toBe(77);
     expect(spec.tiers.hot.maxInstances).toBe(9);
+  });
+
+  it('is made again only where its store still is', () => {
+    const template = templateOf(specOf({ runtime: { image: 'agents:1' } }), IN_IMAGE);
+    const from = (text: string, storePlace?: string): string =>
+      templateFrom(text, template.revision, { live: LIVE, ...(storePlace && { storePlace }) })
+        .revision;
+    expect(from(templateText(template, 'here'), 'here')).toBe(template.revision);
+    const words = 'its store is another place than now';
+    expect(() => from(templateText(template, 'here'), 'there')).toThrow(words);
+    expect(() => from(templateText(template), 'there')).toThrow(words);
+    expect(() => from(templateText(template, 'here'))).toThrow(words);
+  });
+
+  it('is not believed without an image: that of today may be another', () => {
+    const template = templateOf(specOf({ runtime: { moduleFrom } }), { ...MOUNTED });
+    const kept = JSON.parse(templateText(template)) as Record<string, unknown>;
+    delete kept['image'];
+    const text = JSON.stringify(kept);
+    expect(() => templateFrom(text, template.revision, { live: LIVE })).toThrow(
+      'it does not say which image it ran',
+    );
   });
 
   const good = templateOf(specOf({ runtime: { image: 'agents:1' } }), IN_IMAGE);
@@ -95,6 +118,6 @@ describe('what a revision is made of', () => {
       /status|Unrecognized/,
     ],
   ])('is not believed where it is %s', (_what, text, words) => {
-    expect(() => templateFrom(text, good.revision, LIVE)).toThrow(words);
+    expect(() => templateFrom(text, good.revision, { live: LIVE })).toThrow(words);
   });
 });
