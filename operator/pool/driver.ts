@@ -147,14 +147,10 @@ export interface Driver {
     signal: AbortSignal,
   ): Promise<void>;
   /**
-   * Keeps for operators to come what the good runtimes are made of, in place of what was kept before; undefined: nothing is kept. In every pass.
+   * Keeps for operators to come what the good runtimes are made of, in place of what was kept before. In every pass.
    * Left out: no runtime outlives the operator.
    */
-  keepTemplate?(
-    pool: PoolKey,
-    template: RuntimeTemplate | undefined,
-    signal: AbortSignal,
-  ): Promise<void>;
+  keepTemplate?(pool: PoolKey, template: RuntimeTemplate, signal: AbortSignal): Promise<void>;
   /**
    * What an operator has kept of a revision, on top of all that a spec may change while runtimes live. Undefined: nothing, or nothing that can be
    * trusted.

@@ -148,9 +148,8 @@ export class FakeDriver implements Driver {
     if (this.faults.failPrepare !== undefined) throw this.faults.failPrepare;
   }
 
-  async keepTemplate(pool: PoolKey, template: RuntimeTemplate | undefined): Promise<void> {
-    if (template === undefined) this.kept.delete(pool);
-    else this.kept.set(pool, template);
+  async keepTemplate(pool: PoolKey, template: RuntimeTemplate): Promise<void> {
+    this.kept.set(pool, template);
   }
 
   async keptTemplate(pool: PoolKey, revision: string): Promise<RuntimeTemplate | undefined> {

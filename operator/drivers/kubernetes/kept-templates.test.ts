@@ -55,7 +55,7 @@ describe('what good pods are made of', () => {
   });
 
   const kept = (): readonly Stored<ConfigMap>[] => cluster.server.store.list(CONFIG_MAPS);
-  const keep = async (template: RuntimeTemplate | undefined): Promise<void> => {
+  const keep = async (template: RuntimeTemplate): Promise<void> => {
     await side.driver.keepTemplate(POOL, template, NEVER);
     await clock.advance(10);
   };
@@ -94,10 +94,7 @@ describe('what good pods are made of', () => {
     await keep(TWO);
     expect(kept()).toHaveLength(1);
     expect(await read(ONE)).toBeUndefined();
-    await keep(undefined);
-    expect(kept()).toEqual([]);
-    await keep(undefined);
-    expect(kube.calls.get('delete configmaps')).toBe(2);
+    expect(kube.calls.get('delete configmaps')).toBe(1);
     expect(said).toEqual([]);
   });
 
@@ -207,7 +204,6 @@ describe('what good pods are made of', () => {
     await put(ONE, { mine: 'x' });
     const [theirs] = kept();
     await expect(keep(ONE)).rejects.toMatchObject({ reason: 'ObjectNotOwned' });
-    await keep(undefined);
     expect(await cluster.admin.get(CONFIG_MAPS, refOf(theirs ?? {}))).toEqual(theirs);
   });
 
@@ -216,7 +212,8 @@ describe('what good pods are made of', () => {
     await cluster.admin.create(CONFIG_MAPS, { metadata, data: {} });
     await clock.advance(10);
     await keep(ONE);
-    await keep(undefined);
-    expect(kept()).toHaveLength(1);
+    await keep(TWO);
+    expect(kept().map((one) => one.metadata.name)).toContain('pool-module-abc');
+    expect(kept()).toHaveLength(2);
   });
 });

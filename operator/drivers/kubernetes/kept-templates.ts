@@ -46,11 +46,11 @@ export class KeptTemplates {
   async keep(
     pool: PoolKey,
     owner: PoolOwner,
-    template: RuntimeTemplate | undefined,
+    template: RuntimeTemplate,
     signal: AbortSignal,
   ): Promise<void> {
     const { copies } = this.#options;
-    const copy = template && this.#copyOf(pool, owner, template);
+    const copy = this.#copyOf(pool, owner, template);
     const all = this.#of(pool, owner);
     const same = all.find(({ metadata }) => metadata.name === copy?.name);
     // What was kept goes last: the new one may be refused, or this process die.

@@ -147,11 +147,7 @@ export class KubernetesDriver implements Driver {
     await explained(copies.tidy(pool, owner, modules, signal));
   }
 
-  async keepTemplate(
-    pool: PoolKey,
-    template: RuntimeTemplate | undefined,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async keepTemplate(pool: PoolKey, template: RuntimeTemplate, signal: AbortSignal): Promise<void> {
     const owner = this.#options.ownerOf(pool);
     if (owner === undefined || owner.isGoing === true) return;
     await explained(this.#options.templates.keep(pool, owner, template, signal));
