@@ -94,6 +94,18 @@ describe('who looks when a lease ends', () => {
     watch.stop();
   });
 
+  it.each([NaN, Infinity])(
+    'looks after one lease time where a lease ends in %p ms',
+    async (inMs) => {
+      await start(inMs, 10_000);
+      await at(9_999);
+      expect(looks).toEqual([0]);
+      await at(10_000);
+      expect(looks).toEqual([0, 10_000]);
+      watch.stop();
+    },
+  );
+
   it('looks at all when told so, whatever is due', async () => {
     await start(10_000, 10_000);
     await at(500);

@@ -73,7 +73,7 @@ export class LeaseWatch {
   #looked(pool: PoolKey, askedAtMs: number, inMs: number | undefined): void {
     const hasChanged = this.#looking.get(pool)?.hasChanged === true;
     this.#looking.delete(pool);
-    // A clock of Redis that was set back would have us wait for as long as it was set back.
+    // A clock of Redis that was set back would have us wait for as long as it was set back; what is no number, for no time at all.
     if (inMs !== undefined) this.#expect(pool, askedAtMs + clamp(inMs, 1, LEASE_TTL_MS));
     else if (hasChanged) this.lookAt(pool);
   }
@@ -100,4 +100,4 @@ export class LeaseWatch {
 }
 
 const clamp = (value: number, low: number, high: number): number =>
-  Math.min(high, Math.max(low, value));
+  Number.isFinite(value) ? Math.min(high, Math.max(low, value)) : high;
