@@ -2,9 +2,10 @@
 import { Packr } from 'msgpackr';
 import type { PoolKey, ProjectKey } from '../../../core/identifiers.ts';
 import type { RateBucket } from '../../../core/rate.ts';
-import type { TierOverride } from '../../../core/tier.ts';
+import { TIERS, type TierCounts, type TierOverride } from '../../../core/tier.ts';
 import { resultBytes, turnBytes } from '../rows.ts';
 import type {
+  AgentInfo,
   ClientLease,
   ConversationSummary,
   PayloadArm,
@@ -152,10 +153,11 @@ export function recordOf(key: ProjectKey, reply: readonly unknown[]): ProjectRec
 
 export const isTrue = (reply: unknown): boolean => textOrEmpty(reply) === '1';
 
-/** The time to live of its lease stands in front, where the script can read it. */
-export function runtimeOf(reply: unknown): RuntimeRecord {
+/** The time to live of its lease stands in front, where the script can read it. Undefined: no record of a runtime of this pool. */
+export function runtimeOf(pool: PoolKey, reply: unknown): RuntimeRecord | undefined {
   const text = textOrEmpty(reply);
-  return JSON.parse(text.slice(text.indexOf('{'))) as RuntimeRecord;
+  const said = parsedOrUndefined(text.slice(text.indexOf('{')));
+  return isRecordOf(pool, said) ? said : undefined;
 }
 
 /** What an announcement of the pool's runtimes says. Undefined: only that there is something to read, as one of another version may. */
@@ -174,15 +176,24 @@ export function runtimeChangesOf(
 
 /** Whoever may write the pool's keys may say anything here: nobody who hears it is to fail over it. */
 function isRecordOf(pool: PoolKey, said: unknown): said is RuntimeRecord {
-  const record = (said ?? {}) as Partial<Record<keyof RuntimeRecord, unknown>>;
+  const record = fieldsOf<RuntimeRecord>(said);
   const { incarnation, name, address, role, revision, ready, draining, agents } = record;
+  const { protocolMin, protocolMax, maxConcurrentTasks, blanks, bound = '' } = record;
+  const { HOT, WARM, COLD } = fieldsOf<TierCounts>(record.instances);
   return (
     record.pool === pool &&
-    [incarnation, name, address, role, revision].every((one) => typeof one === 'string') &&
-    [ready, draining].every((one) => typeof one === 'boolean') &&
-    Array.isArray(agents)
+    areAll('string', incarnation, name, address, role, revision, bound) &&
+    areAll('boolean', ready, draining) &&
+    areAll('number', protocolMin, protocolMax, maxConcurrentTasks, blanks, HOT, WARM, COLD) &&
+    Array.isArray(agents) &&
+    agents.every((agent) => areAll('string', fieldsOf<AgentInfo>(agent).name))
   );
 }
+
+const fieldsOf = <Fields>(value: unknown): Partial<Record<keyof Fields, unknown>> => value ?? {};
+
+const areAll = (type: 'string' | 'boolean' | 'number', ...values: readonly unknown[]): boolean =>
+  values.every((value) => typeof value === type);
 
 function parsedOrUndefined(text: string): unknown {
   try {
@@ -192,11 +203,13 @@ function parsedOrUndefined(text: string): unknown {
   }
 }
 
-/** The generation stands in front, where the script can compare it. */
+/** The generation stands in front, where the script can compare it. Undefined: there is none, or nobody can read it. */
 export function overrideOf(reply: unknown): TierOverride | undefined {
-  if (!Buffer.isBuffer(reply)) return undefined;
-  const text = reply.toString();
+  const text = textOrEmpty(reply);
   const space = text.indexOf(' ');
-  const override = JSON.parse(text.slice(space + 1)) as Omit<TierOverride, 'generation'>;
-  return { ...override, generation: Number(text.slice(0, space)) };
+  const override = parsedOrUndefined(text.slice(space + 1));
+  const { tier, sinceMs } = fieldsOf<TierOverride>(override);
+  if (!TIERS.some((known) => known === tier) || !areAll('number', sinceMs)) return undefined;
+  const generation = Number(text.slice(0, space));
+  return { ...(override as Omit<TierOverride, 'generation'>), generation };
 }

@@ -1,6 +1,7 @@
 /** What every part of the Redis store works with. */
 import type { PoolKey } from '../../../core/identifiers.ts';
 import type { AnswerRoom } from './answer-room.ts';
+import type { BrokenValues } from './broken-values.ts';
 import type { RedisConnection } from './redis-connection.ts';
 import type { RedisKeys } from './redis-keys.ts';
 
@@ -11,6 +12,8 @@ export interface RedisContext {
   readonly pool: PoolKey | undefined;
   /** Who asks for much asks here first. */
   readonly answers: AnswerRoom;
+  /** Who reads or writes keys of several pools asks within it. */
+  readonly broken: BrokenValues;
   /** The first argument of every script: empty, but in tests. */
   readonly time: () => string;
 }

@@ -1,6 +1,11 @@
 /** What ioredis throws, as the port's error: whether a write may have been applied, and never the arguments of a command (they hold payloads and passwords). */
 import { StoreError } from '../store-error.ts';
 
+/** The value of a key is why: not one of the kind, or the form, that is written there. */
+export class BrokenValueError extends StoreError {}
+
+/** As Redis says it of a command, and where a script stumbles over what it has read. */
+const BROKEN = /^(WRONGTYPE\b|ERR (user_script:\d+: |.*not (a valid float|an integer)\b))/;
 /** Redis refuses these before anything is done. */
 const REFUSED =
   /^(NOSCRIPT|LOADING|READONLY|MASTERDOWN|MISCONF|NOREPLICAS|OOM|BUSY|NOAUTH|WRONGPASS|NOPERM|MOVED|ASK|TRYAGAIN|CLUSTERDOWN|CROSSSLOT|UNKILLABLE)\b/;
@@ -49,5 +54,6 @@ export function toStoreError(
   if (UNSENT.test(text)) return new StoreError(`${name}: no connection to Redis`, 'not-applied');
   const outcome = writes && !REFUSED.test(text) ? 'unknown' : 'not-applied';
   const what = LOST.test(text) ? `the connection to Redis was lost: ${problem}` : explain(thrown);
-  return new StoreError(`${name}: ${what}`, outcome);
+  const Failure = BROKEN.test(text) ? BrokenValueError : StoreError;
+  return new Failure(`${name}: ${what}`, outcome);
 }

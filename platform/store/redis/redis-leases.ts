@@ -62,36 +62,38 @@ export class RedisLeases {
 
   /** In its pool, where we have seen it; else in every pool where it may be: the port does not say which. */
   async deregister(incarnation: string): Promise<void> {
-    const { connection, keys, time } = this.#context;
+    const { broken, connection, keys, time } = this.#context;
     const seen = this.#poolsSeen.get(incarnation);
     const pools = seen === undefined ? await this.pools() : [seen];
     await Promise.all(
       pools.map((pool) => {
         const { leases, runtimes, gone } = keys.pool(pool);
         const args = [time(), incarnation, keys.channel(pool, 'runtimes')];
-        return connection.run(DEREGISTER, [leases, runtimes, gone], args);
+        const deregister = (): Promise<unknown> =>
+          connection.run(DEREGISTER, [leases, runtimes, gone], args);
+        return seen === undefined ? broken.within(pool, undefined, deregister) : deregister();
       }),
     );
   }
 
   /** @param of undefined: all pools. */
   async list(of: PoolKey | undefined): Promise<readonly RuntimeRecord[]> {
-    const { answers, connection, keys, time } = this.#context;
     const pools = of === undefined ? await this.pools() : [of];
     await this.#forgiven();
-    const lists = await Promise.all(
-      pools.map((pool) => {
-        const { leases, runtimes } = keys.pool(pool);
-        return answers.within(LIST_BYTES, () =>
-          connection.run(LIVE_RUNTIMES, [leases, runtimes], [time()]),
-        );
-      }),
-    );
-    const records = lists
-      .flatMap((list) => list as readonly unknown[])
-      .filter(isBytes)
-      .map(runtimeOf);
+    const records = (await Promise.all(pools.map((pool) => this.#living(pool)))).flat();
     for (const record of records) this.#saw(record);
+    return records;
+  }
+
+  async #living(pool: PoolKey): Promise<readonly RuntimeRecord[]> {
+    const { answers, broken, connection, keys, time } = this.#context;
+    const { leases, runtimes } = keys.pool(pool);
+    const answer = await broken.within<unknown>(pool, [], () =>
+      answers.within(LIST_BYTES, () => connection.run(LIVE_RUNTIMES, [leases, runtimes], [time()])),
+    );
+    const found = (answer as readonly unknown[]).filter(isBytes);
+    const records = found.flatMap((one) => runtimeOf(pool, one) ?? []);
+    if (records.length < found.length) broken.tell(pool, 'the record of a runtime');
     return records;
   }
 
@@ -102,7 +104,10 @@ export class RedisLeases {
     await this.#forgiven();
     const found = await connection.run(LIVE_RUNTIME, [leases, runtimes], [time(), incarnation]);
     if (!Buffer.isBuffer(found)) return undefined;
-    return { incarnation, address: runtimeOf(found).address, epoch };
+    const record = runtimeOf(pool, found);
+    if (record?.incarnation === incarnation) return { incarnation, address: record.address, epoch };
+    this.#context.broken.tell(pool, 'the record of a runtime');
+    return undefined;
   }
 
   /** Takes away what has expired, and with the last lease a pool without a record; answers in how many ms the next lease does. */
@@ -143,11 +148,16 @@ export class RedisLeases {
 
   async #forgive(owed: { readonly sinceMs: number }): Promise<void> {
     if (this.#offsetMs !== undefined) {
-      const { connection, keys, time } = this.#context;
+      const { broken, connection, keys, time } = this.#context;
       const args = [time(), Math.floor(owed.sinceMs + this.#offsetMs)];
       const pools = await this.pools();
       await Promise.all(
-        pools.map((pool) => connection.run(FORGIVE, [keys.pool(pool).leases], args)),
+        pools.map((pool) => {
+          const forgive = (): Promise<unknown> =>
+            connection.run(FORGIVE, [keys.pool(pool).leases], args);
+          // What is no lease cannot be forgiven, and nobody else's lease waits for it.
+          return broken.within(pool, undefined, forgive);
+        }),
       );
     }
     // Lost again meanwhile: that is owed still.

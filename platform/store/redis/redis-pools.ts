@@ -63,6 +63,7 @@ export class RedisPools {
     );
     const [wanted, told] = values as readonly unknown[];
     if (!isBytes(wanted)) return undefined;
+    // Not looked into: no pool's user may write what is no hash, list or set.
     const record = jsonOf(wanted) as PoolRecord;
     return isBytes(told) ? { ...record, ...(jsonOf(told) as Partial<PoolRecord>) } : record;
   }
@@ -87,15 +88,21 @@ export class RedisPools {
   }
 
   async listOverrides(pool: PoolKey): Promise<readonly OverrideEntry[]> {
-    const { overrides } = this.#context.keys.pool(pool);
-    const flat = (await this.#context.answers.within(LIST_BYTES, () =>
-      read(this.#context, 'listTierOverrides', ['HGETALL', overrides]),
-    )) as readonly Buffer[];
+    const { answers, broken, keys } = this.#context;
+    const { overrides } = keys.pool(pool);
+    const answer = await broken.within<unknown>(pool, [], () =>
+      answers.within(LIST_BYTES, () =>
+        read(this.#context, 'listTierOverrides', ['HGETALL', overrides]),
+      ),
+    );
+    const flat = answer as readonly Buffer[];
     const entries: OverrideEntry[] = [];
     for (let at = 0; at < flat.length; at += 2) {
-      const override = overrideOf(flat[at + 1]);
-      if (override !== undefined) entries.push({ key: String(flat[at]), override });
+      const [key, override] = [String(flat[at]), overrideOf(flat[at + 1])];
+      // Whoever gives the name of another pool's project would have that one's override taken away with this pool.
+      if (override !== undefined && poolKeyOfProject(key) === pool) entries.push({ key, override });
     }
+    if (entries.length < flat.length / 2) broken.tell(pool, 'the override of a tier');
     return entries.sort(byKey);
   }
 }

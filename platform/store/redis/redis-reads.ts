@@ -1,5 +1,5 @@
 /** What can be read of projects and conversations; writes nothing. */
-import type { PoolKey, ProjectKey } from '../../../core/identifiers.ts';
+import { poolKeyOfProject, type PoolKey, type ProjectKey } from '../../../core/identifiers.ts';
 import { TURN_PAGE_BYTES_MAX } from '../commit-limit.ts';
 import { LISTED_MAX, type TurnWindow } from '../reads.ts';
 import { StoreError } from '../store-error.ts';
@@ -94,9 +94,13 @@ export async function listErasing(
       if (records[at] === undefined) found.add(name);
     });
     const last = names.at(-1);
-    if (last === undefined || names.length < LISTED_MAX) return [...found];
+    if (last === undefined || names.length < LISTED_MAX) break;
     from = `(${last}`;
   }
+  // Whoever reads this may erase all pools' projects, and whoever wrote it may be limited to this one.
+  const own = [...found].filter((name) => poolKeyOfProject(name) === pool);
+  if (own.length < found.size) context.broken.tell(pool, 'the name of a project');
+  return own;
 }
 
 export async function readResult(

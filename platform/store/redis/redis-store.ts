@@ -6,6 +6,7 @@ import type { TurnWindow } from '../reads.ts';
 import { StoreError } from '../store-error.ts';
 import type * as port from '../store.ts';
 import { AnswerRoom } from './answer-room.ts';
+import { BrokenValues } from './broken-values.ts';
 import { LeaseWatch } from './lease-watch.ts';
 import { commitTo } from './redis-commits.ts';
 import { RedisConnection } from './redis-connection.ts';
@@ -40,7 +41,8 @@ export class RedisStore implements port.Store {
       onLost: () => this.#session.lost(),
     });
     const time = (): string => (serverTimeMs === undefined ? '' : String(serverTimeMs()));
-    this.#context = { connection, keys, pool, time, answers: new AnswerRoom(clock) };
+    const broken = new BrokenValues(clock, options.log);
+    this.#context = { connection, keys, pool, time, answers: new AnswerRoom(clock), broken };
     const { writer, isReady } = writerOf(options, connection);
     this.#writing = { ...this.#context, connection: writer };
     this.#replicas = new ReplicaGate(writer, minReplicas, timeoutMs / 2);
