@@ -2,6 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { FakeClock, settle } from '../../test/fakes/fake-clock.ts';
 import { silentLog } from '../../platform/log.ts';
+import { ChangeTopics } from '../../platform/store/change-topics.ts';
 import {
   LEASE_FENCE_MS,
   LEASE_RENEW_MS,
@@ -13,6 +14,7 @@ import { Lease } from './lease.ts';
 class World {
   readonly clock = new FakeClock();
   readonly told: string[] = [];
+  readonly topics = new ChangeTopics();
   readonly sent: { readonly held: boolean; readonly ttlMs: number }[] = [];
   /** How long the store takes to answer; Infinity: it does not. */
   answerMs = 0;
@@ -31,6 +33,7 @@ class World {
           if (!this.reachable) throw new Error('away');
         },
         deregister: async () => undefined,
+        subscribe: (topic, onChange) => this.topics.subscribe(topic, onChange),
       },
       record: ({ held }) => ({ ready: held }) as RuntimeRecord,
       onFenced: () => this.told.push('fenced'),
@@ -67,6 +70,21 @@ describe('a lease', () => {
     world.sent.length = 0;
     await world.clock.advance(3 * LEASE_RENEW_MS);
     expect(world.sent).toEqual([1, 2, 3].map(() => ({ held: true, ttlMs: LEASE_TTL_MS })));
+  });
+
+  it('is renewed at once when the store is back, and for no change of any pool', async () => {
+    const world = await started();
+    world.sent.length = 0;
+    world.topics.notify('pools', 'default~demo');
+    await settle();
+    expect(world.sent).toHaveLength(0);
+    world.topics.notify('pools');
+    await settle();
+    expect(world.sent).toEqual([{ held: true, ttlMs: LEASE_TTL_MS }]);
+    world.lease.stop();
+    world.topics.notify('pools');
+    await settle();
+    expect(world.sent).toHaveLength(1);
   });
 
   it('is lost seven seconds after the last renewal that succeeded was sent', async () => {

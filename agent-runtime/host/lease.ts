@@ -17,7 +17,7 @@ const RENEWALS_IN_FLIGHT_MAX = 3;
 
 export interface LeasePorts {
   readonly clock: Clock;
-  readonly store: Pick<Store, 'heartbeat' | 'deregister'>;
+  readonly store: Pick<Store, 'heartbeat' | 'deregister' | 'subscribe'>;
   readonly log: Log;
   /** What to write with the next renewal. */
   record(lease: { readonly held: boolean }): RuntimeRecord;
@@ -48,6 +48,7 @@ export class Lease {
   #renewTimer: Timer | undefined;
   #fenceTimer: Timer | undefined;
   #waiting: (() => void)[] = [];
+  #unsubscribe: (() => void) | undefined;
 
   constructor(ports: LeasePorts) {
     this.#ports = ports;
@@ -77,6 +78,10 @@ export class Lease {
 
   /** Registers and keeps renewing; resolves when the store has answered for the first time. */
   async start(): Promise<void> {
+    // Said of no pool it is what a store says that can be reached again. It forgives a lease once until it is renewed, and may soon be gone again.
+    this.#unsubscribe = this.#ports.store.subscribe('pools', (pool) => {
+      if (pool === undefined) this.publish();
+    });
     this.#tick();
     await this.whenHeld();
   }
@@ -90,6 +95,7 @@ export class Lease {
   stop(): void {
     this.#renewTimer?.cancel();
     this.#fenceTimer?.cancel();
+    this.#unsubscribe?.();
     this.#state = { type: 'stopped' };
     this.#wake();
   }

@@ -1,10 +1,12 @@
 /** Who is alive and which pools there are, as Redis remembers it: nothing stays for ever, whatever connections, clocks and late writers do. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Lease } from '../../agent-runtime/host/lease.ts';
 import { silentLog as log } from '../../platform/log.ts';
 import { systemRandom as random } from '../../platform/random.ts';
+import { KEY_PREFIX, RedisKeys } from '../../platform/store/redis/redis-keys.ts';
 import { openRedisStore, type RedisStore } from '../../platform/store/redis/redis-store.ts';
 import { LEASE_RENEW_MS, LEASE_TTL_MS, type PoolRecord } from '../../platform/store/store.ts';
-import { join as joined, POOL, unique } from '../conformance/store-builders.ts';
+import { join as joined, POOL, runtimeRecord, unique } from '../conformance/store-builders.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { RedisServer } from './redis-server.ts';
 import { until } from './until.ts';
@@ -79,6 +81,26 @@ describe('the lease of a runtime', () => {
     await reconnect();
     await outage(60_000);
     expect(await listed(store)).toEqual([incarnation]);
+  });
+
+  it('lives through an outage that comes sooner after another than its next renewal', async () => {
+    const store = await open();
+    const record = runtimeRecord();
+    const { incarnation } = record;
+    const lease = new Lease({
+      ...{ clock, store, log, record: () => record, verify: async () => undefined },
+      ...{ onFenced: () => undefined, onRestored: () => undefined },
+    });
+    await lease.start();
+    const { leases } = new RedisKeys(KEY_PREFIX).pool(POOL);
+    const end = (): Promise<unknown> => server.admin((redis) => redis.zscore(leases, incarnation));
+    for (let outages = 0; outages < 2; outages += 1) {
+      await outage(60_000);
+      expect(await listed(store)).toEqual([incarnation]);
+      const renewed = String(clock.nowMs() + LEASE_TTL_MS);
+      await until('it renewed, not only was forgiven', async () => (await end()) === renewed);
+    }
+    lease.stop();
   });
 
   it('ends though somebody loses the connection again and again', async () => {
