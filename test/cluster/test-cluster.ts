@@ -51,9 +51,6 @@ export interface TestNamespace {
   remove(): Promise<void>;
 }
 
-/** Labels of a namespace where pods that may do more than they need are refused. */
-export const RESTRICTED = { 'pod-security.kubernetes.io/enforce': 'restricted' } as const;
-
 const REMOVED_WITHIN_MS = 120_000;
 
 export async function createNamespace(

@@ -1,7 +1,7 @@
 /** The product in the test's cluster: one release with small resources, Redis on the first node and without a volume; who leads, and who may call. */
 import type { KubeObject } from '../control/kubectl.ts';
 import { REPOSITORY } from '../images/base-image.ts';
-import { type AnyCluster, RESTRICTED } from '../test-cluster.ts';
+import type { AnyCluster } from '../test-cluster.ts';
 import { ServiceForward } from './service-forward.ts';
 
 /** The API server's log is of this namespace. */
@@ -35,7 +35,9 @@ export interface Installation {
   remove(): Promise<void>;
 }
 
-/** Pods that may do more than they need are refused there. */
+/** Labels of a namespace where pods that may do more than they need are refused. */
+export const RESTRICTED = { 'pod-security.kubernetes.io/enforce': 'restricted' } as const;
+
 const restrictedNamespace = (name: string): object => ({
   apiVersion: 'v1',
   kind: 'Namespace',

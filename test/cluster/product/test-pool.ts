@@ -3,9 +3,9 @@ import { expect } from '@jest/globals';
 import { until } from '../../e2e/until.ts';
 import type { Cluster } from '../cluster.ts';
 import type { KubeObject, Kubectl } from '../control/kubectl.ts';
-import { type TestNamespace, createNamespace, RESTRICTED } from '../test-cluster.ts';
+import { type TestNamespace, createNamespace } from '../test-cluster.ts';
 import { isReady } from '../test-pods.ts';
-import { RELEASE } from './installation.ts';
+import { RELEASE, RESTRICTED } from './installation.ts';
 
 export const AGENTS = `export default {
   name: 'counter',
