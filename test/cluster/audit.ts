@@ -23,6 +23,8 @@ export interface Asked {
   readonly resource: string;
   readonly verb: string;
   readonly isForbidden: boolean;
+  /** Wall clock. */
+  readonly atMs: number;
 }
 
 const WRITES = ['create', 'update', 'patch', 'delete', 'deletecollection'];
@@ -57,12 +59,12 @@ export function auditFlags(folder: string): readonly string[] {
 export function askedBy(user: string, folder: string, sinceMs = 0): readonly Asked[] {
   return eventsIn(folder)
     .filter((event) => event.user.username === user)
-    .filter(({ requestReceivedTimestamp }) => Date.parse(requestReceivedTimestamp) >= sinceMs)
-    .flatMap(({ verb, objectRef, responseStatus }) =>
-      objectRef === undefined
-        ? []
-        : [{ resource: nameOf(objectRef), verb, isForbidden: responseStatus?.code === 403 }],
-    );
+    .flatMap(({ verb, objectRef, responseStatus, requestReceivedTimestamp }) => {
+      const atMs = Date.parse(requestReceivedTimestamp);
+      if (objectRef === undefined || atMs < sinceMs) return [];
+      const isForbidden = responseStatus?.code === 403;
+      return [{ resource: nameOf(objectRef), verb, isForbidden, atMs }];
+    });
 }
 
 /** `patch leases.coordination.k8s.io`: writes of one pod that had an effect, of the time since then (wall clock, ms). */
