@@ -5,7 +5,7 @@ import type { PoolNeeds } from '../../pool/driver.ts';
 /** What is as it should be is looked at again after this: somebody may have changed it, certificates grow old. */
 export const LOOK_AGAIN_MS = 10 * 60_000;
 /** While runtimes start, which cannot without them. */
-const LOOK_AGAIN_STARTING_MS = 5_000;
+export const LOOK_AGAIN_STARTING_MS = 5_000;
 export interface Settled {
   readonly uid: string;
   readonly digest: string;

@@ -297,6 +297,32 @@ describe('what a pool has besides its pods', () => {
     });
   });
 
+  it('a look that is spared while runtimes start is asked for when the last one is too long ago, once', async () => {
+    await cluster.admin.delete(SECRETS, at('pool-agentpool-runtime'));
+    await clock.advance(2_000);
+    await ensure(true);
+    await ensure(true);
+    expect(await exists(SECRETS, 'pool-agentpool-runtime')).toBe(false);
+    await clock.advance(2_999);
+    expect(changed).toEqual([]);
+    await clock.advance(1);
+    expect(changed).toEqual([POOL]);
+    await ensure(true);
+    expect(await exists(SECRETS, 'pool-agentpool-runtime')).toBe(true);
+    await clock.advance(3_600_000);
+    expect(changed).toEqual([POOL]);
+  });
+
+  it.each<[string, boolean, () => void]>([
+    ['a pool at rest', false, () => undefined],
+    ['one whose operator has left', true, () => belongings.close()],
+  ])('nothing is asked for of %s', async (_, isStarting, act) => {
+    await ensure(isStarting);
+    act();
+    await clock.advance(3_600_000);
+    expect(changed).toEqual([]);
+  });
+
   it('a Secret that somebody deletes is made again while runtimes start, which need it', async () => {
     await cluster.admin.delete(SECRETS, at('pool-agentpool-runtime'));
     await clock.advance(5_000);

@@ -3,7 +3,7 @@
  * alone what somebody else has made under the same name.
  */
 import { type PoolKey, poolKeyOf } from '../../../core/identifiers.ts';
-import type { Clock } from '../../../platform/clock.ts';
+import type { Clock, Timer } from '../../../platform/clock.ts';
 import type { Kube, Stored } from '../../../platform/kube/kube.ts';
 import type { CacheChange } from '../../../platform/kube/resource-cache.ts';
 import {
@@ -22,6 +22,7 @@ import {
   digestOf,
   isSettled,
   LOOK_AGAIN_MS,
+  LOOK_AGAIN_STARTING_MS,
   type Settled,
 } from './belongings-settled.ts';
 import type { CachedObjects } from './cached-objects.ts';
@@ -55,6 +56,8 @@ export class PoolBelongings {
   readonly #options: PoolBelongingsOptions;
   /** By pool. Bounded by the pools that have runtimes; those of deleted ones go when their time is over. */
   readonly #settled = new Map<PoolKey, Settled>();
+  /** Of looks that were spared: what was there at the last one may have gone since, and runtimes cannot start without it. */
+  readonly #spared = new Map<PoolKey, Timer>();
   readonly #tenants: TenantsKeeper;
   readonly #listeners = new Set<(pool: PoolKey) => void>();
 
@@ -102,6 +105,8 @@ export class PoolBelongings {
   }
 
   close(): void {
+    for (const timer of this.#spared.values()) timer.cancel();
+    this.#spared.clear();
     this.#tenants.close();
   }
 
@@ -128,6 +133,8 @@ export class PoolBelongings {
     const digest = digestOf(needs);
     const settled = this.#settled.get(pool);
     if (settled !== undefined && isSettled(settled, { uid: owner.uid, digest, needs, nowMs })) {
+      if (needs.isStarting === true)
+        this.#askForLook(pool, settled.sinceMs + LOOK_AGAIN_STARTING_MS - nowMs);
       if (settled.hasBudgets || !(await this.#ensureBudgets(pool, owner, needs, signal))) return;
       // What was told to have changed meanwhile is looked at again all the same.
       if (this.#settled.get(pool) === settled)
@@ -139,6 +146,16 @@ export class PoolBelongings {
     for (const [key, { sinceMs }] of this.#settled)
       if (nowMs >= sinceMs + LOOK_AGAIN_MS) this.#settled.delete(key);
     this.#settled.set(pool, { uid: owner.uid, digest, sinceMs: nowMs, hasBudgets });
+  }
+
+  /** Once for all that is spared until then. */
+  #askForLook(pool: PoolKey, inMs: number): void {
+    if (this.#spared.has(pool)) return;
+    const ask = (): void => {
+      this.#spared.delete(pool);
+      this.#tell(pool);
+    };
+    this.#spared.set(pool, this.#options.clock.after(inMs, ask));
   }
 
   #tell(pool: PoolKey): void {
