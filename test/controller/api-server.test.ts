@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type ApiServer, startApiServer } from '../cluster/api-server.ts';
+import { until } from '../e2e/until.ts';
 
 const config = (value: string): object => ({
   apiVersion: 'v1',
@@ -40,7 +41,8 @@ describe('an API server of one test', () => {
     expect(before.stderr).toContain('Forbidden');
     await api.kubectl.run(['create', 'role', 'reader', '--verb=list', '--resource=configmaps']);
     await api.kubectl.run(['create', 'rolebinding', 'visitor', '--role=reader', '--user=visitor']);
-    await api.kubectl.run(['get', 'configmaps'], asVisitor);
+    // It hears of roles by a watch.
+    await until('the role counts', () => api.kubectl.run(['get', 'configmaps'], asVisitor), 20_000);
   });
 
   it('keeps what was written when it is killed and started again', async () => {

@@ -24,6 +24,8 @@ const makePool = (name: string): Promise<string> =>
     },
   ]);
 
+/** Above what kubectl itself waits for. */
+const DELETED = { withinMs: 90_000 };
 const KINDS = 'secrets,poddisruptionbudgets,networkpolicies,configmaps';
 const belongings = (pool: string): Promise<readonly KubeObject[]> =>
   world.api.kubectl.list(KINDS, 'default', `agentpool.dev/pool=${pool}`);
@@ -59,7 +61,10 @@ it('a pool that was deleted with --cascade=orphan leaves all that it had, and ha
   ]);
 
   // The garbage collector looks for new kinds twice a minute.
-  await kubectl.run(['delete', 'agentpool', 'orphaned', '--cascade=orphan', '--timeout=75s']);
+  await kubectl.run(
+    ['delete', 'agentpool', 'orphaned', '--cascade=orphan', '--timeout=75s'],
+    DELETED,
+  );
   await until('the pool is forgotten', isForgotten('orphaned'), 60_000);
   expect(identities(await world.pods('orphaned'))).toEqual(identities(pods));
   expect((await world.pods('orphaned')).flatMap(ownersOf)).toEqual([]);
@@ -76,7 +81,7 @@ it('a pool that was deleted with --cascade=orphan leaves all that it had, and ha
   await until('all is its own', ownsAll);
   expect(identities(await belongings('orphaned'))).toEqual(identities(before));
 
-  await kubectl.run(['delete', 'agentpool', 'orphaned', '--timeout=75s']);
+  await kubectl.run(['delete', 'agentpool', 'orphaned', '--timeout=75s'], DELETED);
   const isGone = async (): Promise<boolean> =>
     (await belongings('orphaned')).length === 0 && (await world.pods('orphaned')).length === 0;
   await until('nothing is left', isGone, 75_000);
@@ -94,7 +99,7 @@ it.each([
     await serveAll(name);
     const backup = [...(await belongings(name)), ...(await world.pods(name))];
     const earlier = await uidOf(name);
-    await kubectl.run(['delete', 'agentpool', name, '--timeout=75s']);
+    await kubectl.run(['delete', 'agentpool', name, '--timeout=75s'], DELETED);
     const isGone = async (): Promise<boolean> =>
       (await belongings(name)).length === 0 && (await world.pods(name)).length === 0;
     await until('nothing is left', isGone, 75_000);

@@ -34,7 +34,7 @@ const podsOf = (name: string, count: number) =>
       const pods = await world.pods(name);
       return pods.length === count ? pods : undefined;
     },
-    20_000,
+    40_000,
   );
 
 const isReady = (name: string) =>
@@ -42,7 +42,7 @@ const isReady = (name: string) =>
     `${name} is ready`,
     ['agentpool', name],
     (object) => condition(object, 'Ready') === 'True AllReady',
-    20_000,
+    40_000,
   );
 
 describe('the operator in a cluster', () => {
@@ -63,7 +63,7 @@ describe('the operator in a cluster', () => {
       ['networkpolicy', 'one-runtimes'],
     ] as const)
       expect((await kubectl.get(kind, name)).metadata.name).toBe(name);
-  });
+  }, 90_000);
 
   it('leaves nothing of a deleted pool', async () => {
     const { kubectl } = world.api;
@@ -104,7 +104,7 @@ describe('the operator in a cluster', () => {
         'it is rejected',
         ['agentpool', name],
         (object) => condition(object, 'Degraded') === 'True PodRejected',
-        20_000,
+        40_000,
       );
       expect(JSON.stringify(status)).toContain(words);
       const isTold = async (): Promise<boolean> =>
@@ -113,7 +113,7 @@ describe('the operator in a cluster', () => {
       const pods = await world.pods(name);
       expect(pods.map(({ metadata }) => metadata.uid)).toEqual([good.metadata.uid]);
     },
-    90_000,
+    150_000,
   );
 
   it('names a ConfigMap that is missing, and starts when it comes', async () => {
@@ -125,7 +125,7 @@ describe('the operator in a cluster', () => {
       'it is named',
       ['agentpool', 'three'],
       (object) => condition(object, 'Ready') === 'False AgentModuleInvalid',
-      20_000,
+      40_000,
     );
     expect(JSON.stringify(status)).toContain('the ConfigMap agents is not there');
     const metadata = { name: 'agents' };
@@ -133,7 +133,7 @@ describe('the operator in a cluster', () => {
     await kubectl.apply([{ apiVersion: 'v1', kind: 'ConfigMap', metadata, data }]);
     const [made] = await podsOf('three', 1);
     expect(JSON.stringify(made)).toContain('agents:default');
-  }, 90_000);
+  }, 120_000);
 
   it('gives the pods of each revision a copy of its text that nobody can change, for as long as it is needed', async () => {
     const { kubectl } = world.api;
@@ -173,7 +173,7 @@ describe('the operator in a cluster', () => {
     if (fresh === undefined) throw new Error('no new pod');
     await world.serve(fresh);
     await copiesOf('export default [{}]');
-  }, 120_000);
+  }, 140_000);
 
   it('takes back what it was given of the Secrets of tenants, and deletes no Secret for it', async () => {
     const { kubectl } = world.api;
@@ -186,10 +186,10 @@ describe('the operator in a cluster', () => {
       const secret = await kubectl.find('secret', 'tenants-agentpool-tenants');
       return secret && Object.keys((secret['data'] ?? {}) as object);
     };
-    await until('it is given', async () => (await given())?.length === 1, 20_000);
+    await until('it is given', async () => (await given())?.length === 1, 40_000);
     await kubectl.apply([pool('tenants', { tenants: [{ name: 'acme' }] })]);
-    await until('it is taken back', async () => (await given())?.length === 0, 20_000);
-  }, 60_000);
+    await until('it is taken back', async () => (await given())?.length === 0, 40_000);
+  }, 90_000);
 
   it('holds a pool until its projects are erased, where that is its policy', async () => {
     const { kubectl } = world.api;
@@ -199,7 +199,7 @@ describe('the operator in a cluster', () => {
       ['agentpool', 'four'],
       ({ metadata }) =>
         JSON.stringify(metadata['finalizers'] ?? []).includes('agentpool.dev/erase'),
-      20_000,
+      40_000,
     );
     await kubectl.run(['delete', 'agentpool', 'four', '--wait=true', '--timeout=40s']);
   }, 90_000);

@@ -206,12 +206,13 @@ describe('a runtime that is killed', () => {
     const before = await installation.serving(runtime);
     runtime.child.kill('SIGKILL');
     await runtime.exited();
+    // Longer than a start takes on a machine that is busy.
+    await installation.store.heartbeat(before, 60_000);
     runtime = await installation.startRuntime(runtime.name);
     const readyMs = performance.now();
     const answer = await until('the next task is served', () => count(gateways[1]), 30_000);
     expect(answer).toBe(counted + 1);
-    // A lease lives for ten seconds.
-    expect(performance.now() - readyMs).toBeLessThan(5_000);
+    expect(performance.now() - readyMs).toBeLessThan(25_000);
     const after = await installation.serving(runtime);
     expect(after.name).toBe(before.name);
     expect(after.incarnation).not.toBe(before.incarnation);

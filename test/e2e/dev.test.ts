@@ -38,7 +38,11 @@ it('serves a module without a manifest: .env, state kept over reloads, errors wi
   );
 
   place.write('greeter.ts', agent(100));
-  await until('the change serves', async () => Number(String(await ask()).split(' ')[2]) >= 100);
+  await until(
+    'the change serves',
+    async () => Number(String(await ask()).split(' ')[2]) >= 100,
+    30_000,
+  );
 
   place.write(
     'greeter.ts',

@@ -187,7 +187,7 @@ describe('what ends the whole process', () => {
   afterAll(leave);
   afterEach(noBystanderSawAnError);
 
-  const LONG = { tenant: 'acme', agent: 'slow', input: { chunks: 20, everyMs: 100 } };
+  const LONG = { tenant: 'acme', agent: 'slow', input: { chunks: 60, everyMs: 100 } };
 
   it.each(['kill', 'abort', 'segfault'])(
     '%s: others are retried where nothing was sent, the offender is quarantined until it succeeds',
@@ -204,7 +204,7 @@ describe('what ends the whole process', () => {
         event: 'error',
         data: { code: 14, reason: 'RUNTIME_LOST' },
       });
-      expect(await unstreamed).toMatchObject({ status: 200, body: { output: { chunks: 20 } } });
+      expect(await unstreamed).toMatchObject({ status: 200, body: { output: { chunks: 60 } } });
 
       const second = await ask(agent, { options: { retry: 'NEVER' } });
       expect(second).toMatchObject({ status: 503, body: { reason: 'RUNTIME_LOST' } });

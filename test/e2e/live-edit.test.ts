@@ -154,6 +154,9 @@ describe('times of a link that are edited while it is open', () => {
     if (runtime === undefined) throw new Error('there is no runtime');
     const hasty = { ...PATIENT, pingMs: 100, pingTimeoutMs: 100 };
     place.write('pool.yaml', linked(hasty));
+    const isKnown = async (): Promise<boolean> =>
+      /"pingTimeoutMs":100\b/.test(JSON.stringify((await call(server, '/api/v1/pools')).body));
+    await until('the edit is known', isKnown, EFFECT_WITHIN_MS);
     // A runtime that is silent for 5 s is replaced: it stands still for less.
     process.kill(runtime.pid, 'SIGSTOP');
     try {
@@ -360,7 +363,7 @@ describe('SIGTERM', () => {
   it('lets running tasks end, streamed and not, takes no new one, and leaves with 0 and without orphans', async () => {
     server = await start();
     await execute(server, { agent: 'echo', input: 1 });
-    const input = { chunks: 30, everyMs: 50 };
+    const input = { chunks: 100, everyMs: 50 };
     const streamed = executeStream(server, { agent: 'slow', input });
     const plain = ask(server, { agent: 'slow', project: 'other', input });
     await until('both run', async () => {
@@ -372,7 +375,7 @@ describe('SIGTERM', () => {
     });
     const stopped = server.stop();
     expect((await streamed).at(-1)).toMatchObject({ event: 'result' });
-    expect(await plain).toMatchObject({ status: 200, body: { output: { chunks: 30 } } });
+    expect(await plain).toMatchObject({ status: 200, body: { output: { chunks: 100 } } });
     expect(await stopped).toEqual({ code: 0, signal: null });
     expect(server.children()).toEqual([]);
     await expect(ask(server, {})).rejects.toThrow();

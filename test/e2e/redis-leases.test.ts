@@ -11,7 +11,7 @@ import { FakeClock } from '../fakes/fake-clock.ts';
 import { RedisServer } from './redis-server.ts';
 import { until } from './until.ts';
 
-const TIMEOUT_MS = 200;
+const TIMEOUT_MS = 1_000;
 const HOUR_MS = 3_600_000;
 
 let server: RedisServer;

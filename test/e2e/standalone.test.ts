@@ -9,6 +9,8 @@ import { AGENTS, createWorkspace, poolManifest, type Workspace } from './workspa
 
 /** Several starts each, on a machine that may be busy. */
 jest.setTimeout(120_000);
+/** A process may have to start for it. */
+const EFFECT_WITHIN_MS = 30_000;
 
 let place: Workspace;
 
@@ -71,6 +73,7 @@ describe('a start from nothing', () => {
       await until(
         `the project lives in ${wanted}`,
         async () => (await execute(server, { agent: 'echo', input: 1 })).tier === wanted,
+        EFFECT_WITHIN_MS,
       );
     }
     expect(await execute(server, { agent: 'counter', input: null })).toMatchObject({
@@ -111,10 +114,14 @@ describe('a live edit', () => {
     const server = await start();
     await execute(server, { agent: 'counter', input: null });
     place.write('agents.ts', AGENTS.replace('(n = 0) => n + 1', '(n = 0) => n + 100'));
-    await until('the new module serves', async () => {
-      const { output } = await execute(server, { agent: 'counter', input: null });
-      return (output as { count: number }).count > 100;
-    });
+    await until(
+      'the new module serves',
+      async () => {
+        const { output } = await execute(server, { agent: 'counter', input: null });
+        return (output as { count: number }).count > 100;
+      },
+      EFFECT_WITHIN_MS,
+    );
 
     place.write('agents.ts', 'export default [{ name: ');
     await until('the broken module is reported', () =>
@@ -140,6 +147,7 @@ describe('a live edit', () => {
       'the new default tier holds',
       async () =>
         (await execute(server, { project: 'new', agent: 'echo', input: 1 })).tier === 'COLD',
+      EFFECT_WITHIN_MS,
     );
     await server.stop();
   });
@@ -147,8 +155,10 @@ describe('a live edit', () => {
   it('serves a pool that is added to the file, and forgets one that is removed', async () => {
     const server = await start();
     place.write('pool.yaml', `${poolManifest()}---\n${poolManifest('second')}`);
-    await until('the second pool serves', () =>
-      execute(server, { pool: 'second', agent: 'echo', input: 1 }),
+    await until(
+      'the second pool serves',
+      () => execute(server, { pool: 'second', agent: 'echo', input: 1 }),
+      EFFECT_WITHIN_MS,
     );
     place.write('pool.yaml', poolManifest('second'));
     await until('the first pool is gone', async () => {

@@ -33,7 +33,7 @@ describe('state', () => {
     const server = await start();
     expect(await count(server)).toBe(1);
     for (const { pid } of server.children()) process.kill(pid, 'SIGKILL');
-    expect(await until('the project is served again', () => count(server))).toBe(2);
+    expect(await until('the project is served again', () => count(server), 30_000)).toBe(2);
     await server.stop();
   });
 

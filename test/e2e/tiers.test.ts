@@ -89,7 +89,7 @@ describe('a tier by API, under steady load', () => {
     expect(await endOverride(server, 'moved')).toMatchObject({ status: 200 });
     await served('WARM');
 
-    await setTier(server, 'moved', { tier: 'HOT', ttl_seconds: 4 });
+    await setTier(server, 'moved', { tier: 'HOT', ttl_seconds: 15 });
     await served('HOT');
     await served('WARM');
     expect((await call(server, '/api/v1/projects/acme/moved/tier')).body).toMatchObject({
@@ -197,8 +197,8 @@ class RelayRace {
   }
 }
 
-/** The next task has the time of three quarters of a lap to begin. */
-const LAP_CHUNKS = 20;
+/** The next task has two seconds to begin. */
+const LAP_CHUNKS = 60;
 const HAND_OVER_CHUNKS = 5;
 
 interface Lap {

@@ -1,4 +1,5 @@
 /** The clients of a kill run: tasks for random projects, each sent again under its request_id until it succeeds; at the end what the server remembers is held against it. */
+import { until } from '../e2e/until.ts';
 import { SeededRandom } from '../simulation/seeded-random.ts';
 import type { Client } from './client.ts';
 import { contradictions, Ledger, type Remembered } from './ledger.ts';
@@ -27,6 +28,7 @@ export const COUNTER = `export default {
 const RESEND_MS = 100;
 const SENDS_MAX = 2_000;
 const TURNS_PER_PAGE = 500;
+const REMEMBERED_WITHIN_MS = 60_000;
 
 export class TaskLoad {
   readonly ledger = new Ledger();
@@ -120,21 +122,29 @@ export class TaskLoad {
     const turnsByRequest = new Map<string, number>();
     let before = 0;
     do {
-      const page = await this.#client().conversation({ ...target, turns: TURNS_PER_PAGE, before });
-      const turns = page.turns;
+      const asked = { ...target, turns: TURNS_PER_PAGE, before };
+      const { turns } = await until(
+        'the conversation is told',
+        () => this.#client().conversation(asked),
+        REMEMBERED_WITHIN_MS,
+      );
       for (const turn of turns.filter(({ role }) => role === 'assistant')) {
         turnsByRequest.set(turn.request_id, (turnsByRequest.get(turn.request_id) ?? 0) + 1);
       }
       before = turns.length < TURNS_PER_PAGE ? 0 : Number(turns[0]?.index ?? 0);
     } while (before > 0);
     // One more task shows the counter; its own increment is taken off.
-    const requestId = `verify-${String(expected)}-${String(this.#sequence++)}`;
-    const answer = await this.#client().execute({
+    const probe = {
       ...target,
       conversation_id: 'verify',
-      request_id: requestId,
+      request_id: `verify-${String(expected)}-${String(this.#sequence++)}`,
       json_utf8: Buffer.from('{}'),
-    });
+    };
+    const answer = await until(
+      'the probe is answered',
+      () => this.#client().execute(probe),
+      REMEMBERED_WITHIN_MS,
+    );
     const { count } = JSON.parse(String(answer.json_utf8)) as { count: number };
     const probes = (this.#probes.get(project) ?? 0) + 1;
     this.#probes.set(project, probes);
