@@ -106,7 +106,10 @@ function writesIn(
 function eventsIn(folder: string): readonly AuditEvent[] {
   const file = join(folder, 'audit.log');
   if (!existsSync(file)) throw new Error('this cluster keeps no audit log');
-  return readFileSync(file, 'utf8')
+  const text = readFileSync(file, 'utf8');
+  // What comes after the last line's end is still being written.
+  return text
+    .slice(0, text.lastIndexOf('\n') + 1)
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as AuditEvent);

@@ -102,9 +102,13 @@ export class Cluster {
     return new Component(this.folder, 'apiserver');
   }
 
-  /** After it was killed; resolves when it is ready. */
-  startApiServerAgain(): Promise<void> {
-    return this.control.startAgain();
+  /** After it was killed; resolves when it is ready. Kubelets find it by themselves, which `untilCaughtUp` waits for. */
+  async startApiServerAgain(): Promise<void> {
+    await this.control.startAgain();
+    for (const { proxy } of this.nodes.filter((node) => node.machine.isUp())) {
+      await proxy.end();
+      await proxy.startAgain();
+    }
   }
 
   node(name: string): Node {

@@ -28,6 +28,9 @@ gateway: { resources: { requests: { cpu: 50m } } }
 operator: { resources: { requests: { cpu: 20m } } }
 `;
 
+/** For what kubectl itself waits up to two minutes for. */
+const LONG = { withinMs: 150_000 };
+
 const startedMs = Date.now();
 
 beforeAll(() => {
@@ -50,7 +53,7 @@ afterAll(async () => {
   const all = ['agentpool', '--all', '--all-namespaces', '--timeout=60s'];
   await kubectl.attempt(['delete', ...all], { withinMs: 90_000 });
   await cluster.helm(['uninstall', 'agentpool', '-n', 'agentpool', '--ignore-not-found', '--wait']);
-  await kubectl.attempt(['delete', 'crd', 'agentpools.agentpool.dev', '--timeout=60s']);
+  await kubectl.attempt(['delete', 'crd', 'agentpools.agentpool.dev', '--timeout=60s'], LONG);
   await kubectl.run(['delete', 'namespace', 'agentpool', '--ignore-not-found', '--wait=false']);
   await kubectl.untilGone('namespace', 'agentpool', 'agentpool', 180_000);
   await takeAway(folder);
@@ -224,7 +227,7 @@ it("serves agents in a ConfigMap, tenants' secrets, and pools whose projects go 
       },
     },
   ]);
-  await kubectl.run(['wait', 'agentpool/own', '--for=condition=Ready', '--timeout=120s']);
+  await kubectl.run(['wait', 'agentpool/own', '--for=condition=Ready', '--timeout=120s'], LONG);
   const ask = 'kubectl agentpool ask --pool own --tenant acme --project website hello';
   expect(await shell(ask)).toContain('sesame');
   const unmanaged = JSON.stringify({
@@ -249,14 +252,9 @@ it("serves agents in a ConfigMap, tenants' secrets, and pools whose projects go 
     90_000,
   );
   expect(await shell(ask)).toContain('hello');
-  await kubectl.run([
-    'delete',
-    'agentpool/own',
-    'configmap/own-agents',
-    'secret/acme',
-    '--timeout=120s',
-  ]);
-}, 240_000);
+  const own = ['agentpool/own', 'configmap/own-agents', 'secret/acme'];
+  await kubectl.run(['delete', ...own, '--timeout=120s'], LONG);
+}, 400_000);
 
 itWith(cluster.own, 'has an operator that used all its rights, and asked for no others', (own) => {
   const asked = askedBy(
@@ -280,8 +278,14 @@ itWith(cluster.own, 'has an operator that used all its rights, and asked for no 
 it('8. goes, and leaves the resource only', async () => {
   await follow('8. Delete');
   await until('its pods have drained', async () => (await runtimePods()).length === 0, 60_000);
-  const left = await kubectl.list('secrets,poddisruptionbudgets,networkpolicies', 'default');
-  expect(left.filter(({ metadata }) => metadata.name.startsWith('getting-started'))).toEqual([]);
+  await until(
+    'nothing else of it is left',
+    async () => {
+      const left = await kubectl.list('secrets,poddisruptionbudgets,networkpolicies', 'default');
+      return !left.some(({ metadata }) => metadata.name.startsWith('getting-started'));
+    },
+    60_000,
+  );
   expect(await kubectl.find('crd', 'agentpools.agentpool.dev')).toBeDefined();
 }, 240_000);
 

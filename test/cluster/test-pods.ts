@@ -97,13 +97,14 @@ export async function untilAnswer(
   what: string,
   question: () => Promise<string>,
   expected: string,
+  withinMs = ANSWER_WITHIN_MS,
 ): Promise<void> {
   let last = '';
   const isExpected = async (): Promise<boolean> => {
     last = await question();
     return last === expected;
   };
-  await until(what, isExpected, ANSWER_WITHIN_MS).catch((cause: unknown) => {
+  await until(what, isExpected, withinMs).catch((cause: unknown) => {
     throw new Error(`${what}: expected ${expected}, got ${last}`, { cause });
   });
 }

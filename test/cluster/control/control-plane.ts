@@ -119,14 +119,16 @@ export class ControlPlane {
     await apiserver.until('the API server is ready', isReady, READY_WITHIN_MS);
   }
 
-  /** After the API server was killed: it and what has ended because of that run when this resolves. */
+  /** After the API server was killed: it runs when this resolves, and its clients begin anew, which else ask again after a minute or two. */
   async startAgain(): Promise<void> {
     const { folder } = this.plan;
     await new Component(folder, 'apiserver').startAgain();
     await this.awaitApiServer();
     for (const name of ['controller-manager', 'scheduler']) {
       const component = new Component(folder, name);
-      if (component.wasStarted() && !component.isAlive()) await component.startAgain();
+      if (!component.wasStarted()) continue;
+      await component.end();
+      await component.startAgain();
     }
   }
 

@@ -71,14 +71,14 @@ beforeAll(async () => {
     pool('threads', 'WorkerThread', { standby: 1, maxInstances: 4 }),
     pool('shared', 'Shared', {}),
   ]);
-  for (const name of POOLS)
-    await kubectl.run(['wait', `agentpool/${name}`, '--for=condition=Ready', '--timeout=120s']);
+  for (const name of POOLS) await ready(name, 120);
   client = new Client(`${new URL(installation.url).hostname}:9090`, installation.token);
-}, 300_000);
+}, 400_000);
 
 afterAll(async () => {
   client?.close();
-  await kubectl.attempt(['delete', 'agentpool', ...POOLS, '--timeout=120s']);
+  const pools = ['delete', 'agentpool', ...POOLS, '--timeout=120s'];
+  await kubectl.attempt(pools, { withinMs: 150_000 });
   await kubectl.attempt(['delete', 'configmap', 'kill-agents']);
   await installation.remove();
 }, 500_000);
@@ -93,15 +93,19 @@ it(
     const running = load.run(() => struck >= FAULTS && load.ledger.total >= ACKS);
     const faults = new ClusterFaults(cluster, installation, random);
     const [hits] = await Promise.all([strikeAll(faults, random, () => (struck += 1)), running]);
-    for (const name of POOLS)
-      await kubectl.run(['wait', `agentpool/${name}`, '--for=condition=Ready', '--timeout=180s']);
+    for (const name of POOLS) await ready(name, 180);
+    await until('no runtime is left over', async () => (await runtimePods()) === PODS, 60_000);
     expect(await load.verify()).toEqual([]);
     expect(load.ledger.total).toBeGreaterThanOrEqual(ACKS);
     if (FAULTS >= faults.kinds.length) expect(new Set(hits)).toEqual(new Set(faults.kinds));
-    await until('no runtime is left over', async () => (await runtimePods()) === PODS, 60_000);
   },
   RUN_WITHIN_MS,
 );
+
+function ready(name: string, seconds: number): Promise<string> {
+  const wait = ['wait', `agentpool/${name}`, '--for=condition=Ready', `--timeout=${seconds}s`];
+  return kubectl.run(wait, { withinMs: (seconds + 30) * 1_000 });
+}
 
 /** Names of what has struck. */
 async function strikeAll(

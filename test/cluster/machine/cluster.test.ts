@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { until } from '../../e2e/until.ts';
 import { IMAGES } from '../images/images.ts';
 import { type TestNamespace, createNamespace, testCluster } from '../test-cluster.ts';
 import {
@@ -11,6 +12,9 @@ import {
   untilAnswer,
   untilPodReady,
 } from '../test-pods.ts';
+
+/** Processes in pods, on a machine that may be busy. */
+jest.setTimeout(120_000);
 
 const NODES = ['node-1', 'node-2'];
 
@@ -89,7 +93,11 @@ describe('the test cluster', () => {
     const ready = await untilPodReady(kubectl, [namespace.name, 'listener']);
     const connect = `require('node:net').connect(9000, process.argv[1]).pipe(process.stdout)`;
     const args = ['exec', '-n', namespace.name, 'on-node-1', '--', 'node', '-e', connect];
-    const seen = await kubectl.run([...args, addressOf(ready)]);
+    const seen = await until(
+      'the listener answers',
+      () => kubectl.run([...args, addressOf(ready)]),
+      30_000,
+    );
     expect(seen.replace('::ffff:', '')).toBe(await address('on-node-1'));
   });
 

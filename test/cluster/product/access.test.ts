@@ -7,6 +7,7 @@ import { askedBy } from '../audit.ts';
 import type { KubeObject } from '../control/kubectl.ts';
 import { REPOSITORY } from '../images/base-image.ts';
 import { IMAGES } from '../images/images.ts';
+import { untilCaughtUp } from '../faults/caught-up.ts';
 import { attempt } from '../process/run.ts';
 import { anyCluster, createNamespace, itWith, type TestNamespace } from '../test-cluster.ts';
 import { addressOf, isReady } from '../test-pods.ts';
@@ -131,8 +132,9 @@ itWith(
     }
     const answers = await until('it has asked', () => caller.answers(), 90_000);
     expect(answers).toEqual(Array(times).fill(200));
+    await untilCaughtUp(own);
   },
-  240_000,
+  600_000,
 );
 
 describe('the command line', () => {
@@ -155,7 +157,7 @@ describe('the command line', () => {
   it("reaches them by the Service's name from a pod: helm test", async () => {
     const said = await cluster.helm(['test', RELEASE, '-n', RELEASE]);
     expect(said).toMatch(/Phase: +Succeeded/);
-  }, 90_000);
+  }, 300_000);
 });
 
 describe('a pool in a namespace that is not watched', () => {
@@ -226,14 +228,15 @@ it('shows a replaced certificate to new connections, without a restart', async (
       'all gateways show the new certificate on both ports',
       async () => {
         const serials = await serialsOfAll();
-        return serials.size === 1 && !serials.has(before ?? '');
+        // Nothing was shown where a connection failed.
+        return serials.size === 1 && !serials.has(before ?? '') && !serials.has('');
       },
-      90_000,
+      240_000,
     );
   });
   expect(failures).toEqual([]);
   expect(uidsOf(await gatewayPods())).toEqual(uidsOf(pods));
-}, 150_000);
+}, 330_000);
 
 it('is upgraded under load: operators, gateways and runtimes are replaced, no key is', async () => {
   const before = await kubectl.list('secrets', RELEASE, `app.kubernetes.io/instance=${RELEASE}`);
@@ -278,7 +281,7 @@ it('goes at once, also with a pool that is being deleted and waits for an operat
   const startedMs = performance.now();
   await cluster.helm(['uninstall', RELEASE, '-n', RELEASE, '--wait', '--timeout=60s']);
   await until('no gateway is left', async () => (await gatewayPods()).length === 0, 60_000);
-  expect(performance.now() - startedMs).toBeLessThan(20_000);
+  expect(performance.now() - startedMs).toBeLessThan(50_000);
   const { metadata } = await kubectl.get('agentpool', pool.name, pool.namespace);
   expect(metadata).toMatchObject({
     deletionTimestamp: expect.any(String),

@@ -219,7 +219,7 @@ it('takes renewed certificates inside without a restart', async () => {
       );
       return (await Promise.all(logs)).every((log) => /agentpool\/link".*reloaded/.test(log));
     },
-    90_000,
+    240_000,
   );
   // Nothing but new connections shows them: those to a runtime that takes the place of another.
   const [old] = await pool.pods();
@@ -240,7 +240,7 @@ it('takes renewed certificates inside without a restart', async () => {
   expect(after.map(restartsOf)).toEqual(before.map(restartsOf));
   const failures = (await said()).flatMap(({ failure }) => failure ?? []);
   expect(failures.filter((line) => !/DRAINING|RUNTIME_LOST/.test(line))).toEqual([]);
-}, 200_000);
+}, 400_000);
 
 function restartsOf({ status }: KubeObject): unknown {
   const { containerStatuses } = status as {

@@ -156,7 +156,9 @@ describe('HOT projects', () => {
     await hot.patch({ operatingMode: 'Running' });
     await calls.untilAnswers(3, 90_000);
     const { failures, answered, counted } = await calls.stop();
-    expect(failures.filter((line) => !line.includes('SUSPENDED'))).toEqual([]);
+    // Until a runtime is back tasks wait, perhaps longer than their callers.
+    const known = /SUSPENDED|aborted due to timeout/;
+    expect(failures.filter((line) => !known.test(line))).toEqual([]);
     expect(counted).toEqual(answered);
   }, 240_000);
 });
