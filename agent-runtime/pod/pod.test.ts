@@ -1,5 +1,5 @@
 /** What a runtime in a pod makes of its environment and its mounts, and what it leaves when it cannot start. */
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -8,7 +8,6 @@ import { succeedIncarnation } from './incarnation-file.ts';
 import { lastWords } from './last-words.ts';
 import { hostAndPort } from '../../platform/host-and-port.ts';
 import { agentEnvironment, podIdentityOf } from './pod-environment.ts';
-import { tenantSecretsIn } from './tenant-secrets.ts';
 
 const VARIABLES = {
   AGENTPOOL_NAMESPACE: 'shop',
@@ -100,42 +99,5 @@ describe('the files of a pod', () => {
     await expect(
       succeedIncarnation(folder, 'a.2', { store, log: silentLog }),
     ).resolves.toBeUndefined();
-  });
-
-  const hex = (tenant: string): string => Buffer.from(tenant).toString('hex');
-
-  /** As the kubelet does it. */
-  function mount(version: string, files: Readonly<Record<string, string>>): void {
-    mkdirSync(join(folder, version));
-    for (const [name, text] of Object.entries(files)) {
-      writeFileSync(join(folder, version, name), text);
-      rmSync(join(folder, name), { force: true });
-      symlinkSync(join('..data', name), join(folder, name));
-    }
-    symlinkSync(version, join(folder, '..next'));
-    renameSync(join(folder, '..next'), join(folder, '..data'));
-  }
-
-  it('give each tenant its own secrets, as they are now', () => {
-    const secretsOf = tenantSecretsIn(folder, silentLog);
-    expect(secretsOf('acme')).toEqual({});
-    mount('..1', { [`${hex('acme')}.token`]: 'one', [`${hex('a:b@c')}.key.pem`]: 'pem' });
-    expect(secretsOf('acme')).toEqual({ token: 'one' });
-    expect(secretsOf('a:b@c')).toEqual({ 'key.pem': 'pem' });
-    expect(secretsOf('acm')).toEqual({});
-    mount('..2', { [`${hex('acme')}.token`]: 'two', [`${hex('acme')}.more`]: 'x' });
-    expect(secretsOf('acme')).toEqual({ token: 'two', more: 'x' });
-  });
-
-  it('are waited for where the operator marks who was looked at', () => {
-    const secretsOf = tenantSecretsIn(folder, silentLog);
-    mount('..1', { marked: 'pool-s1-0', [hex('none')]: '', [`${hex('acme')}.token`]: 'one' });
-    expect(['acme', 'none', 'later'].map(secretsOf)).toEqual([{ token: 'one' }, {}, undefined]);
-    mount('..2', { marked: 'pool-s1-0', [`${hex('later')}.token`]: 'two' });
-    expect(secretsOf('later')).toEqual({ token: 'two' });
-  });
-
-  it('give none where nothing is mounted', () => {
-    expect(tenantSecretsIn(join(folder, 'nowhere'), silentLog)('acme')).toEqual({});
   });
 });

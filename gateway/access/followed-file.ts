@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { Clock, Timer } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
+import { MOUNT_LINK } from '../../platform/mounted-folder.ts';
 
 export interface FileOptions<Value> {
   readonly path: string;
@@ -23,8 +24,6 @@ export interface FollowedFile<Value> {
 
 /** Editors write a file in several steps. */
 const SETTLE_MS = 50;
-/** What a mounted Secret or ConfigMap is exchanged by: the file itself is a link that stays. */
-const MOUNT_LINK = '..data';
 
 /** Rejects with what reading or `parse` threw. */
 export async function followFile<Value>(options: FileOptions<Value>): Promise<FollowedFile<Value>> {
@@ -43,6 +42,7 @@ class File<Value> implements FollowedFile<Value> {
     // The folder, as a file that is replaced by another is watched no more.
     const file = basename(options.path);
     this.#watcher = watch(dirname(options.path), { persistent: false }, (_event, changed) => {
+      // In a mount the file itself is a link that stays.
       if (changed === null || changed === file || changed === MOUNT_LINK) this.#readSoon();
     });
   }

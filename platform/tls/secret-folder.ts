@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Timer } from '../clock.ts';
 import type { Log } from '../log.ts';
+import { versionOf } from '../mounted-folder.ts';
 
 /** The text of each file by its name; an optional one that is not there is left out. */
 export type Files<Required extends string, Optional extends string> = Readonly<
@@ -153,34 +154,51 @@ function accepted<Required extends string, Optional extends string, Value>(
   }
 }
 
-async function readFiles<Required extends string, Optional extends string>({
-  path,
-  required,
-  optional,
-}: Pick<
-  SecretFolderOptions<Required, Optional, unknown>,
-  'path' | 'required' | 'optional'
->): Promise<Files<Required, Optional>> {
-  const texts: Partial<Record<Required | Optional, string>> = {};
-  for (const name of [...required, ...optional]) {
-    const text = await readText(join(path, name));
-    if (text !== undefined) texts[name] = text;
-    else if ((required as readonly string[]).includes(name))
-      throw new SecretFolderError(`${join(path, name)} is missing or empty`);
-  }
+/** All of one version where the folder is a mount. */
+async function readFiles<Required extends string, Optional extends string>(
+  folder: Pick<SecretFolderOptions<Required, Optional, unknown>, 'path' | 'required' | 'optional'>,
+): Promise<Files<Required, Optional>> {
+  const { path, required } = folder;
+  const version = versionOf(path);
+  let texts = await textsIn(version, folder);
+  const next = versionOf(path);
+  // The one before may have been removed while it was read.
+  if (next !== version) texts = await textsIn(next, folder);
+  const missing = required.find((name) => texts[name] === undefined);
+  if (missing !== undefined)
+    throw new SecretFolderError(`${join(path, missing)} is missing or empty`);
   return texts as Files<Required, Optional>;
 }
 
-/** Undefined: not there, or empty. The end of line that editors add is no part of a password. */
-async function readText(file: string): Promise<string | undefined> {
+async function textsIn<Required extends string, Optional extends string>(
+  version: string,
+  {
+    path,
+    required,
+    optional,
+  }: Pick<SecretFolderOptions<Required, Optional, unknown>, 'path' | 'required' | 'optional'>,
+): Promise<Partial<Record<Required | Optional, string>>> {
+  const texts: Partial<Record<Required | Optional, string>> = {};
+  for (const name of [...required, ...optional]) {
+    const text = await readText(join(path, version, name), join(path, name));
+    if (text !== undefined) texts[name] = text;
+  }
+  return texts;
+}
+
+/**
+ * Undefined: not there, or empty. The end of line that editors add is no part of a password.
+ * @param shown in messages: versions come and go.
+ */
+async function readText(file: string, shown: string): Promise<string | undefined> {
   try {
     const text = await readFile(file, 'utf8');
-    if (text.length > FILE_BYTES_MAX) throw new SecretFolderError(`${file} is too large`);
+    if (text.length > FILE_BYTES_MAX) throw new SecretFolderError(`${shown} is too large`);
     return text.trim() === '' ? undefined : text.replace(/\r?\n$/, '');
   } catch (error) {
     if (error instanceof SecretFolderError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new SecretFolderError(`${file} cannot be read (${code ?? 'unknown'})`, { cause: error });
+    throw new SecretFolderError(`${shown} cannot be read (${code ?? 'unknown'})`, { cause: error });
   }
 }
