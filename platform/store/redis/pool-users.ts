@@ -41,12 +41,16 @@ export class PoolUsersRefused extends Error {
   }
 }
 
+/** A user that there should be: another object with each connection and after each removal, of which answers to what was sent before say nothing. */
+interface WantedUser {
+  /** The digest of the password that it was made with. */
+  made?: string;
+}
+
 export class PoolUsers {
   readonly #options: PoolUsersOptions;
   /** Bounded by the pools there are. */
-  readonly #wanted = new Set<PoolKey>();
-  /** What this connection has made, by pool: the digest of the password. */
-  readonly #made = new Map<PoolKey, string>();
+  readonly #wanted = new Map<PoolKey, WantedUser>();
   #connection: Caller | undefined;
   /** This Redis has a file of users, as far as is known. */
   #hasFile = true;
@@ -65,10 +69,11 @@ export class PoolUsers {
   /** What was made on the one before may be lost: all are made again, and sent together. Never rejects. */
   async connected(connection: Caller): Promise<void> {
     this.#connection = connection;
-    this.#made.clear();
+    const pools = [...this.#wanted.keys()];
+    for (const pool of pools) this.#wanted.set(pool, {});
     this.#hasFile = true;
     try {
-      await this.#make([...this.#wanted]);
+      await this.#make(pools);
     } catch (error) {
       this.#options.log.warn('users of pools could not be made in Redis', { err: error });
     }
@@ -79,14 +84,13 @@ export class PoolUsers {
    * @throws PoolUsersRefused, or StoreError where nobody knows.
    */
   async ensure(pools: readonly PoolKey[]): Promise<void> {
-    for (const pool of pools) this.#wanted.add(pool);
+    for (const pool of pools) if (!this.#wanted.has(pool)) this.#wanted.set(pool, {});
     if (this.#connection?.isReady === true) await this.#make(pools);
   }
 
   /** Ends its connections, too. Users that may not be taken away stay, with a line in the log. @throws StoreError when Redis is away. */
   async remove(pool: PoolKey): Promise<void> {
     this.#wanted.delete(pool);
-    this.#made.delete(pool);
     try {
       await this.#connection?.call(command('DELUSER', this.#options.keys.userOf(pool)));
     } catch (error) {
@@ -103,15 +107,15 @@ export class PoolUsers {
   }
 
   async #make(pools: readonly PoolKey[]): Promise<void> {
-    const missing = pools.filter((pool) => this.#made.get(pool) !== this.#digestOf(pool));
+    const missing = pools.filter((pool) => this.#wanted.get(pool)?.made !== this.#digestOf(pool));
     for (let next = 0; next < missing.length; next += USERS_AT_ONCE_MAX) {
-      // Some may have gone while the ones before were made.
-      const some = missing
-        .slice(next, next + USERS_AT_ONCE_MAX)
-        .filter((pool) => this.#wanted.has(pool));
-      const made = some.map((pool) => [pool, this.#digestOf(pool)] as const);
-      await this.#send(made.map(([pool, digest]) => this.#setUser(pool, digest)));
-      for (const [pool, digest] of made) this.#made.set(pool, digest);
+      const some = missing.slice(next, next + USERS_AT_ONCE_MAX).flatMap((pool) => {
+        const user = this.#wanted.get(pool);
+        // Some may have gone while the ones before were made.
+        return user === undefined ? [] : [{ pool, user, digest: this.#digestOf(pool) }];
+      });
+      await this.#send(some.map(({ pool, digest }) => this.#setUser(pool, digest)));
+      for (const { user, digest } of some) user.made = digest;
     }
     if (missing.length > 0) this.#saveSoon();
   }
