@@ -26,7 +26,7 @@ async function eraseProjects(store: Store, key: PoolKey, signal: AbortSignal): P
     for (const project of page) await store.eraseProject(project.key);
     if (page.length < PROJECTS_PER_PAGE) break;
   }
-  for (const project of await store.listErasing(key)) await store.eraseProject(project);
+  while (await store.endErasures(key, 'listed')) signal.throwIfAborted();
   for (const { key: project, override } of await store.listTierOverrides(key))
     await store.setTierOverride(project, undefined, override.generation);
 }

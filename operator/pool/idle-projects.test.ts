@@ -1,6 +1,7 @@
 /** Projects that nobody uses any more, under the operator's loop, over a fake driver and a real memory store. */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { claimed, committed, join, POOL } from '../../test/conformance/store-builders.ts';
+import { StoreError } from '../../platform/store/store.ts';
 import { OperatorWorld } from '../../test/fakes/operator-world.ts';
 
 const IDLE = { checkpoint: { retention: { projectIdleSeconds: 60 } } };
@@ -62,22 +63,24 @@ describe('idle projects', () => {
 
   it('that somebody began to erase are erased to the end, also where idle ones stay', async () => {
     world.put({ replicas: 1 });
-    const asked: string[] = [];
     const { store } = world;
-    const erase = store.eraseProject.bind(store);
-    store.listErasing = async () => (asked.length === 0 ? [keyOf('half')] : []);
-    store.eraseProject = async (key, unchanged) => {
-      asked.push(key);
-      return erase(key, unchanged);
+    const asked: number[] = [];
+    let fails = false;
+    store.endErasures = async () => {
+      asked.push(world.clock.nowMs());
+      if (fails) throw new StoreError('endErasures: no', 'not-applied');
+      return asked.length === 1;
     };
+    const gaps = (): readonly number[] =>
+      asked.slice(1).map((atMs, before) => Math.round((atMs - asked[before]!) / 1_000));
     await world.start();
-    await world.pass(1_000);
-    expect(asked).toEqual([keyOf('half')]);
-    asked.length = 0;
-    await world.pass(3_500_000);
-    expect(asked).toEqual([]);
-    await world.pass(200_000);
-    expect(asked).toEqual([keyOf('half')]);
+    await world.pass(3_000_000);
+    expect(gaps()).toEqual([1]);
+    fails = true;
+    await world.pass(700_000);
+    // Again after a minute and not with every pass.
+    expect(asked.length).toBeLessThan(6);
+    expect(asked.length).toBeGreaterThan(2);
   });
 
   it('stay while a live runtime owns them, and go when its lease has ended', async () => {

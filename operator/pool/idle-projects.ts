@@ -16,8 +16,10 @@ const NEXT_PASS_MS = 1_000;
 /** From one look at all projects to the next: a tenth of the idle time, within these. */
 const ROUND_MS_MIN = 10_000;
 const ROUND_MS_MAX = 600_000;
-/** Each look at what was interrupted reads the names of all projects. */
+/** From one look at erasures that were interrupted to the next. */
 const ERASURES_MS = 3_600_000;
+/** After one that failed. */
+const FAILED_MS = 60_000;
 
 export interface SweepHands {
   readonly store: Store;
@@ -56,12 +58,12 @@ function isDue({ idleSweep }: PoolRun, clock: Clock): boolean {
   return idleSweep === undefined || clock.nowMs() >= idleSweep.dueMs;
 }
 
-/** What a gateway or an operator did not finish is on no page. Which are under way just now does not matter: both may end them. */
+/** What a gateway or an operator did not finish is on no page. */
 async function endErasures(run: PoolRun, { store, clock }: SweepHands): Promise<void> {
   if (clock.nowMs() < run.erasuresDueMs) return;
-  const left = await store.listErasing(run.key);
-  for (const project of left.slice(0, PROJECTS_PER_PASS_MAX)) await store.eraseProject(project);
-  const isMore = left.length > PROJECTS_PER_PASS_MAX;
+  // Also where it fails: the next pass has other things to do.
+  run.erasuresDueMs = clock.nowMs() + FAILED_MS;
+  const isMore = await store.endErasures(run.key, 'begun');
   run.erasuresDueMs = clock.nowMs() + (isMore ? NEXT_PASS_MS : ERASURES_MS);
 }
 

@@ -122,9 +122,9 @@ export class LedgerStore implements port.Store {
   }
 
   /** Its first write is the whole of an erasure for everybody; the sweep after it is remembered and goes on by itself. */
-  async listErasing(): Promise<readonly ProjectKey[]> {
+  async endErasures(): Promise<boolean> {
     this.#assertOpen();
-    return [];
+    return false;
   }
 
   async readResult(key: ProjectKey, requestId: string): Promise<port.StoredResult | undefined> {

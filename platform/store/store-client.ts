@@ -114,8 +114,8 @@ export class StoreClient implements port.Store {
     return (await this.#channel.call('eraseProject', args)) as boolean;
   }
 
-  async listErasing(pool: PoolKey): Promise<readonly ProjectKey[]> {
-    return (await this.#channel.call('listErasing', [pool])) as readonly ProjectKey[];
+  async endErasures(pool: PoolKey, which: 'begun' | 'listed'): Promise<boolean> {
+    return (await this.#channel.call('endErasures', [pool, which])) as boolean;
   }
 
   async readResult(key: ProjectKey, requestId: string): Promise<port.StoredResult | undefined> {

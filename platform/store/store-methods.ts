@@ -35,7 +35,7 @@ export const STORE_METHODS: Readonly<Record<StoreMethod, MethodRow>> = {
   setPaused: { writes: true, touches: first },
   listProjects: { writes: false, touches: first },
   eraseProject: { writes: true, touches: first },
-  listErasing: { writes: false, touches: first },
+  endErasures: { writes: true, touches: first },
   readResult: { writes: false, touches: first },
   readTurns: { writes: false, touches: first },
   readConversation: { writes: false, touches: first },

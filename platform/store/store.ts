@@ -238,10 +238,10 @@ export interface Store {
    */
   eraseProject(key: ProjectKey, unchanged?: SeenProject): Promise<boolean>;
   /**
-   * Projects of which something is left though no listing shows them: an erasure or a first claim of theirs was interrupted. eraseProject
-   * ends it. Costs as much as the pool has projects.
+   * Ends erasures that were interrupted, some with each call; a project that lives, also one that has been made anew since, stays. With `listed`
+   * what first claims left that were interrupted, too: that costs as much as the pool has projects. True: there is more.
    */
-  listErasing(pool: PoolKey): Promise<readonly ProjectKey[]>;
+  endErasures(pool: PoolKey, which: 'begun' | 'listed'): Promise<boolean>;
 
   readResult(key: ProjectKey, requestId: string): Promise<StoredResult | undefined>;
   /**

@@ -124,10 +124,15 @@ describe('a pool whose keys hold what nobody writes there', () => {
     expect(await store.listPools()).toEqual([poolRecord(GOOD)]);
   });
 
-  it('names only its own projects: whoever reads of others would erase them', async () => {
+  it('names only its own projects: those of others are not erased', async () => {
     await write('SADD', own.erasing, PROJECT, `${BAD}~acme~2`);
     await write('ZADD', own.projects, '0', `${GOOD}~acme~3`);
-    expect(await store.listErasing(BAD)).toEqual([`${BAD}~acme~2`]);
+    const record = await store.readProject(PROJECT);
+    expect(await store.endErasures(BAD, 'listed')).toBe(false);
+    expect(record).toBeDefined();
+    expect(await store.readProject(PROJECT)).toEqual(record);
+    const left = await server.admin((redis) => redis.smembers(own.erasing));
+    expect(left).toEqual([PROJECT]);
   });
 
   it('overrides only its own tiers, and without what cannot be read', async () => {

@@ -1,5 +1,5 @@
 /**
- * Claims, releases, pauses and erasures of one project in Lua: the table of core/ownership.ts, told apart into what the project's record says and
+ * Claims, releases and pauses of one project in Lua: the table of core/ownership.ts, told apart into what the project's record says and
  * what only the pool's keys can say (another slot): whether the owner's lease lives, from which epoch a new record goes on. Where
  * a script needs that, it answers `owned` or `absent`, and is asked again with it. ARGV[1] is the time that a test gives, else empty.
  */
@@ -87,44 +87,5 @@ if found[1] and found[2] ~= ARGV[4] then return {'owned', found[1], found[2]} en
 redis.call('HDEL', KEYS[1], 'owner', 'claim')
 redis.call('HSET', KEYS[1], 'paused', ARGV[2])
 return {'set'}
-`,
-);
-
-/**
- * From here on no commit of it counts and nobody can claim it. KEYS record · ARGV time, also without a record ('1'), the epoch and seq that it must
- * have ('': any) → its epoch, '' without one, or where it is another
- */
-export const MARK_ERASED = sparingScript(
-  'eraseProject (mark)',
-  `
-local found = redis.call('HMGET', KEYS[1], 'epoch', 'seq')
-local epoch = found[1]
-if ARGV[3] ~= '' and (epoch ~= ARGV[3] or found[2] ~= ARGV[4]) then return '' end
-if not epoch then
-  if ARGV[2] ~= '1' then return '' end
-  epoch = '0'
-  redis.call('HSET', KEYS[1], 'epoch', epoch)
-end
-redis.call('HDEL', KEYS[1], 'owner', 'claim')
-redis.call('HSET', KEYS[1], 'erased', 1)
-return epoch
-`,
-);
-
-/**
- * Some conversations, and with the last of them all the rest. KEYS record, state, log, results, again, conversations, names, turns of these
- * conversations … · ARGV time, their names … → 1 when nothing is left
- */
-export const ERASE_STEP = sparingScript(
-  'eraseProject (step)',
-  `
-if not redis.call('HGET', KEYS[1], 'erased') then return 1 end
-for at = 8, #KEYS do
-  redis.call('UNLINK', KEYS[at])
-  redis.call('ZREM', KEYS[7], ARGV[at - 6])
-end
-if redis.call('ZCARD', KEYS[7]) > 0 then return 0 end
-redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6])
-return 1
 `,
 );

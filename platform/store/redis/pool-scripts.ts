@@ -10,30 +10,6 @@ return redis.call('HGET', KEYS[2], 'epoch') or '0'
 `,
 );
 
-/**
- * KEYS projects, erasing, counters, overrides · ARGV time, project, its epoch ('' without a record: nothing is left to erase), channels of the pool and of the project → 1 if it had an override
- */
-export const LEAVE = sparingScript(
-  'eraseProject (leave)',
-  `
-local overridden = redis.call('HDEL', KEYS[4], ARGV[2])
-if ARGV[3] ~= '' then
-  redis.call('ZREM', KEYS[1], ARGV[2])
-  redis.call('SADD', KEYS[2], ARGV[2])
-  if tonumber(ARGV[3]) > tonumber(redis.call('HGET', KEYS[3], 'epoch') or '0') then
-    redis.call('HSET', KEYS[3], 'epoch', ARGV[3])
-  end
-else
-  redis.call('SREM', KEYS[2], ARGV[2])
-end
-if ARGV[3] ~= '' or overridden == 1 then
-  redis.call('PUBLISH', ARGV[4], '')
-  redis.call('PUBLISH', ARGV[5], '')
-end
-return overridden
-`,
-);
-
 /** Generations come from one counter. KEYS overrides, counters · ARGV time, project, expected generation, override or '', channels of the pool and of the project → 1 set, 0 conflict */
 export const SET_OVERRIDE = writingScript(
   'setTierOverride',

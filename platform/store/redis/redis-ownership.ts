@@ -1,9 +1,9 @@
 /** Who owns a project: asks the project's script, and the pool's keys only where the record alone cannot tell. */
 import { poolKeyOfProject, type ProjectKey } from '../../../core/identifiers.ts';
 import { StoreError } from '../store-error.ts';
-import type { Activation, Claim, ClaimAnswer, ClaimRequest, Owner, SeenProject } from '../store.ts';
-import { CLAIM, ERASE_STEP, MARK_ERASED, PAUSE, RELEASE } from './ownership-scripts.ts';
-import { ENTER, LEAVE } from './pool-scripts.ts';
+import type { Activation, Claim, ClaimAnswer, ClaimRequest, Owner } from '../store.ts';
+import { CLAIM, PAUSE, RELEASE } from './ownership-scripts.ts';
+import { ENTER } from './pool-scripts.ts';
 import {
   isTrue,
   leasesOf,
@@ -15,12 +15,12 @@ import {
   unpackLogEntry,
 } from './redis-codec.ts';
 import { read, type RedisContext } from './redis-context.ts';
+import type { RedisErasure } from './redis-erasure.ts';
 import type { RedisLeases } from './redis-leases.ts';
 import type { ReplicaGate } from './replica-gate.ts';
 
 /** Each more only when somebody else changed the owner between two looks. */
 const TRIES_MAX = 10;
-const CONVERSATIONS_PER_STEP = 500;
 /** State and log that come with the claim itself; more is asked for once there is room. */
 const INLINE_BYTES_MAX = 512 * 1024;
 /** A project's state (limits.stateBytesMax), with its names. */
@@ -41,9 +41,16 @@ export class RedisOwnership {
   readonly #context: RedisContext;
   readonly #leases: RedisLeases;
   readonly #replicas: ReplicaGate;
+  readonly #erasure: RedisErasure;
 
-  constructor(context: RedisContext, leases: RedisLeases, replicas: ReplicaGate) {
+  constructor(
+    context: RedisContext,
+    leases: RedisLeases,
+    replicas: ReplicaGate,
+    erasure: RedisErasure,
+  ) {
     this.#context = context;
+    this.#erasure = erasure;
     this.#leases = leases;
     this.#replicas = replicas;
   }
@@ -139,58 +146,10 @@ export class RedisOwnership {
     throw new StoreError('setPaused: the owner changed again and again', 'not-applied');
   }
 
-  async eraseProject(key: ProjectKey, unchanged?: SeenProject): Promise<boolean> {
-    const { connection, keys, time } = this.#context;
-    const { projects, erasing, counters, overrides } = keys.poolOf(key);
-    let epoch = await this.#mark(key, { anyway: false, unchanged });
-    const found = epoch !== '';
-    if (!found) {
-      if (unchanged !== undefined) return false;
-      const score = await read(this.#context, 'eraseProject', ['ZSCORE', projects, key]);
-      if (Buffer.isBuffer(score)) epoch = await this.#mark(key, { anyway: true });
-    }
-    const overridden = await connection.run(
-      LEAVE,
-      [projects, erasing, counters, overrides],
-      [time(), key, epoch, keys.channel(poolKeyOfProject(key), 'tiers'), keys.tierChannel(key)],
-    );
-    if (epoch !== '') await this.#sweep(key);
-    return found || overridden === 1;
-  }
-
-  /** @param anyway also where there is no record: a first claim that put the name on the list has not made it, and may never do so. */
-  async #mark(
-    key: ProjectKey,
-    {
-      anyway,
-      unchanged,
-    }: { readonly anyway: boolean; readonly unchanged?: SeenProject | undefined },
-  ): Promise<string> {
-    const { connection, keys, time } = this.#context;
-    const args = [time(), anyway ? 1 : 0, unchanged?.epoch ?? '', unchanged?.seq ?? ''];
-    return textOrEmpty(await connection.run(MARK_ERASED, [keys.project(key).record], args));
-  }
-
-  /** All that a project marked as erased still has; can be interrupted and done again by whoever comes across it. */
-  async #sweep(key: ProjectKey): Promise<void> {
-    const { connection, keys, time } = this.#context;
-    const { record, state, log, results, again, conversations, names } = keys.project(key);
-    const range = ['ZRANGE', names, 0, CONVERSATIONS_PER_STEP - 1] as const;
-    for (let done = false; !done;) {
-      const found = ((await read(this.#context, 'eraseProject', range)) as Buffer[]).map(String);
-      const all = [record, state, log, results, again, conversations, names];
-      const turns = found.map((name) => keys.turns(key, name));
-      const args = [time(), ...found];
-      done = (await connection.run(ERASE_STEP, [...all, ...turns], args)) === 1;
-    }
-    const args = [keys.poolOf(key).erasing, key];
-    await connection.call({ name: 'eraseProject', writes: true, command: 'SREM', args });
-  }
-
   /** There is no record, or one that is being erased. */
   async #makeWay(key: ProjectKey, type: string): Promise<Known> {
     if (type === 'erasing') {
-      await this.#sweep(key);
+      await this.#erasure.end(key);
       return {};
     }
     const { connection, keys, time } = this.#context;

@@ -1,5 +1,5 @@
 /** What can be read of projects and conversations; writes nothing. */
-import { poolKeyOfProject, type PoolKey, type ProjectKey } from '../../../core/identifiers.ts';
+import type { PoolKey, ProjectKey } from '../../../core/identifiers.ts';
 import { TURN_PAGE_BYTES_MAX } from '../commit-limit.ts';
 import { LISTED_MAX, type TurnWindow } from '../reads.ts';
 import { StoreError } from '../store-error.ts';
@@ -76,31 +76,6 @@ export async function listProjects(
     from = `(${last}`;
   }
   return found;
-}
-
-/** Those marked as off the list, and those still on it that have no record, or one that is marked. */
-export async function listErasing(
-  context: RedisContext,
-  pool: PoolKey,
-): Promise<readonly ProjectKey[]> {
-  const { projects, erasing } = context.keys.pool(pool);
-  const members = await read(context, 'listErasing', ['SMEMBERS', erasing]);
-  const found = new Set((members as readonly Buffer[]).map(String));
-  for (let from = '-'; ;) {
-    const page = ['ZRANGEBYLEX', projects, from, '+', 'LIMIT', 0, LISTED_MAX] as const;
-    const names = ((await read(context, 'listErasing', page)) as readonly Buffer[]).map(String);
-    const records = await readProjects(context, names);
-    names.forEach((name, at) => {
-      if (records[at] === undefined) found.add(name);
-    });
-    const last = names.at(-1);
-    if (last === undefined || names.length < LISTED_MAX) break;
-    from = `(${last}`;
-  }
-  // Whoever reads this may erase all pools' projects, and whoever wrote it may be limited to this one.
-  const own = [...found].filter((name) => poolKeyOfProject(name) === pool);
-  if (own.length < found.size) context.broken.tell(pool, 'the name of a project');
-  return own;
 }
 
 export async function readResult(

@@ -11,7 +11,7 @@ const LISTS = ['rpush', 'lpop', 'lrange', 'lindex', 'llen'];
 const SORTED_SETS = 'zadd zrem zcard zscore zrange zrangebyscore zrangebylex zremrangebyrank'.split(
   ' ',
 );
-const SETS = ['sadd', 'srem'];
+const SETS = ['sadd', 'srem', 'sismember'];
 
 /** Nothing that tells of other pools: `config|get` shows the password of the default user. */
 export const POOL_COMMANDS: readonly string[] = [

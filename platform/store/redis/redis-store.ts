@@ -14,6 +14,7 @@ import type { RedisContext } from './redis-context.ts';
 import { RedisKeys } from './redis-keys.ts';
 import { RedisLeases } from './redis-leases.ts';
 import { keyPrefixOf, TIMEOUT_MS, type RedisStoreOptions } from './redis-options.ts';
+import { RedisErasure } from './redis-erasure.ts';
 import { RedisOwnership } from './redis-ownership.ts';
 import { RedisPools } from './redis-pools.ts';
 import * as reads from './redis-reads.ts';
@@ -28,6 +29,7 @@ export class RedisStore implements port.Store {
   readonly #leases: RedisLeases;
   readonly #watch: LeaseWatch;
   readonly #replicas: ReplicaGate;
+  readonly #erasure: RedisErasure;
   readonly #ownership: RedisOwnership;
   readonly #pools: RedisPools;
   readonly #session: RedisSession;
@@ -48,7 +50,13 @@ export class RedisStore implements port.Store {
     this.#replicas = new ReplicaGate(writer, minReplicas, timeoutMs / 2);
     this.#leases = new RedisLeases(this.#context, clock);
     this.#watch = new LeaseWatch(this.#leases, clock);
-    this.#ownership = new RedisOwnership(this.#writing, this.#leases, this.#replicas);
+    this.#erasure = new RedisErasure(this.#writing);
+    this.#ownership = new RedisOwnership(
+      this.#writing,
+      this.#leases,
+      this.#replicas,
+      this.#erasure,
+    );
     this.#pools = new RedisPools(this.#context, this.#leases);
     this.#session = new RedisSession(options, {
       context: this.#context,
@@ -121,11 +129,11 @@ export class RedisStore implements port.Store {
   }
 
   eraseProject(key: ProjectKey, unchanged?: port.SeenProject): Promise<boolean> {
-    return this.#ownership.eraseProject(key, unchanged);
+    return this.#erasure.erase(key, unchanged);
   }
 
-  listErasing(pool: PoolKey): Promise<readonly ProjectKey[]> {
-    return reads.listErasing(this.#context, pool);
+  endErasures(pool: PoolKey, which: 'begun' | 'listed'): Promise<boolean> {
+    return this.#erasure.endAll(pool, which);
   }
 
   readResult(key: ProjectKey, requestId: string): Promise<port.StoredResult | undefined> {
