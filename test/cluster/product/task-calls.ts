@@ -12,7 +12,8 @@ const SENDS_MAX = 600;
 type Post = SecurePoster['post'];
 
 export interface CallOptions {
-  readonly projects?: number;
+  /** Default: four new ones. */
+  readonly projects?: readonly string[];
   /** Default: plain HTTP to the installation's address. */
   readonly post?: Post;
 }
@@ -33,18 +34,18 @@ export class TaskCalls {
   readonly #counted: Record<string, number> = {};
   readonly #running: Promise<unknown>;
   #isEnough = false;
+  #givenUp: Error | undefined;
 
   /** One caller for each project, who asks ten times a second at most. */
   constructor(
     { url, token }: Pick<Installation, 'url' | 'token'>,
     pool: Pick<TestPool, 'path'>,
-    { projects = 4, post = plainPost(url) }: CallOptions = {},
+    { projects = newProjects(4), post = plainPost(url) }: CallOptions = {},
   ) {
     this.#post = post;
     this.#token = token;
     this.#pool = pool.path;
-    const names = Array.from({ length: projects }, (_, index) => `${index}-${crypto.randomUUID()}`);
-    this.#running = Promise.all(names.map((project) => this.#call(project)));
+    this.#running = Promise.all(projects.map((project) => this.#call(project)));
     this.#running.catch(() => undefined);
   }
 
@@ -57,11 +58,19 @@ export class TaskCalls {
     const before = { ...this.#answered };
     const hasMore = (project: string): boolean =>
       (this.#answered[project] ?? 0) >= (before[project] ?? 0) + more;
-    const what = `${more} more answers in each project; failed: ${this.failures.slice(-3).join(' | ')}`;
-    await until(what, () => Object.keys(this.#answered).every(hasMore), withinMs);
+    const haveAll = (): true => {
+      if (Object.keys(this.#answered).every(hasMore)) return true;
+      throw new Error(`failed: ${this.failures.slice(-3).join(' | ')}`);
+    };
+    try {
+      await until(`${more} more answers in each project`, haveAll, withinMs);
+    } catch (error) {
+      this.#givenUp = error as Error;
+      throw error;
+    }
   }
 
-  /** Rejects when a task was given up. */
+  /** Rejects when a task was given up, or answers were waited for in vain. */
   async stop(): Promise<Outcome> {
     this.#isEnough = true;
     await this.#running;
@@ -85,6 +94,7 @@ export class TaskCalls {
       } catch (error) {
         const at = new Date().toISOString().slice(11, 23);
         this.failures.push(`${at} ${project.slice(0, 3)} ${(error as Error).message}`);
+        if (this.#givenUp !== undefined) throw this.#givenUp;
         if (sends === SENDS_MAX) throw error;
         await pause();
       }
@@ -105,6 +115,9 @@ export class TaskCalls {
     return output.count;
   }
 }
+
+const newProjects = (length: number): readonly string[] =>
+  Array.from({ length }, (_, index) => `${index}-${crypto.randomUUID()}`);
 
 function plainPost(url: string): Post {
   return async (path, headers, body) => {
