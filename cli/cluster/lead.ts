@@ -33,7 +33,7 @@ import { runtimeSecretFiles, type RuntimeSecretSources } from './runtime-secret-
 import { LateStore } from './late-store.ts';
 import { ensureUsersOf, storeUsers } from './store-users.ts';
 import { type LinkSecret, openStore, runtimesOver } from './secret-folders.ts';
-import { poolTextSeal } from '../../platform/tls/pool-key.ts';
+import { poolKeyDigest, poolTextSeal } from '../../platform/tls/pool-key.ts';
 import type { Followed } from '../../platform/tls/secret-folder.ts';
 
 export interface LeadOptions {
@@ -198,7 +198,7 @@ async function startWith(
     lastSpecs: told.lastSpecs,
     isStoreRead: () => told.isStoreRead,
     namespaces: options.watchNamespaces,
-    storePlace,
+    installedFor: (pool) => [storePlace, poolKeyDigest(keyOf(options), pool)],
     ...image,
   });
   const driver = driverOf(options, hands, source, storePlace);
@@ -218,6 +218,8 @@ async function startWith(
   });
   return { operator, driver };
 }
+
+const keyOf = ({ secrets }: LeadOptions): string => secrets.link.current.installationKey;
 
 function driverOf(
   options: LeadOptions,
@@ -243,8 +245,7 @@ function driverOf(
   const accessOf = runtimesOver(secrets.link);
   const { pods, configMaps } = caches;
   const copies = new ImmutableCopies({ kube, configMaps });
-  const sealOf: SealOf = (pool, text) =>
-    poolTextSeal(secrets.link.current.installationKey, pool, text);
+  const sealOf: SealOf = (pool, text) => poolTextSeal(keyOf(options), pool, text);
   const driver = new KubernetesDriver({
     kube,
     pods,

@@ -38,7 +38,7 @@ it('the key of the installation stays that of the start, which is said; certific
     await changed;
     expect(link.current.certificate).toBe(after.trim());
     expect(accessOf('default~main').key).toBe(key);
-    expect(told).toEqual([expect.stringContaining('restart operators, gateways and runtimes')]);
+    expect(told).toEqual([expect.stringContaining('restart operators and gateways')]);
   } finally {
     link.close();
   }

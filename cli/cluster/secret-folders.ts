@@ -35,7 +35,7 @@ export interface LinkSecret extends TlsMaterial {
 }
 
 const KEY_CHANGED =
-  'the key of the installation was changed, this process goes on with that of its start: put the key back, or restart operators, gateways and runtimes (docs/kubernetes.md)';
+  'the key of the installation was changed, this process goes on with that of its start: put the key back, or restart operators and gateways; runtimes are then replaced by themselves (docs/kubernetes.md)';
 
 /**
  * `--link`: `key`, `ca.crt`, `tls.crt`, `tls.key`. Throws a CliError that names the file. The key stays that of the start: runtimes know one only,

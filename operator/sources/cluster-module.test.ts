@@ -4,20 +4,39 @@ import { expect, it } from '@jest/globals';
 import { spec } from '../../test/builders/pool-builders.ts';
 import { clusterModule } from './cluster-module.ts';
 
-function digestOf(installed?: string): string {
+function digestOf(...installed: readonly string[]): string {
   const state = clusterModule(spec({ runtime: { image: 'registry/agents:1' } }), {
     configMapOf: () => undefined,
     before: undefined,
-    ...(installed === undefined ? {} : { installed }),
+    installed,
   });
   if (state.at !== 'loaded') throw new Error(state.message);
   return state.artifact.digest;
 }
 
-it('is another one with another place of the store, and the same with the same', () => {
-  expect(digestOf('redis://a')).toBe(digestOf('redis://a'));
-  expect(digestOf('redis://a')).not.toBe(digestOf('redis://b'));
-  expect(digestOf('redis://a')).not.toBe(digestOf());
+it.each<readonly (readonly string[])[]>([
+  [[], []],
+  [
+    ['redis://a', 'key'],
+    ['redis://a', 'key'],
+  ],
+])('is the same where the same is installed: %j', (one, other) => {
+  expect(digestOf(...one)).toBe(digestOf(...other));
+});
+
+it.each<readonly (readonly string[])[]>([
+  [
+    ['redis://a', 'key'],
+    ['redis://b', 'key'],
+  ],
+  [
+    ['redis://a', 'key'],
+    ['redis://a', 'other'],
+  ],
+  [['redis://a', 'key'], ['redis://a']],
+  [['redis://a'], []],
+])('is another one with another place of the store, or another key: %j, %j', (one, other) => {
+  expect(digestOf(...one)).not.toBe(digestOf(...other));
 });
 
 it.each([
@@ -29,6 +48,7 @@ it.each([
   const state = clusterModule(spec({ runtime }), {
     configMapOf: () => ({ data: { 'a.ts': 'of the text' } }),
     before: undefined,
+    installed: [],
     defaultImage: 'agents:default',
   });
   // As operators of before this had it: their revisions stay.

@@ -8,8 +8,8 @@ import type { ModuleState, MountedModule } from '../pool/wanted-pool.ts';
 export interface ModuleFacts {
   /** For pools whose agents come from a ConfigMap. */
   readonly defaultImage?: string;
-  /** What runtimes are told of the installation when they start, and cannot change: with another text they are others. */
-  readonly installed?: string;
+  /** What runtimes are told of the installation when they start, and cannot change: with other texts they are others. */
+  readonly installed: readonly string[];
   /** With digests for content. */
   readonly configMapOf: (name: string) => Pick<ConfigMap, 'data'> | undefined;
   /** What it was before: goes on being served while it is broken. */
@@ -20,11 +20,7 @@ export function clusterModule(spec: AgentPoolSpec, facts: ModuleFacts): ModuleSt
   const content = contentOf(spec, facts);
   if (content.ok) {
     const { image, mounted } = content;
-    const parts = [
-      image,
-      ...content.parts,
-      ...(facts.installed === undefined ? [] : [facts.installed]),
-    ];
+    const parts = [image, ...content.parts, ...facts.installed];
     const digest = createHash('sha256').update(JSON.stringify(parts)).digest('hex');
     const path = modulePathOf(spec);
     return { at: 'loaded', artifact: { digest, path, image, ...(mounted && { mounted }) } };

@@ -36,8 +36,8 @@ export interface KubernetesPoolsOptions {
   readonly isStoreRead?: () => boolean;
   /** For pools whose agents come from a ConfigMap. */
   readonly defaultImage?: string;
-  /** Where runtimes find the store: with another place they are others. */
-  readonly storePlace?: string;
+  /** Where runtimes of the pool find the store, and a digest of their key: with others they are others. */
+  readonly installedFor: (pool: PoolKey) => readonly string[];
   /** What the caches hold; left out or empty: all. */
   readonly namespaces?: readonly string[];
 }
@@ -77,13 +77,13 @@ export class KubernetesPools implements PoolSource {
     const deletion = this.#deletionOf(metadata);
     const spec = this.#specOf(key, known) ?? this.#specOfInvalid(deletion);
     if (spec === undefined) return undefined;
-    const { defaultImage, storePlace, configMaps } = this.#options;
+    const { defaultImage, installedFor, configMaps } = this.#options;
     const { namespace } = poolRefOfKey(key);
     const module = clusterModule(spec, {
       configMapOf: (name) => configMaps.get({ namespace, name }),
       before: known.module,
       ...(defaultImage === undefined ? {} : { defaultImage }),
-      ...(storePlace === undefined ? {} : { installed: storePlace }),
+      installed: installedFor(key),
     });
     this.#known.set(key, { ...known, module });
     const status = object.status as AgentPoolStatus | undefined;

@@ -40,6 +40,7 @@ describe('while the store cannot say what was served', () => {
       ...{ pools, configMaps: { ...pools, get: () => undefined, list: () => [] } },
       writer: new PoolWriter({ kube: cluster.connect('operator'), clock }),
       eraseBound: new EraseBound(clock, 1_000),
+      installedFor: () => [],
       ...{ lastSpecs, isStoreRead: () => isStoreRead },
     });
   });

@@ -9,6 +9,12 @@ export function poolRuntimeKey(installationKey: string, pool: PoolKey): string {
   return createHmac('sha256', installationKey).update(`runtime-key:${pool}`).digest('base64url');
 }
 
+/** The same for the same runtime key, and nothing of it can be learned from here: for what others may read. */
+export function poolKeyDigest(installationKey: string, pool: PoolKey): string {
+  const key = poolRuntimeKey(installationKey, pool);
+  return createHmac('sha256', key).update('digest').digest('base64url');
+}
+
 /** What the pool's runtimes say to the store, where each pool has a user of its own there. */
 export function poolStorePassword(installationKey: string, pool: PoolKey): string {
   return createHmac('sha256', installationKey).update(`store-password:${pool}`).digest('base64url');

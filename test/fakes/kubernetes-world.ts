@@ -19,7 +19,7 @@ import { type CacheOptions, ResourceCache } from '../../platform/kube/resource-c
 import { AGENT_POOLS, CONFIG_MAPS, type KubeObject, PODS } from '../../platform/kube/resources.ts';
 import { type Log, silentLog } from '../../platform/log.ts';
 import type { Random } from '../../platform/random.ts';
-import { poolTextSeal } from '../../platform/tls/pool-key.ts';
+import { poolKeyDigest, poolTextSeal } from '../../platform/tls/pool-key.ts';
 import type { FakeCluster } from './fake-cluster.ts';
 
 /** Of the installation. */
@@ -47,6 +47,8 @@ export interface SideOptions {
   readonly defaultImage?: string;
   /** Left out: there is only one. */
   readonly storePlace?: string;
+  /** Default: `KEY`. */
+  readonly installationKey?: string;
   /** Left out: nothing is logged. */
   readonly log?: Log;
   /** Left out: always. */
@@ -66,6 +68,7 @@ export function operatorSide(options: SideOptions): OperatorSide {
     onBind,
     closeStore,
     storePlace,
+    installationKey = KEY,
     defaultImage = 'agents:default',
     lastSpecs = new Map(),
     isLeader = () => true,
@@ -95,7 +98,7 @@ export function operatorSide(options: SideOptions): OperatorSide {
     eraseBound: new EraseBound(clock),
     lastSpecs,
     defaultImage,
-    ...(storePlace !== undefined && { storePlace }),
+    installedFor: (pool) => [storePlace ?? '', poolKeyDigest(installationKey, pool)],
   });
   const copies = new ImmutableCopies({ kube: writes, configMaps });
   const driver = new KubernetesDriver({
@@ -112,7 +115,7 @@ export function operatorSide(options: SideOptions): OperatorSide {
     copies: new ModuleCopies({ kube: writes, copies, configMaps, pods }),
     templates: new KeptTemplates({
       ...{ kube: writes, copies, configMaps },
-      sealOf: (pool, text) => poolTextSeal(KEY, pool, text),
+      sealOf: (pool, text) => poolTextSeal(installationKey, pool, text),
       ...(storePlace !== undefined && { storePlace }),
       log: options.log ?? silentLog,
     }),

@@ -28,6 +28,8 @@ export interface OperatorSurroundings {
   readonly faults: KubeFaults;
   /** Of pools that name none: of operators that start from now on. */
   readonly defaultImage?: string;
+  /** Of operators that start from now on. Left out: that of all tests. */
+  readonly installationKey?: string;
   /** Left out: nothing is logged. */
   readonly log?: Log;
 }
@@ -69,6 +71,7 @@ export class OperatorProcess {
       clock,
       random,
       ...(world.defaultImage !== undefined && { defaultImage: world.defaultImage }),
+      ...(world.installationKey !== undefined && { installationKey: world.installationKey }),
       isLeader: () => this.#election.isLeader(),
       onBind: (_pool, address, project) => {
         const isLast = --this.diesAfterWrites < 0;

@@ -55,7 +55,7 @@ export class KeptTemplates {
     const same = all.find(({ metadata }) => metadata.name === copy?.name);
     // What was kept goes last: the new one may be refused, or this process die.
     if (copy !== undefined) {
-      // As another version writes it, with another key, or by somebody who copied our marks.
+      // As another version writes it, or by somebody who copied our marks.
       if (same !== undefined && !isSaying(same.data, copy))
         await copies.replace(same, owner, copy, signal);
       else await copies.ensure(owner, copy, signal);

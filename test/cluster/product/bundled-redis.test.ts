@@ -1,4 +1,4 @@
-/** The chart's own Redis with its volume, as a trial has it: its pod goes, and everything that was answered is still there. */
+/** The chart's own Redis with its volume, as a trial has it: its pod goes, or all of the chart and comes back, and everything that was answered is still there. */
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { until } from '../../e2e/until.ts';
 import { anyCluster } from '../test-cluster.ts';
@@ -15,11 +15,15 @@ const AWAY = /STORE_UNAVAILABLE|LEASE_UNKNOWN/;
 let installation: Installation;
 let pool: TestPool;
 
-beforeAll(async () => {
+const installIt = (): Promise<Installation> => {
   const resources = { requests: { cpu: '50m' } };
-  installation = await install(cluster, {
+  return install(cluster, {
     redis: { bundled: { persistence: { enabled: true, size: '1Gi' }, resources } },
   });
+};
+
+beforeAll(async () => {
+  installation = await installIt();
   pool = await TestPool.create(cluster, 'kept');
 }, 240_000);
 
@@ -60,3 +64,25 @@ it('says that nothing which was acknowledged can be lost', async () => {
   const { status } = await pool.untilReason('StoreDurable', 'RedisFsyncAlways');
   expect(status).toBe('True');
 });
+
+it('is served again by itself where the chart is uninstalled, and installed again with another key inside', async () => {
+  const first = new TaskCalls(installation, pool);
+  await first.untilAnswers(3).finally(() => first.stop());
+  const { counted: before } = await first.stop();
+  await installation.uninstall();
+  const pods = await pool.livePods();
+  expect(pods).toHaveLength(1);
+  installation = await installIt();
+  // Also what the runtimes of before have claimed.
+  const again = new TaskCalls(installation, pool, { projects: Object.keys(before) });
+  try {
+    await again.untilAnswers(3);
+  } finally {
+    const { answered, counted } = await again.stop();
+    const expected = Object.entries(answered).map(([name, more]) => [name, before[name]! + more]);
+    expect(counted).toEqual(Object.fromEntries(expected));
+  }
+  await pool.untilReady(1);
+  const [now] = await pool.untilPods(1);
+  expect(now?.metadata.uid).not.toBe(pods[0]?.metadata.uid);
+}, 200_000);

@@ -31,6 +31,8 @@ export interface Installation {
   leader(): Promise<string>;
   /** All pods of `operator`, `gateway` or `redis`. */
   podsOf(component: string): Promise<readonly KubeObject[]>;
+  /** Of the chart alone: pools stay, with their pods, and so does Redis' volume. */
+  uninstall(): Promise<void>;
   /** Of everything, pools as well. */
   remove(): Promise<void>;
 }
@@ -72,6 +74,10 @@ export async function install(cluster: AnyCluster, more: object = {}): Promise<I
     },
     podsOf: (component) =>
       kubectl.list('pods', RELEASE, `app.kubernetes.io/component=${component}`),
+    async uninstall() {
+      forward?.close();
+      await cluster.helm(['uninstall', RELEASE, '-n', RELEASE, '--wait']);
+    },
     async remove() {
       forward?.close();
       const all = ['agentpool', '--all', '--all-namespaces', '--timeout=60s'];
