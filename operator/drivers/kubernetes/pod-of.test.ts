@@ -9,6 +9,7 @@ import { copyName } from './copy-name.ts';
 import { podOf } from './pod-of.ts';
 import { disruptionBudget, networkPolicy, runtimeSecret, textOf } from './pool-objects.ts';
 
+const SAFE_TO_EVICT = 'cluster-autoscaler.kubernetes.io/safe-to-evict';
 const OWNER = { namespace: 'team', name: 'main', uid: 'uid-1' };
 
 function request(
@@ -50,7 +51,7 @@ describe('the pod of a runtime', () => {
         'app.kubernetes.io/component': 'runtime',
         'app.kubernetes.io/managed-by': 'agentpool-operator',
       },
-      annotations: {},
+      annotations: { [SAFE_TO_EVICT]: 'true' },
       ownerReferences: [
         {
           apiVersion: 'agentpool.dev/v1alpha1',
@@ -114,7 +115,10 @@ describe('the pod of a runtime', () => {
       requests: { cpu: '100m', memory: '640Mi' },
       limits: { memory: '640Mi' },
     });
-    expect(pod.metadata?.annotations).toEqual({ 'agentpool.dev/memory-mb': '512' });
+    expect(pod.metadata?.annotations).toEqual({
+      'agentpool.dev/memory-mb': '512',
+      [SAFE_TO_EVICT]: 'true',
+    });
     expect(pod.metadata?.labels?.['agentpool.dev/tier']).toBe('HOT');
   });
 
@@ -230,6 +234,19 @@ describe('the pod of a runtime', () => {
 });
 
 describe('the nodes of its pods', () => {
+  it('may be scaled down, unless its author keeps them, for the pool or for a tier', () => {
+    const podTemplate = { metadata: { annotations: { [SAFE_TO_EVICT]: 'false', team: 'a' } } };
+    const annotationsOf = (...asked: Parameters<typeof podFor>) =>
+      podFor(...asked).metadata?.annotations;
+    expect(annotationsOf({ runtime: { podTemplate } })).toEqual({
+      [SAFE_TO_EVICT]: 'false',
+      team: 'a',
+    });
+    const ofHot: AgentPoolSpecInput = { tiers: { hot: { podTemplate } } };
+    expect(annotationsOf(ofHot, { role: 'dedicated' })).toMatchObject({ [SAFE_TO_EVICT]: 'false' });
+    expect(annotationsOf(ofHot)).toEqual({ [SAFE_TO_EVICT]: 'true' });
+  });
+
   const constraintsOf = (...asked: Parameters<typeof podFor>) =>
     podFor(...asked).spec?.topologySpreadConstraints;
   const byHost = { topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'ScheduleAnyway' };

@@ -39,6 +39,9 @@ const PROBE_SECONDS = 10;
 /** Of one that answers no probe: it does not hear that it is to end either, and would be waited for as long as for its longest task. */
 const UNRESPONSIVE_GRACE_SECONDS = 5;
 
+/** An emptyDir, or a controller that cluster-autoscaler does not know, would keep a node for ever. Budgets hold for it all the same. */
+const MAY_BE_EVICTED = { 'cluster-autoscaler.kubernetes.io/safe-to-evict': 'true' };
+
 const RUNTIME_VOLUME = `${OWN_VOLUME_PREFIX}runtime`;
 const TENANTS_VOLUME = `${OWN_VOLUME_PREFIX}tenants`;
 const WORK_VOLUME = `${OWN_VOLUME_PREFIX}work`;
@@ -89,7 +92,7 @@ function basePod(request: RuntimeRequest, owner: PoolOwner, given: Given): JsonO
       name,
       namespace: owner.namespace,
       labels: labelsOf(request, owner),
-      annotations: classAnnotations(resources),
+      annotations: { ...classAnnotations(resources), ...MAY_BE_EVICTED },
       ownerReferences: [ownerReference(owner)],
     },
     spec: {
