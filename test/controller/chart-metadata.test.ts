@@ -1,5 +1,6 @@
 /** Names, namespaces, labels and annotations of all that the chart makes. */
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { tools } from '../cluster/tools/tools.ts';
@@ -10,6 +11,7 @@ import {
   podOf,
   type Rendered,
   renderChart as render,
+  renderChartIn,
 } from './rendered-chart.ts';
 
 beforeAll(() => tools(), 600_000);
@@ -131,4 +133,35 @@ describe('beside manifests/', () => {
     for (const part of ['-operator', '-view', '-edit'])
       expect(rulesIn(there, part)).toEqual(rulesIn(made, part));
   });
+});
+
+it.each([
+  ['1.2.3+build.7', 'agentpool-1.2.3_build.7', '1.2.3_build.7'],
+  [`1.2.3-${'a'.repeat(49)}.b`, `agentpool-1.2.3-${'a'.repeat(47)}`, `1.2.3-${'a'.repeat(49)}.b`],
+  [`1.2.3-${'a'.repeat(46)}.b`, `agentpool-1.2.3-${'a'.repeat(46)}`, `1.2.3-${'a'.repeat(46)}.b`],
+])('has labels and images that a cluster takes of the version %s', async (version, chart, tag) => {
+  const folder = mkdtempSync(join(tmpdir(), 'agentpool-chart-'));
+  try {
+    cpSync(CHART, folder, { recursive: true });
+    const text = readFileSync(join(folder, 'Chart.yaml'), 'utf8');
+    const versions = `version: ${version}\nappVersion: ${version}\n`;
+    const others = text.replaceAll(/^(version|appVersion):.*\n/gm, '');
+    writeFileSync(join(folder, 'Chart.yaml'), `${others}${versions}`);
+    const objects = await renderChartIn(folder);
+    const { metadata, spec } = podOf(find(objects, 'Deployment', 'agentpool-operator'));
+    expect(metadata.labels).toMatchObject({
+      'helm.sh/chart': chart,
+      'app.kubernetes.io/version': tag,
+    });
+    expect(spec).toMatchObject({
+      containers: [
+        {
+          image: `agentpool:${tag}`,
+          args: expect.arrayContaining([`--runtime-image=agentpool-agent:${tag}`]),
+        },
+      ],
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -90,13 +90,38 @@ describe('refuses', () => {
       { 'internal.gatewaySecretName': 'mine' },
       /name its Secret in internal\.caSecretName/,
     ],
+    [
+      'one port for two things',
+      { 'gateway.service.grpcPort': 8080 },
+      /gateway\.service\.grpcPort and gateway\.service\.httpPort are both 8080/,
+    ],
+    ...['abc', '8Gb', '-8Gi', '0Gi', '500m', '8 Gi', ''].map((size): [string, object, RegExp] => [
+      `a volume of ${JSON.stringify(size)}`,
+      { 'redis.bundled.persistence.size': size },
+      /persistence\/size.*does not match pattern/,
+    ]),
+    [
+      'a user who is root',
+      { 'podSecurityContext.runAsUser': 0 },
+      /podSecurityContext\/runAsUser.*minimum/,
+    ],
+    [
+      'to let pods run as root',
+      { 'podSecurityContext.runAsNonRoot': false },
+      /podSecurityContext.*'runAsNonRoot' not allowed/,
+    ],
   ])('%s', async (_what, values, message) => {
     await expect(render(values)).rejects.toThrow(message);
   });
 
-  it('a release whose Services would begin with a digit', async () => {
-    const flags = ['--name-template', '123'];
-    await expect(render({}, ...flags)).rejects.toThrow(/begin with a digit.*fullnameOverride/);
+  it.each([
+    ['123', '123-agentpool'],
+    ['a.b', 'a.b-agentpool'],
+  ])('the release %s, whose Services no cluster would take', async (release, begins) => {
+    const flags = ['--name-template', release];
+    const said = `the release ${release} gives its Services names that begin with ${begins}, `;
+    await expect(render({}, ...flags)).rejects.toThrow(said);
+    await expect(render({}, ...flags)).rejects.toThrow(/set fullnameOverride/);
     expect(await render({ fullnameOverride: 'pools' }, ...flags)).not.toEqual([]);
   });
 });
@@ -109,6 +134,13 @@ it('takes for tenants and projects what gateways take', async () => {
   const rule = { tenants: ['*', 'acme.eu:1@x-_'], projects: ['web'] };
   expect(await render(reviewed(rule))).not.toEqual([]);
 });
+
+it.each(['8Gi', '0.5Ti', '500M', '1.5G', '1e12', '8589934592'])(
+  'takes for a volume what an API server takes: %s',
+  async (size) => {
+    expect(await render({ 'redis.bundled.persistence.size': size })).not.toEqual([]);
+  },
+);
 
 describe('a name without a value', () => {
   const defaults = parse(readFileSync(join(CHART, 'values.yaml'), 'utf8')) as object;

@@ -24,7 +24,13 @@ export interface Rendered {
  *
  * @param values by their paths: `{'redis.url': 'redis://…'}`.
  */
-export async function renderChart(
+export function renderChart(values: object = {}, ...flags: readonly string[]): Promise<Rendered[]> {
+  return renderChartIn(CHART, values, ...flags);
+}
+
+/** Of a copy of the chart that is not quite the same. */
+export async function renderChartIn(
+  folder: string,
   values: object = {},
   ...flags: readonly string[]
 ): Promise<Rendered[]> {
@@ -34,7 +40,7 @@ export async function renderChart(
     `${name}=${JSON.stringify(value)}`,
   ]);
   const release = ['--name-template', 'agentpool', '--namespace', 'ap', '--kube-version', '1.34.0'];
-  const ran = await attempt(helm, ['template', CHART, ...release, ...sets, ...flags]);
+  const ran = await attempt(helm, ['template', folder, ...release, ...sets, ...flags]);
   if (ran.code !== 0) throw new Error(ran.stderr);
   return objectsIn(ran.stdout);
 }

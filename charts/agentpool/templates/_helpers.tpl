@@ -12,6 +12,11 @@
 {{- end -}}
 {{- end }}
 
+{{/* What a label takes of a version, given as text: semantic versions may have a "+". */}}
+{{- define "agentpool.versionLabel" -}}
+{{- . | replace "+" "_" | trunc 63 | regexFind "^.*[A-Za-z0-9]" -}}
+{{- end }}
+
 {{/* dict "root" $ "component" "gateway" */}}
 {{- define "agentpool.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "agentpool.name" .root | quote }}
@@ -22,10 +27,10 @@ app.kubernetes.io/component: {{ .component }}
 {{/* As above, and where there are more "labels". Ours win: by them network policies of pools and kubectl agentpool find what is ours. */}}
 {{- define "agentpool.labels" -}}
 {{- $ours := include "agentpool.selectorLabels" . | fromYaml -}}
-{{- $_ := set $ours "app.kubernetes.io/version" (toString .root.Chart.AppVersion) -}}
+{{- $_ := set $ours "app.kubernetes.io/version" (include "agentpool.versionLabel" (toString .root.Chart.AppVersion)) -}}
 {{- $_ := set $ours "app.kubernetes.io/part-of" "agentpool" -}}
 {{- $_ := set $ours "app.kubernetes.io/managed-by" .root.Release.Service -}}
-{{- $_ := set $ours "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version) -}}
+{{- $_ := set $ours "helm.sh/chart" (include "agentpool.versionLabel" (printf "%s-%s" .root.Chart.Name .root.Chart.Version)) -}}
 {{- toYaml (merge $ours (default (dict) .labels) (default (dict) .root.Values.commonLabels)) -}}
 {{- end }}
 
@@ -61,7 +66,7 @@ annotations:
 {{- if .image.digest -}}
 {{ .image.repository }}@{{ .image.digest }}
 {{- else -}}
-{{ .image.repository }}:{{ default .root.Chart.AppVersion .image.tag }}
+{{ .image.repository }}:{{ default (.root.Chart.AppVersion | replace "+" "_") .image.tag }}
 {{- end -}}
 {{- end }}
 
@@ -154,12 +159,10 @@ yes
 {{- default (printf "%s-gateway-tls" (include "agentpool.fullname" .)) .Values.tls.secretName -}}
 {{- end }}
 
+{{/* What is restricted stays so, whatever ids the values name. */}}
 {{- define "agentpool.podSecurityContext" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
-seccompProfile: { type: RuntimeDefault }
+{{- $fixed := dict "runAsNonRoot" true "seccompProfile" (dict "type" "RuntimeDefault") -}}
+{{- toYaml (merge $fixed (default (dict) .Values.podSecurityContext)) -}}
 {{- end }}
 
 {{- define "agentpool.containerSecurityContext" -}}
