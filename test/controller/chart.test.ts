@@ -10,6 +10,14 @@ import { attempt, type Ran, run } from '../cluster/process/run.ts';
 import { tools } from '../cluster/tools/tools.ts';
 
 const CHART = fileURLToPath(new URL('../../charts/agentpool', import.meta.url));
+interface Named {
+  readonly metadata: { readonly name: string };
+}
+interface Claiming extends Named {
+  readonly kind: string;
+  readonly spec: { readonly volumeClaimTemplates: readonly Named[] };
+}
+
 let api: ApiServer;
 let helm = '';
 
@@ -130,6 +138,51 @@ it('says how callers reach it, and which pools are its own to delete', async () 
   expect(notes).toContain('dns:///x-agentpool-gateway-headless.ap.svc:9090');
   expect(await notesFor('gateway.replicas=2')).toContain('kubectl delete agentpools --all -A');
 }, 60_000);
+
+describe('says of the state', () => {
+  const notesFor = (values: string): Promise<string> => {
+    const set = ['--dry-run=server', '--set', `crds.install=false,${values}`];
+    return runHelm('install', 'x', CHART, '-n', 'ap', ...set);
+  };
+
+  it.each([
+    [
+      'redis.secretName=mine',
+      /CODE IN ANY POOL.*redis\.poolUsers is Auto, which is off.*may make users/,
+    ],
+    ['redis.url=redis://r:6379/0', /CODE IN ANY POOL.*is Auto/],
+    ['redis.poolUsers=false', /CODE IN ANY POOL.*redis\.poolUsers is false\. .*poolUsers=true\.\n/],
+  ])('who can read it: with %s, everybody', async (values, told) => {
+    expect(await notesFor(values)).toMatch(told);
+  });
+
+  it.each(['redis.poolUsers=true,redis.secretName=mine', 'redis.poolUsers=Auto'])(
+    'nothing of readers where each pool has a user: %s',
+    async (values) => {
+      expect(await notesFor(values)).not.toContain('CODE IN ANY POOL');
+    },
+  );
+
+  it('where it stays, by the name that the StatefulSet gives it', async () => {
+    const notes = await notesFor('gateway.replicas=2');
+    expect(notes).toContain('redis.bundled.persistence.* cannot be changed by an upgrade');
+    const claim = /delete persistentvolumeclaim (\S+)/.exec(notes)?.[1];
+    const template = ['template', 'x', CHART, '-n', 'ap', '--kube-version', '1.34.0'];
+    const shown = await runHelm(...template, '--show-only', 'templates/redis.yaml');
+    const objects = parseAllDocuments(shown).map((document) => document.toJS() as Claiming);
+    const set = objects.find(({ kind }) => kind === 'StatefulSet');
+    expect(claim).toBe(
+      `${set?.spec.volumeClaimTemplates[0]?.metadata.name}-${set?.metadata.name}-0`,
+    );
+  });
+
+  it.each(['redis.bundled.persistence.enabled=false', 'redis.secretName=mine'])(
+    'nothing of a volume where there is none: %s',
+    async (values) => {
+      expect(await notesFor(values)).not.toMatch(/persistentvolumeclaim|persistence/);
+    },
+  );
+});
 
 it('lives with a resource that it has not made, and takes it over where it is told to', async () => {
   const crd = 'crd/agentpools.agentpool.dev';
