@@ -6,8 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cpuOf, type ImagePlatform } from './image-platform.ts';
 import { ROOT } from './product.ts';
+import { makeReadable } from './readable.ts';
 
-const BUNDLER = join(ROOT, 'dist/bundler/node_modules');
+const FOLDER = join(ROOT, 'dist/bundler');
+const BUNDLER = join(FOLDER, 'node_modules');
 const INSTALLED = join(ROOT, 'node_modules');
 
 /** In place of what was there. Rejects with one sentence. */
@@ -23,6 +25,7 @@ export async function copyBundler(platform: ImagePlatform): Promise<void> {
   if (existsSync(join(INSTALLED, program)))
     await cp(join(INSTALLED, program), join(BUNDLER, program), { recursive: true });
   else await fetchProgram(program);
+  await makeReadable(FOLDER);
 }
 
 /** npm installs no program for other machines: it is asked for this one, and checks it by our own lock. */

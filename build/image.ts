@@ -16,7 +16,8 @@ const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 const { values } = parseArgs({
   options: {
     registry: { type: 'string', default: '' },
-    tag: { type: 'string', default: version },
+    /** A tag has no `+`: the chart asks for the same one. */
+    tag: { type: 'string', default: version.replaceAll('+', '_') },
     /** Any image with Node 24 in its PATH; default: that of the Dockerfiles. */
     base: { type: 'string' },
     /** Of the cluster's nodes; default: Linux on a machine as this one. */

@@ -1,6 +1,6 @@
 /**
  * `npm run build`: bundles the product into dist/app, which runs under a bare Node 24 with nothing installed: what images copy.
- * A checkout needs none of it. And into dist/bundler, for the nodes of `--platform`, what only agents' images need: it bundles their modules when a runtime starts.
+ * A checkout needs none of it. And what only agents' images need: into dist/bundler, for the nodes of `--platform`, what bundles their modules when a runtime starts; into dist/example the agents that they have.
  */
 import { cp, mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -17,8 +17,11 @@ import {
   ROOT,
   writePackage,
 } from './product.ts';
+import { makeReadable } from './readable.ts';
 
 const APP = join(ROOT, 'dist/app');
+/** Of agents' images, until somebody copies others over it. */
+const EXAMPLE = join(ROOT, 'dist/example');
 const { values } = parseArgs({ options: { platform: { type: 'string' } } });
 const platform = imagePlatformOrExit(values.platform);
 
@@ -34,6 +37,12 @@ async function copyAssets(): Promise<void> {
   await cp(reflection, join(APP, 'proto/grpc'), { recursive: true });
   await cp(join(ROOT, 'LICENSE'), join(APP, 'LICENSE'));
   await cp(join(ROOT, 'cli/kubectl-agentpool.js'), join(APP, 'cli/kubectl-agentpool.js'));
+}
+
+async function copyExample(): Promise<void> {
+  await rm(EXAMPLE, { recursive: true, force: true });
+  await cp(join(ROOT, 'examples/getting-started'), EXAMPLE, { recursive: true });
+  await makeReadable(EXAMPLE);
 }
 
 await rm(APP, { recursive: true, force: true });
@@ -53,7 +62,8 @@ const made = await Promise.all([
   buildWorker(APP),
   buildSdk(APP),
 ]);
-await Promise.all([copyAssets(), writePackage(APP), copyBundler(platform)]);
+await Promise.all([copyAssets(), writePackage(APP), copyBundler(platform), copyExample()]);
+await makeReadable(APP);
 const bytes = made
   .flatMap(({ metafile }) => Object.values(metafile.outputs))
   .reduce((sum, output) => sum + output.bytes, 0);

@@ -54,7 +54,7 @@ const SOURCES = [
   'build/image.ts',
   'dist/app',
   'dist/bundler',
-  'examples/getting-started',
+  'dist/example',
 ];
 const ARCHIVES_KEPT = 3;
 const BUILD_WITHIN_MS = 5 * 60_000;
