@@ -19,7 +19,7 @@ const CHOOSE = 'kubectl agentpool --release-namespace NAMESPACE …';
 
 /** @param namespace where the chart is installed; left out: wherever one is found. */
 export async function findGateway(
-  kubectl: Kubectl,
+  kubectl: Pick<Kubectl, 'get'>,
   namespace: string | undefined,
 ): Promise<GatewayService> {
   const found = rowsAt(await servicesOf(kubectl, namespace), 'items')
@@ -34,16 +34,36 @@ export async function findGateway(
         ? 'Install the chart first, or name the gateway: --server URL --token TOKEN.'
         : '--release-namespace is where the chart is installed; pools have theirs with -n.',
     );
-  if (second !== undefined)
-    throw new CliError(
-      `several installations: ${found.map((service) => service.namespace).join(', ')}`,
-      EXIT_CODES.Usage,
-      `Choose one: ${CHOOSE}`,
-    );
+  if (second !== undefined) throw severalFound(found);
   return first;
 }
 
-async function servicesOf(kubectl: Kubectl, namespace: string | undefined): Promise<unknown> {
+/** A namespace chooses only where it has one of them. */
+function severalFound(found: readonly GatewayService[]): CliError {
+  const isAlone = ({ namespace }: GatewayService): boolean =>
+    found.filter((one) => one.namespace === namespace).length === 1;
+  const shared = found.find((service) => !isAlone(service));
+  const names = found.map(({ namespace, name }) => `${namespace}/${name}`);
+  return new CliError(
+    `several installations, by the Services of their gateways: ${names.join(', ')}`,
+    EXIT_CODES.Usage,
+    [
+      ...(found.some(isAlone) ? [`Choose one by its namespace: ${CHOOSE}`] : []),
+      ...(shared === undefined ? [] : [reachBeside(shared)]),
+    ].join(' '),
+  );
+}
+
+function reachBeside({ namespace, name, port, hasTls }: GatewayService): string {
+  const forward = `kubectl --namespace ${namespace} port-forward service/${name} ${port}`;
+  const url = `${hasTls ? 'https' : 'http'}://localhost:${port}`;
+  return `Of several in one namespace reach the gateway that you mean yourself, e.g. ${forward}, and name it: kubectl agentpool --server ${url} --token TOKEN …`;
+}
+
+async function servicesOf(
+  kubectl: Pick<Kubectl, 'get'>,
+  namespace: string | undefined,
+): Promise<unknown> {
   const where = namespace === undefined ? ['--all-namespaces'] : ['--namespace', namespace];
   try {
     return await kubectl.get('services', ...where, '--selector', SELECTOR);
