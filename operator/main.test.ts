@@ -93,3 +93,33 @@ describe('a change in the store', () => {
     expect([...asked]).toEqual(['default~one']);
   });
 });
+
+describe('pools that cannot be seen', () => {
+  let world: OperatorWorld;
+  beforeEach(() => {
+    world = new OperatorWorld();
+  });
+  afterEach(() => world.stop());
+
+  it('are left as they are until they can, and are looked at then, those of the store, too', async () => {
+    const kept = world.source.put('kept', { replicas: 1 });
+    const gone = world.source.put('gone', { replicas: 1 });
+    await world.start('ours');
+    await world.pass(10_000);
+    world.source.lose();
+    world.source.take(gone);
+    await world.store.putPool({
+      ...{ key: 'default~left', generation: 1, revision: 'r', spec: spec(), status: {} },
+      installation: 'ours',
+    });
+    const before = world.running();
+    await world.pass(3_600_000);
+    expect(before).toHaveLength(2);
+    expect(world.running()).toEqual(before);
+    expect(await world.store.listPools()).toHaveLength(3);
+    world.source.regain();
+    await world.pass(60_000);
+    expect(world.running()).toHaveLength(1);
+    expect((await world.store.listPools()).map(({ key }) => key)).toEqual([kept]);
+  });
+});

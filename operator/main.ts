@@ -9,7 +9,7 @@ import {
   type Store,
   StoreError,
 } from '../platform/store/store.ts';
-import { startController } from './engine/controller.ts';
+import { type Reconcile, startController } from './engine/controller.ts';
 import { WorkQueue } from './engine/work-queue.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { Driver } from './pool/driver.ts';
@@ -59,7 +59,7 @@ const RECONCILE_TIMEOUT_MS = 30_000;
 const BACKOFF = { backoffMinMs: 50, backoffMaxMs: 10_000 };
 
 export async function startOperator(options: OperatorOptions): Promise<Operator> {
-  const { driver, source, clock, random, log, metrics } = options;
+  const { source, clock, random, log, metrics } = options;
   const { limits = POOL_LIMITS } = options;
   const watchers = new Set<() => void>();
   const queue = new WorkQueue(clock, random, BACKOFF);
@@ -75,12 +75,13 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
       options.onEvent?.(pool, event);
     },
   });
-  const addAll = feeder(options, queue);
+  const { addAll, addAllAnew } = feeder(options, queue, pools.runs);
   const unwatch = follow(options, {
     addAll: () => {
       pools.doubtStore();
       return addAll();
     },
+    addAllAnew,
     atOnce: (key) => queue.add(key),
     soon: (key, changes) => {
       const delayMs = newsDelayMs(pools.runs.get(key), changes, limits);
@@ -90,15 +91,14 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   });
   const controller = startController({
     queue,
-    reconcile: pools.reconcile,
+    reconcile: seeing(source, pools.reconcile),
     workers: WORKERS,
     timeoutMs: RECONCILE_TIMEOUT_MS,
     clock,
     log,
     measure: (durationMs, succeeded) => metrics?.reconciled(durationMs, succeeded),
   });
-  for (const key of await driver.listPools()) queue.add(key);
-  await addAll();
+  await addAllAnew();
   const watch = (onChange: () => void): (() => void) => {
     watchers.add(onChange);
     return () => watchers.delete(onChange);
@@ -116,8 +116,16 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   };
 }
 
+/** What cannot be seen looks as if it were gone. */
+function seeing(source: PoolSource, reconcile: Reconcile): Reconcile {
+  return async (key, signal) =>
+    source.sees?.(key) === false ? { type: 'done' } : reconcile(key, signal);
+}
+
 interface Feeds {
   readonly addAll: () => Promise<void>;
+  /** Those, too, that it had added before. */
+  readonly addAllAnew: () => Promise<void>;
   readonly atOnce: (key: PoolKey) => void;
   readonly soon: (key: PoolKey, changes?: readonly RuntimeChange[]) => void;
 }
@@ -125,7 +133,7 @@ interface Feeds {
 /** What people ask for is looked at at once, what is told of runtimes soon. Returns the ends. */
 function follow(
   { source, driver, store }: Pick<OperatorOptions, 'source' | 'driver' | 'store'>,
-  { addAll, atOnce, soon }: Feeds,
+  { addAll, addAllAnew, atOnce, soon }: Feeds,
 ): readonly (() => void)[] {
   const changed =
     (add: Feeds['soon']): OnChange =>
@@ -134,20 +142,24 @@ function follow(
       else if (source.get(pool) !== undefined) add(pool, changes);
     };
   return [
-    source.watch(atOnce),
+    source.watch((key) => {
+      if (key === undefined) void addAllAnew();
+      else atOnce(key);
+    }),
     driver.watch((key) => soon(key)),
     store.subscribe('runtimes', changed(soon)),
     store.subscribe('tiers', changed(atOnce)),
   ];
 }
 
-/** Adds all that are wanted, and those of an earlier run that nobody wants any more: as soon as the store tells them, once. */
+/** Adds all that are wanted, and those of an earlier run that nobody wants any more: as soon as the store tells them, once, or once more. */
 function feeder(
-  { source, store }: Pick<OperatorOptions, 'source' | 'store'>,
+  { source, driver, store }: Pick<OperatorOptions, 'source' | 'driver' | 'store'>,
   queue: WorkQueue,
-): () => Promise<void> {
+  runs: ReadonlyMap<PoolKey, unknown>,
+): Pick<Feeds, 'addAll' | 'addAllAnew'> {
   let isStoreRead = false;
-  return async () => {
+  const addAll = async (): Promise<void> => {
     for (const key of source.list()) queue.add(key);
     if (isStoreRead) return;
     try {
@@ -157,4 +169,10 @@ function feeder(
       if (!(error instanceof StoreError)) throw error;
     }
   };
+  const addAllAnew = async (): Promise<void> => {
+    isStoreRead = false;
+    for (const key of [...runs.keys(), ...(await driver.listPools())]) queue.add(key);
+    await addAll();
+  };
+  return { addAll, addAllAnew };
 }

@@ -49,8 +49,6 @@ export interface LeadOptions {
   /** The name of this process, for events. */
   readonly instance: string;
   readonly releaseNamespace: string;
-  /** Empty: all. */
-  readonly watchNamespaces: readonly string[];
   /** The same for all operators of which one leads, for no others. */
   readonly installation: string;
   readonly endpoint?: string;
@@ -185,7 +183,7 @@ async function startWith(
   const { writer, recorder, eraseBound } = hands;
   const { caches, runtimeImage, endpoint, installation, metrics, log } = options;
   await orAborted(
-    caches.synced.then(() => caches.renew()),
+    caches.namespaces.synced.then(() => caches.namespaces.renew()),
     signal,
   );
   const storePlace = JSON.stringify(placeFilesOf(options.secrets.store.current));
@@ -197,7 +195,7 @@ async function startWith(
     eraseBound,
     lastSpecs: told.lastSpecs,
     isStoreRead: () => told.isStoreRead,
-    namespaces: options.watchNamespaces,
+    sight: caches.namespaces,
     installedFor: (pool) => [storePlace, poolKeyDigest(keyOf(options), pool)],
     ...image,
   });

@@ -3,8 +3,13 @@ import { LABELS } from '../../api/names.ts';
 import { CacheGroup } from '../../operator/drivers/kubernetes/cached-objects.ts';
 import { BY_POOL, indexByPool } from '../../operator/drivers/kubernetes/own-pod.ts';
 import { BELONGINGS_SELECTOR } from '../../operator/drivers/kubernetes/pool-belongings.ts';
-import { digestsOnly } from '../../operator/sources/kubernetes-pools.ts';
+import { digestsOnly } from '../../operator/sources/digests-only.ts';
 import { slimPool } from '../../operator/sources/slim-pool.ts';
+import {
+  ALL_NAMESPACES,
+  type WatchedCache,
+  WatchedNamespaces,
+} from '../../operator/sources/watched-namespaces.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Kube } from '../../platform/kube/kube.ts';
 import type { KubeMetrics } from '../../platform/kube/metrics.ts';
@@ -29,12 +34,8 @@ export interface OperatorCaches {
   readonly configMaps: CacheGroup<ConfigMap>;
   /** What the operator has made for pools and others may have changed. Not Secrets: it may not list those. */
   readonly belongings: readonly CacheGroup<KubeObject>[];
-  readonly synced: Promise<unknown>;
-  readonly isSynced: boolean;
-  /** For one who begins to lead: what another one has done last must not be missed for a watch that fell silent. */
-  renew(): Promise<unknown>;
-  start(): void;
-  stop(): Promise<void>;
+  /** Starts and stops them all. To be renewed by who begins to lead: what another one has done last must not be missed for a watch that fell silent. */
+  readonly namespaces: WatchedNamespaces;
 }
 
 /** Others' ConfigMaps come, too, each up to 1 MiB, and an answer is in memory as a whole. */
@@ -46,22 +47,25 @@ export function openCaches(
   namespaces: readonly string[],
   ports: { readonly clock: Clock; readonly log: Log; readonly metrics: KubeMetrics },
 ): OperatorCaches {
-  const places = namespaces.length === 0 ? [''] : namespaces;
+  const caches = new Map<string, WatchedCache[]>(
+    (namespaces.length === 0 ? [ALL_NAMESPACES] : namespaces).map((namespace) => [namespace, []]),
+  );
   const group = <T extends KubeObject>(
     options: Pick<CacheOptions<T>, 'resource' | 'indexes' | 'keep' | 'limits'>,
     labelSelector?: string,
   ): CacheGroup<T> =>
     new CacheGroup(
-      places.map(
-        (namespace) =>
-          new ResourceCache({
-            ...options,
-            ...ports,
-            kube,
-            random: systemRandom,
-            selection: { namespace, ...(labelSelector === undefined ? {} : { labelSelector }) },
-          }),
-      ),
+      [...caches].map(([namespace, its]) => {
+        const cache = new ResourceCache<T>({
+          ...options,
+          ...ports,
+          kube,
+          random: systemRandom,
+          selection: { namespace, ...(labelSelector === undefined ? {} : { labelSelector }) },
+        });
+        its.push(cache);
+        return cache;
+      }),
     );
   const pools = group({ resource: AGENT_POOLS, keep: slimPool });
   const pods = group({ resource: PODS, indexes: { [BY_POOL]: indexByPool } }, LABELS.pool);
@@ -75,22 +79,5 @@ export function openCaches(
     group<KubeObject>({ resource: POD_DISRUPTION_BUDGETS }, BELONGINGS_SELECTOR),
     group<KubeObject>({ resource: NETWORK_POLICIES }, BELONGINGS_SELECTOR),
   ];
-  const all = [pools, pods, configMaps, ...belongings];
-  return {
-    pools,
-    pods,
-    configMaps,
-    belongings,
-    synced: Promise.all(all.map((one) => one.synced)),
-    get isSynced() {
-      return all.every((one) => one.isSynced);
-    },
-    renew: () => Promise.all(all.map((one) => one.renew())),
-    start() {
-      for (const one of all) one.start();
-    },
-    async stop() {
-      await Promise.all(all.map((one) => one.stop()));
-    },
-  };
+  return { pools, pods, configMaps, belongings, namespaces: new WatchedNamespaces(caches, ports) };
 }

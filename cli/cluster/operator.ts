@@ -98,14 +98,14 @@ async function start(
   const access = await openCluster(clusterLocation(environment), systemClock);
   const kubeOf = clientsOf(access, kubeMetrics);
   const kube = kubeOf({ mayWrite: () => election.isLeader() });
-  const watchNamespaces = options.watchNamespace ?? [];
-  const caches = openCaches(kube, watchNamespaces, { ...ports, metrics: kubeMetrics });
-  caches.start();
-  closers.add('caches', () => caches.stop());
+  const caches = openCaches(kube, options.watchNamespace ?? [], { ...ports, metrics: kubeMetrics });
+  const { namespaces } = caches;
+  namespaces.start();
+  closers.add('caches', () => namespaces.stop());
   const pages = await serveOperatorPages({
     ...hostAndPortOf(options.http),
     metrics,
-    notReady: () => (caches.isSynced ? undefined : 'the API server has not been read yet'),
+    notReady: () => namespaces.missing,
   });
   closers.add('pages', () => pages.close());
   let leading: Leading | undefined;
@@ -123,7 +123,6 @@ async function start(
           storeFolder: options.store,
           instance: nameOf(environment),
           releaseNamespace,
-          watchNamespaces,
           installation,
           metrics,
           log,

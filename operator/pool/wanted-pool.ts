@@ -58,8 +58,10 @@ export interface PoolSource {
   list(): readonly PoolKey[];
   /** False: whether anybody wants this pool cannot be known here. Left out: it always can. */
   covers?(key: PoolKey): boolean;
-  /** Calls back when a pool came, changed or went. Returns its end. */
-  watch(onChange: (key: PoolKey) => void): () => void;
+  /** False: neither the pool nor its runtimes can be seen now, so nothing may be done about them until `watch` tells. Left out: they always can. */
+  sees?(key: PoolKey): boolean;
+  /** Calls back when a pool came, changed or went; undefined: some can be seen that could not. Returns its end. */
+  watch(onChange: (key: PoolKey | undefined) => void): () => void;
   /** Told when it changes: paths of the artifacts that runtimes have or will be given. Of all others only what `get` answers is needed. */
   keep?(paths: ReadonlySet<string>): void;
   /**

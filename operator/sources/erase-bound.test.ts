@@ -5,8 +5,15 @@ import { ERASE_FINALISER } from './pool-writer.ts';
 
 const MINUTE_MS = 60_000;
 
+interface Case {
+  readonly heldMs?: number;
+  readonly triedMs: number;
+  readonly seenMs?: number;
+  readonly finalizers?: string[];
+}
+
 describe('the bound of a finaliser', () => {
-  it.each<[string, boolean, { heldMs?: number; triedMs: number; finalizers?: string[] }]>([
+  it.each<[string, boolean, Case]>([
     ['a pool that nobody deletes', false, { triedMs: ERASE_MS_MAX }],
     [
       'one that is not held by us',
@@ -21,9 +28,19 @@ describe('the bound of a finaliser', () => {
       { heldMs: 2 * ERASE_MS_MAX, triedMs: MINUTE_MS - 1 },
     ],
     ['the same, after a minute', true, { heldMs: 2 * ERASE_MS_MAX, triedMs: MINUTE_MS }],
+    [
+      'the same, in a namespace that was out of sight until a moment ago',
+      false,
+      { heldMs: 2 * ERASE_MS_MAX, triedMs: ERASE_MS_MAX, seenMs: MINUTE_MS - 1 },
+    ],
+    [
+      'the same, in sight for a minute',
+      true,
+      { heldMs: 2 * ERASE_MS_MAX, triedMs: ERASE_MS_MAX, seenMs: MINUTE_MS },
+    ],
   ])(
     'for %s: over %s',
-    async (_what, isOver, { heldMs, triedMs, finalizers = [ERASE_FINALISER] }) => {
+    async (_what, isOver, { heldMs, triedMs, seenMs, finalizers = [ERASE_FINALISER] }) => {
       const clock = new FakeClock();
       const bound = new EraseBound(clock);
       await clock.advance(triedMs);
@@ -31,7 +48,8 @@ describe('the bound of a finaliser', () => {
         heldMs === undefined
           ? {}
           : { deletionTimestamp: new Date(clock.wallMs() - heldMs).toISOString() };
-      expect(bound.isOver({ finalizers, ...deletion })).toBe(isOver);
+      const seenSinceMs = seenMs === undefined ? undefined : clock.nowMs() - seenMs;
+      expect(bound.isOver({ finalizers, ...deletion }, seenSinceMs)).toBe(isOver);
     },
   );
 

@@ -19,11 +19,15 @@ export class EraseBound {
     this.#startedMs = clock.nowMs();
   }
 
-  /** It is being deleted, our finaliser holds it, and has for as long as it may. */
-  isOver({ deletionTimestamp, finalizers = [] }: ObjectMeta): boolean {
+  /**
+   * It is being deleted, our finaliser holds it, and has for as long as it may.
+   *
+   * @param seenSinceMs since when this operator could do anything about it (monotonic ms).
+   */
+  isOver({ deletionTimestamp, finalizers = [] }: ObjectMeta, seenSinceMs = -Infinity): boolean {
     if (deletionTimestamp === undefined || !finalizers.includes(ERASE_FINALISER)) return false;
     const heldMs = this.#clock.wallMs() - Date.parse(deletionTimestamp);
-    const triedMs = this.#clock.nowMs() - this.#startedMs;
+    const triedMs = this.#clock.nowMs() - Math.max(this.#startedMs, seenSinceMs);
     return heldMs >= this.#msMax && triedMs >= Math.min(OWN_TRY_MS_MAX, this.#msMax);
   }
 }

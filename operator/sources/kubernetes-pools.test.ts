@@ -10,7 +10,7 @@ import { FakeCluster } from '../../test/fakes/fake-cluster.ts';
 import { createPool, type OperatorSide, operatorSide } from '../../test/fakes/kubernetes-world.ts';
 import { SeededRandom } from '../../test/simulation/seeded-random.ts';
 import { textDigest } from '../../platform/text-digest.ts';
-import { digestsOnly } from './kubernetes-pools.ts';
+import { digestsOnly } from './digests-only.ts';
 import { ERASE_FINALISER } from './pool-writer.ts';
 
 const POOL: PoolKey = 'default~main';

@@ -9,13 +9,11 @@ import {
   type AgentPoolStatus,
 } from '../../api/agent-pool.ts';
 import { formatPath } from '../../api/json-schema.ts';
-import { LABELS, MANAGED_BY } from '../../api/names.ts';
 import { parsePool } from '../../api/parse-pool.ts';
 import { type PoolKey, poolKeyOf, poolRefOfKey } from '../../core/identifiers.ts';
 import type { Stored } from '../../platform/kube/kube.ts';
 import type { AgentPoolObject, ConfigMap } from '../../platform/kube/resources.ts';
 import type { CachedObjects } from '../drivers/kubernetes/cached-objects.ts';
-import { textDigest } from '../../platform/text-digest.ts';
 import { explained } from '../pool/hindered-by.ts';
 import type { PoolOwner } from '../drivers/kubernetes/pod-of.ts';
 import type { ModuleState, PoolSource, WantedPool } from '../pool/wanted-pool.ts';
@@ -23,6 +21,7 @@ import { clusterModule } from './cluster-module.ts';
 import type { EraseBound } from './erase-bound.ts';
 import { OrphanedPools } from './orphaned-pools.ts';
 import type { PoolWriter } from './pool-writer.ts';
+import type { Sight } from './watched-namespaces.ts';
 
 export interface KubernetesPoolsOptions {
   readonly pools: CachedObjects<AgentPoolObject>;
@@ -38,8 +37,7 @@ export interface KubernetesPoolsOptions {
   readonly defaultImage?: string;
   /** Where runtimes of the pool find the store, and a digest of their key: with others they are others. */
   readonly installedFor: (pool: PoolKey) => readonly string[];
-  /** What the caches hold; left out or empty: all. */
-  readonly namespaces?: readonly string[];
+  readonly sight: Sight;
 }
 
 /** Of a pool that never was valid: there is nothing to run, but something to say. */
@@ -104,9 +102,11 @@ export class KubernetesPools implements PoolSource {
   }
 
   covers(key: PoolKey): boolean {
-    const { namespaces = [] } = this.#options;
-    if (!this.#isStoreRead()) return false;
-    return namespaces.length === 0 || namespaces.includes(poolRefOfKey(key).namespace);
+    return this.#isStoreRead() && this.sees(key);
+  }
+
+  sees(key: PoolKey): boolean {
+    return this.#options.sight.seenSinceMs(poolRefOfKey(key).namespace) !== undefined;
   }
 
   ownerOf(key: PoolKey): PoolOwner | undefined {
@@ -117,9 +117,10 @@ export class KubernetesPools implements PoolSource {
     return { ...poolRefOfKey(key), uid, ...(isGoing ? { isGoing } : {}) };
   }
 
-  watch(onChange: (key: PoolKey) => void): () => void {
-    const { pools, configMaps } = this.#options;
+  watch(onChange: (key: PoolKey | undefined) => void): () => void {
+    const { pools, configMaps, sight } = this.#options;
     const ends = [
+      sight.onSight(() => onChange(undefined)),
       pools.onChange(({ before, after }) => {
         this.#orphaned.note(before, after);
         if (isNews(before, after)) onChange(keyOfObject((after ?? before)?.metadata));
@@ -203,7 +204,8 @@ export class KubernetesPools implements PoolSource {
   ): Pick<WantedPool, 'isDeleting' | 'isOrphaned' | 'isOverdue'> {
     if (metadata.deletionTimestamp === undefined) return {};
     if (this.#orphaned.has(metadata)) return { isOrphaned: true };
-    const isOverdue = this.#options.eraseBound.isOver(metadata);
+    const seenSinceMs = this.#options.sight.seenSinceMs(metadata.namespace ?? '');
+    const isOverdue = this.#options.eraseBound.isOver(metadata, seenSinceMs);
     return { isDeleting: true, ...(isOverdue ? { isOverdue } : {}) };
   }
 }
@@ -266,32 +268,4 @@ function isNews(
 function newsOf({ metadata, status }: Stored<AgentPoolObject>): unknown {
   const { uid, generation, deletionTimestamp, finalizers } = metadata;
   return [uid, generation, deletionTimestamp, finalizers, status];
-}
-
-/** Of a cache of all ConfigMaps there are: content is compared, never shown, and can be large; annotations of `kubectl apply` hold it once more. */
-export function digestsOnly(configMap: Stored<ConfigMap>): Stored<ConfigMap> {
-  const { data = {} } = configMap;
-  const digests = Object.entries(data).map(([key, text]) => [key, textDigest(text)]);
-  return {
-    apiVersion: configMap.apiVersion,
-    kind: configMap.kind,
-    metadata: placeOf(configMap.metadata),
-    data: Object.fromEntries(digests) as Record<string, string>,
-  };
-}
-
-/** And whose copy it is, where it is one of ours. */
-function placeOf(metadata: Stored<ConfigMap>['metadata']): Stored<ConfigMap>['metadata'] {
-  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
-  const { labels, ownerReferences } = metadata;
-  const kept = [LABELS.pool, MANAGED_BY].flatMap((label) => {
-    const value = labels?.[label];
-    return value === undefined ? [] : [[label, value] as const];
-  });
-  return {
-    ...{ name, uid, resourceVersion, creationTimestamp },
-    ...(namespace === undefined ? {} : { namespace }),
-    ...(kept.length === 0 ? {} : { labels: Object.fromEntries(kept) }),
-    ...(ownerReferences === undefined ? {} : { ownerReferences }),
-  };
 }

@@ -59,7 +59,7 @@ describe('pools from manifest files', () => {
       log: silentLog,
       ...over,
     });
-    source.watch((key) => changed.push(key));
+    source.watch((key = '') => changed.push(key));
     return source;
   };
   const until = async (holds: () => boolean): Promise<void> => {

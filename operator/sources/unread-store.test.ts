@@ -41,6 +41,7 @@ describe('while the store cannot say what was served', () => {
       writer: new PoolWriter({ kube: cluster.connect('operator'), clock }),
       eraseBound: new EraseBound(clock, 1_000),
       installedFor: () => [],
+      sight: { seenSinceMs: () => 0, onSight: () => () => undefined },
       ...{ lastSpecs, isStoreRead: () => isStoreRead },
     });
   });

@@ -5,8 +5,9 @@ import type { FakeKube } from '../../test/fakes/cluster/fake-kube.ts';
 import { MANY_FAULTS, NO_FAULTS } from '../../test/fakes/cluster/kube-faults.ts';
 import { SeededRandom } from '../../test/simulation/seeded-random.ts';
 import { silentLog } from '../log.ts';
+import type { CacheLimits } from './cache-limits.ts';
 import { CONFIG_MAPS, type ConfigMap } from './resources.ts';
-import { ResourceCache, type CacheLimits } from './resource-cache.ts';
+import { ResourceCache } from './resource-cache.ts';
 
 const map = (name: string, value = '', colour = 'red'): ConfigMap => ({
   metadata: { name, namespace: 'default', labels: { colour } },
@@ -274,6 +275,69 @@ describe('the cache of a kind', () => {
       await cache.stop();
       await advance(0);
       expect(renewal.isDone).toBe(true);
+    });
+  });
+
+  describe('refused', () => {
+    const refuse = (isRefused: boolean): void => {
+      kube.mayCall = () => !isRefused;
+      kube.cutWatches();
+    };
+    const seen = (): readonly unknown[] => [cache.isCurrent, cache.refusal?.reason, names()];
+
+    it('holds what it held, says that this may be old, and goes on by a list when it may look again', async () => {
+      await cluster.admin.create(CONFIG_MAPS, map('a'));
+      open();
+      await advance(10);
+      expect(seen()).toEqual([true, undefined, ['a']]);
+      refuse(true);
+      await cluster.admin.delete(CONFIG_MAPS, ref('a'));
+      await cluster.admin.create(CONFIG_MAPS, map('b'));
+      await advance(60_000);
+      expect(seen()).toEqual([false, 'Forbidden', ['a']]);
+      refuse(false);
+      await advance(30_000);
+      expect(seen()).toEqual([true, undefined, ['b']]);
+    });
+
+    it('from the start it holds nothing, and is not synced', async () => {
+      refuse(true);
+      await cluster.admin.create(CONFIG_MAPS, map('a'));
+      open();
+      await advance(10_000);
+      expect([cache.isSynced, ...seen()]).toEqual([false, false, 'Forbidden', []]);
+      refuse(false);
+      await advance(30_000);
+      expect(seen()).toEqual([true, undefined, ['a']]);
+    });
+
+    it('and to be renewed, it is current only by a list that began after that', async () => {
+      open();
+      await advance(10);
+      refuse(true);
+      await advance(60_000);
+      kube.faults = { ...NO_FAULTS, latencyMaxMs: 1_000 };
+      refuse(false);
+      const lists = kube.calls.get('list configmaps') ?? 0;
+      while (kube.calls.get('list configmaps') === lists) await clock.advance(10);
+      void cache.renew();
+      const turns: boolean[] = [];
+      cache.follow(() => turns.push(cache.isCurrent));
+      await advance(10_000);
+      expect(turns).toEqual([false, true]);
+      expect(kube.calls.get('list configmaps')).toBe(lists + 2);
+    });
+
+    it('tells those who follow', async () => {
+      const turns: unknown[] = [];
+      open();
+      cache.follow(() => turns.push(cache.refusal?.reason));
+      await advance(10);
+      refuse(true);
+      await advance(1_000);
+      refuse(false);
+      await advance(30_000);
+      expect([turns[0], turns[1], turns.at(-1)]).toEqual([undefined, 'Forbidden', undefined]);
     });
   });
 });

@@ -6,7 +6,8 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Random } from '../random.ts';
 import { backoffMs } from './backoff.ts';
-import { isKubeError } from './kube-error.ts';
+import { CACHE_LIMITS, type CacheLimits } from './cache-limits.ts';
+import { isKubeError, type KubeError } from './kube-error.ts';
 import {
   keyOf,
   type KubeReader,
@@ -29,30 +30,6 @@ export interface CacheChange<T extends KubeObject> {
   readonly after: Stored<T> | undefined;
 }
 
-export interface CacheLimits {
-  readonly pageObjects: number;
-  /**
-   * The API server ends a watch after so long, and it goes on over the same connection: a sign of life that costs one request. Bookmarks
-   * are none: seen on 1.34, a kind that nobody writes gets none for minutes. At random up to a quarter less, so that not all end at once.
-   */
-  readonly watchSeconds: number;
-  /** Silence after which nobody is thought to be at the other end: longer than a watch. It is opened anew where it was. */
-  readonly stallMs: number;
-  /** A watch that ends later than this after a list is followed by a list: heals what no event told. */
-  readonly relistMs: number;
-  readonly backoffMinMs: number;
-  readonly backoffMaxMs: number;
-}
-
-export const CACHE_LIMITS: CacheLimits = {
-  pageObjects: 500,
-  watchSeconds: 80,
-  stallMs: 100_000,
-  relistMs: 30 * 60_000,
-  backoffMinMs: 200,
-  backoffMaxMs: 30_000,
-};
-
 export interface CacheOptions<T extends KubeObject> {
   readonly kube: KubeReader;
   readonly resource: Resource<T>;
@@ -70,6 +47,8 @@ export interface CacheOptions<T extends KubeObject> {
 /** A watch that lives shorter than this counts as a failure even if it ends well: no storm of watches. */
 const SHORT_WATCH_MS = 1_000;
 
+const EVERYDAY = ['Expired', 'Unavailable', 'TooManyRequests', 'Forbidden'] as const;
+
 export class ResourceCache<T extends KubeObject> {
   /** Resolves with the first complete list. Until then the cache is empty. */
   readonly synced: Promise<void>;
@@ -80,6 +59,8 @@ export class ResourceCache<T extends KubeObject> {
   readonly #stopping = new AbortController();
   #resolveSynced: () => void = () => undefined;
   #isSynced = false;
+  #refusal: KubeError | undefined;
+  readonly #followers = new Set<() => void>();
   #running: Promise<void> | undefined;
   /** Of the watch that is open. */
   #watching: AbortController | undefined;
@@ -115,7 +96,23 @@ export class ResourceCache<T extends KubeObject> {
     return new Promise((resolve) => {
       this.#awaiting.push(resolve);
       this.#watching?.abort(new Error('a list is wanted'));
+      this.#tellFollowers();
     });
+  }
+
+  /** The API server has forbidden to list or watch, and has listed nothing since: what is held may be old, or nothing at all. */
+  get refusal(): KubeError | undefined {
+    return this.#refusal;
+  }
+
+  /** It holds what a list showed that was asked for after the last refusal, and after the last `renew`; and what a watch told since. */
+  get isCurrent(): boolean {
+    return this.#isSynced && this.#refusal === undefined && this.#awaiting.length === 0;
+  }
+
+  /** Calls back when `refusal` or `isCurrent` may have changed; must not throw. */
+  follow(follower: () => void): void {
+    this.#followers.add(follower);
   }
 
   get isSynced(): boolean {
@@ -204,9 +201,11 @@ export class ResourceCache<T extends KubeObject> {
     this.#listedAtMs = clock.nowMs();
     this.#replace(items);
     this.#isSynced = true;
+    this.#refusal = undefined;
     this.#resolveSynced();
     this.#awaiting = this.#awaiting.filter((tell) => !awaiting.includes(tell));
     for (const tell of awaiting) tell();
+    this.#tellFollowers();
     return page.resourceVersion;
   }
 
@@ -271,13 +270,24 @@ export class ResourceCache<T extends KubeObject> {
     if (error === undefined) return;
     const reason = isKubeError(error) ? error.reason : 'Error';
     metrics?.watchFailed(resource.plural, reason);
-    if (isKubeError(error, 'Expired')) this.#resumeFrom = undefined;
-    // Cut connections and old versions are everyday; what a role or a missing CRD refuses needs somebody.
-    const isEveryday = isKubeError(error, 'Expired', 'Unavailable', 'TooManyRequests');
+    // Only a list tells that one may look again.
+    if (isKubeError(error, 'Expired', 'Forbidden')) this.#resumeFrom = undefined;
+    if (isKubeError(error, 'Forbidden')) this.#refuse(error);
+    // Cut connections and old versions are everyday; a missing CRD needs somebody. Of refusals those tell who follow them.
+    const isEveryday = isKubeError(error, ...EVERYDAY);
     log[isEveryday ? 'debug' : 'warn']('watch ended, it is started again', {
       err: error,
       detail: { kind: resource.plural, reason },
     });
+  }
+
+  #refuse(error: KubeError): void {
+    this.#refusal = error;
+    this.#tellFollowers();
+  }
+
+  #tellFollowers(): void {
+    for (const follower of this.#followers) follower();
   }
 }
 

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../platform/clock.ts';
+import type { CacheLimits } from '../../platform/kube/cache-limits.ts';
 import { openCluster } from '../../platform/kube/cluster-access.ts';
 import { EventRecorder } from '../../platform/kube/event-recorder.ts';
 import type { KubeError } from '../../platform/kube/kube-error.ts';
@@ -10,7 +11,7 @@ import type { KubeReader } from '../../platform/kube/kube.ts';
 import { HttpKube } from '../../platform/kube/http-kube.ts';
 import { LeaderElection } from '../../platform/kube/leader-election.ts';
 import { leaderOnly } from '../../platform/kube/leader-only.ts';
-import { ResourceCache, type CacheLimits } from '../../platform/kube/resource-cache.ts';
+import { ResourceCache } from '../../platform/kube/resource-cache.ts';
 import { CONFIG_MAPS, EVENTS, LEASES, type ConfigMap } from '../../platform/kube/resources.ts';
 import { silentLog } from '../../platform/log.ts';
 import { systemRandom } from '../../platform/random.ts';

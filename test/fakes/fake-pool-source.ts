@@ -13,12 +13,13 @@ export class FakePoolSource implements PoolSource {
   kept: ReadonlySet<string> = new Set();
   /** Of namespaces that it does not look into. */
   readonly uncovered = new Set<PoolKey>();
+  isSeeing = true;
   /** As an earlier operator left it; for pools that are put from now on. */
   leftStatus: WantedPool['status'];
   /** The one that is put from now on is another, though it may have the name of one that is there. */
   uid = 'uid-1';
   readonly #pools = new Map<PoolKey, WantedPool>();
-  readonly #watchers = new Set<(key: PoolKey) => void>();
+  readonly #watchers = new Set<(key: PoolKey | undefined) => void>();
 
   put(name: string, input: AgentPoolSpecInput, module: ModuleState = loaded('one')): PoolKey {
     const ref = { namespace: 'default', name };
@@ -50,18 +51,32 @@ export class FakePoolSource implements PoolSource {
   }
 
   get(key: PoolKey): WantedPool | undefined {
-    return this.#pools.get(key);
+    return this.isSeeing ? this.#pools.get(key) : undefined;
   }
 
   covers(key: PoolKey): boolean {
     return !this.uncovered.has(key);
   }
 
-  list(): readonly PoolKey[] {
-    return [...this.#pools.keys()];
+  sees(): boolean {
+    return this.isSeeing;
   }
 
-  watch(onChange: (key: PoolKey) => void): () => void {
+  /** It shows nothing at all meanwhile. */
+  lose(): void {
+    this.isSeeing = false;
+  }
+
+  regain(): void {
+    this.isSeeing = true;
+    this.#tell(undefined);
+  }
+
+  list(): readonly PoolKey[] {
+    return this.isSeeing ? [...this.#pools.keys()] : [];
+  }
+
+  watch(onChange: (key: PoolKey | undefined) => void): () => void {
     this.#watchers.add(onChange);
     return () => this.#watchers.delete(onChange);
   }
@@ -70,7 +85,7 @@ export class FakePoolSource implements PoolSource {
     this.#watchers.clear();
   }
 
-  #tell(key: PoolKey): void {
+  #tell(key: PoolKey | undefined): void {
     for (const watcher of this.#watchers) watcher(key);
   }
 }

@@ -9,8 +9,14 @@ import { ImmutableCopies } from '../../operator/drivers/kubernetes/immutable-cop
 import { KeptTemplates } from '../../operator/drivers/kubernetes/kept-templates.ts';
 import { ModuleCopies } from '../../operator/drivers/kubernetes/module-copies.ts';
 import { PoolBelongings } from '../../operator/drivers/kubernetes/pool-belongings.ts';
-import { digestsOnly, KubernetesPools } from '../../operator/sources/kubernetes-pools.ts';
+import { digestsOnly } from '../../operator/sources/digests-only.ts';
+import { KubernetesPools } from '../../operator/sources/kubernetes-pools.ts';
 import { slimPool } from '../../operator/sources/slim-pool.ts';
+import {
+  ALL_NAMESPACES,
+  type WatchedCache,
+  WatchedNamespaces,
+} from '../../operator/sources/watched-namespaces.ts';
 import { EraseBound } from '../../operator/sources/erase-bound.ts';
 import { PoolWriter } from '../../operator/sources/pool-writer.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -30,6 +36,7 @@ export interface OperatorSide {
   readonly driver: KubernetesDriver;
   readonly source: KubernetesPools;
   readonly writer: PoolWriter;
+  readonly namespaces: WatchedNamespaces;
   readonly synced: Promise<unknown>;
   /** What one who begins to lead does first. */
   renew(): Promise<unknown>;
@@ -41,6 +48,8 @@ export interface SideOptions {
   readonly writes: Kube;
   readonly clock: Clock;
   readonly random: Random;
+  /** Left out: all, as one. */
+  readonly watched?: readonly string[];
   /** What an earlier operator served. */
   readonly lastSpecs?: ReadonlyMap<PoolKey, AgentPoolSpec>;
   /** Of pools that name none. */
@@ -71,15 +80,25 @@ export function operatorSide(options: SideOptions): OperatorSide {
     installationKey = KEY,
     defaultImage = 'agents:default',
     lastSpecs = new Map(),
+    watched = [ALL_NAMESPACES],
+    log = silentLog,
     isLeader = () => true,
   } = options;
+  const caches = new Map<string, WatchedCache[]>(watched.map((namespace) => [namespace, []]));
   const group = <T extends KubeObject>(
     options: Pick<CacheOptions<T>, 'resource' | 'indexes' | 'keep'>,
     labelSelector?: string,
   ): CacheGroup<T> => {
-    const selection = { namespace: '', ...(labelSelector === undefined ? {} : { labelSelector }) };
-    const common = { kube: reads, clock, random, log: silentLog, selection };
-    return new CacheGroup([new ResourceCache({ ...options, ...common })]);
+    const label = labelSelector === undefined ? {} : { labelSelector };
+    const common = { kube: reads, clock, random, log };
+    return new CacheGroup(
+      [...caches].map(([namespace, its]) => {
+        const selection = { namespace, ...label };
+        const cache = new ResourceCache<T>({ ...options, ...common, selection });
+        its.push(cache);
+        return cache;
+      }),
+    );
   };
   const pools = group({ resource: AGENT_POOLS, keep: slimPool });
   const pods = group({ resource: PODS, indexes: { [BY_POOL]: indexByPool } }, LABELS.pool);
@@ -88,14 +107,15 @@ export function operatorSide(options: SideOptions): OperatorSide {
     keep: digestsOnly,
     indexes: { [BY_POOL]: indexByPool },
   });
-  const all = [pools, pods, configMaps];
-  for (const one of all) one.start();
+  const namespaces = new WatchedNamespaces(caches, { clock, log });
+  namespaces.start();
   const writer = new PoolWriter({ kube: writes, clock });
   const source = new KubernetesPools({
     pools,
     configMaps,
     writer,
     eraseBound: new EraseBound(clock),
+    sight: namespaces,
     lastSpecs,
     defaultImage,
     installedFor: (pool) => [storePlace ?? '', poolKeyDigest(installationKey, pool)],
@@ -117,7 +137,7 @@ export function operatorSide(options: SideOptions): OperatorSide {
       ...{ kube: writes, copies, configMaps },
       sealOf: (pool, text) => poolTextSeal(installationKey, pool, text),
       ...(storePlace !== undefined && { storePlace }),
-      log: options.log ?? silentLog,
+      log,
     }),
     ...(closeStore && { closeStore }),
     podDefaults: {},
@@ -134,11 +154,12 @@ export function operatorSide(options: SideOptions): OperatorSide {
     driver,
     source,
     writer,
-    synced: Promise.all(all.map((one) => one.synced)),
-    renew: () => Promise.all(all.map((one) => one.renew())),
+    namespaces,
+    synced: namespaces.synced,
+    renew: () => namespaces.renew(),
     async stop() {
       driver.close();
-      await Promise.all(all.map((one) => one.stop()));
+      await namespaces.stop();
     },
   };
 }

@@ -32,6 +32,8 @@ export interface OperatorSurroundings {
   readonly installationKey?: string;
   /** Left out: nothing is logged. */
   readonly log?: Log;
+  /** Namespaces; left out: all, as one. */
+  readonly watched?: readonly string[];
 }
 
 const LATE_EVENTS_MS = 1_000;
@@ -72,6 +74,8 @@ export class OperatorProcess {
       random,
       ...(world.defaultImage !== undefined && { defaultImage: world.defaultImage }),
       ...(world.installationKey !== undefined && { installationKey: world.installationKey }),
+      ...(world.watched && { watched: world.watched }),
+      ...(world.log && { log: world.log }),
       isLeader: () => this.#election.isLeader(),
       onBind: (_pool, address, project) => {
         const isLast = --this.diesAfterWrites < 0;
@@ -107,6 +111,11 @@ export class OperatorProcess {
       onLost: () => this.crash(),
     });
     this.#election.start();
+  }
+
+  /** Of the namespaces that it watches. */
+  get missing(): string | undefined {
+    return this.#side.namespaces.missing;
   }
 
   /** kill -9: nothing of it reaches anybody any more. */

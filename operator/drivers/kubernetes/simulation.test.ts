@@ -1,6 +1,6 @@
 /**
  * Operators over a cluster that lies, under random events from a seed: crashes at any call, two of them with one frozen, stale caches,
- * lost answers, lost nodes. Never more pods than allowed (I5), and it always settles, in silence (I9).
+ * lost answers, lost nodes, roles taken away. Never more pods than allowed (I5), and it always settles, in silence (I9).
  * `SEED=7 npm run jest -- operator/drivers/kubernetes/simulation` replays one, `SEEDS=500` runs more.
  */
 import { describe, expect, it } from '@jest/globals';
@@ -173,6 +173,8 @@ class Simulation {
       () => this.#setFaults(dice.chance(0.6) ? FAULTS : NO_FAULTS),
       () => operator().kube.stallWatches(),
       () => operator().kube.cutWatches(),
+      () => this.#refuse(operator(), true),
+      () => this.#refuse(operator(), false),
       () => cluster.compact(),
       () => cluster.server.quotas.set('/pods', dice.between(2, 8)),
       () => cluster.server.quotas.clear(),
@@ -220,6 +222,12 @@ class Simulation {
   #setFaults(faults: typeof NO_FAULTS): void {
     this.faults = faults;
     for (const { kube } of this.#operators) kube.faults = faults;
+  }
+
+  /** Its role is taken away, but for the Lease. */
+  #refuse({ kube }: OperatorProcess, isRefused: boolean): void {
+    kube.mayCall = (_verb, { plural }) => !isRefused || plural === 'leases';
+    kube.cutWatches();
   }
 
   #thaw(): void {
@@ -299,6 +307,7 @@ class Simulation {
   async #settle(): Promise<void> {
     const { server, admin } = this.cluster;
     this.#setFaults(NO_FAULTS);
+    for (const one of this.#operators) this.#refuse(one, false);
     server.quotas.clear();
     for (const node of this.#lostNodes) this.#findNode(node);
     this.#thaw();

@@ -43,6 +43,8 @@ export class FakeKube implements Kube {
   isConnected = true;
   /** The roles of this client: false is refused as Forbidden. */
   mayCall: (verb: Verb, resource: AnyResource) => boolean = () => true;
+  /** Namespaces where this client has no role: each call there is refused as Forbidden. */
+  readonly refused = new Set<string>();
   /** token → user name, for token reviews. */
   readonly tokens = new Map<string, string>();
   /** How often what was asked: `create pods` → 3. */
@@ -59,7 +61,8 @@ export class FakeKube implements Kube {
     ref: ObjectRef,
     options: CallOptions = {},
   ): Promise<Stored<T>> {
-    return this.#call('get', resource, options, () => this.#server.get(resource, ref) as Stored<T>);
+    const act = (): Stored<T> => this.#server.get(resource, ref) as Stored<T>;
+    return this.#call('get', resource, options, this.#in(ref.namespace, act));
   }
 
   list<T extends KubeObject>(
@@ -67,7 +70,8 @@ export class FakeKube implements Kube {
     selection: Selection,
     options: ListOptions = {},
   ): Promise<ObjectPage<T>> {
-    return this.#call('list', resource, options, () => this.#page(resource, selection, options));
+    const act = (): ObjectPage<T> => this.#page(resource, selection, options);
+    return this.#call('list', resource, options, this.#in(selection.namespace, act));
   }
 
   async *watch<T extends KubeObject>(
@@ -75,11 +79,13 @@ export class FakeKube implements Kube {
     selection: Selection,
     options: WatchOptions,
   ): AsyncGenerator<WatchEvent<T>> {
-    const watch = await this.#call('watch', resource, options, () => {
+    const open = (): FakeWatch => {
       const { server, clock, random } = this.#options;
       const world = { store: server.store, clock, random, faults: () => this.faults };
       return new FakeWatch(world, resource, selection, options);
-    });
+    };
+    const act = this.#in(selection.namespace, open);
+    const watch = await this.#call('watch', resource, options, act);
     this.#watches.add(watch);
     try {
       yield* watch.events() as AsyncGenerator<WatchEvent<T>>;
@@ -93,11 +99,12 @@ export class FakeKube implements Kube {
     object: T,
     options: CallOptions = {},
   ): Promise<Stored<T>> {
-    return this.#call('create', resource, options, () => {
+    const act = (): Stored<T> => {
       if (resource.plural === 'tokenreviews')
         return this.#reviewed(object as KubeObject as TokenReview) as KubeObject as Stored<T>;
       return this.#server.create(resource, object, this.#options.fieldManager) as Stored<T>;
-    });
+    };
+    return this.#call('create', resource, options, this.#in(object.metadata?.namespace, act));
   }
 
   async createUnread<T extends KubeObject>(
@@ -131,18 +138,14 @@ export class FakeKube implements Kube {
     options: PatchOptions = {},
   ): Promise<Stored<T>> {
     const manager = this.#options.fieldManager;
-    return this.#call(
-      'patch',
-      resource,
-      options,
-      () => this.#server.patch(resource, ref, patch, { ...options, manager }) as Stored<T>,
-    );
+    const act = (): Stored<T> =>
+      this.#server.patch(resource, ref, patch, { ...options, manager }) as Stored<T>;
+    return this.#call('patch', resource, options, this.#in(ref.namespace, act));
   }
 
   delete(resource: AnyResource, ref: ObjectRef, options: DeleteOptions = {}): Promise<void> {
-    return this.#call('delete', resource, options, () =>
-      this.#server.delete(resource, ref, options),
-    );
+    const act = (): void => this.#server.delete(resource, ref, options);
+    return this.#call('delete', resource, options, this.#in(ref.namespace, act));
   }
 
   get openWatches(): number {
@@ -180,12 +183,16 @@ export class FakeKube implements Kube {
       force: options.force ?? true,
       subresource: verb === 'apply' ? undefined : ('status' as const),
     };
-    return this.#call(
-      verb,
-      resource,
-      options,
-      () => this.#server.apply(resource, object, applying) as Stored<T>,
-    );
+    const act = (): Stored<T> => this.#server.apply(resource, object, applying) as Stored<T>;
+    return this.#call(verb, resource, options, this.#in(object.metadata?.namespace, act));
+  }
+
+  #in<R>(namespace: string | undefined, act: () => R): () => R {
+    return () => {
+      if (this.refused.has(namespace ?? ''))
+        throw new KubeError('Forbidden', `forbidden in the namespace "${namespace}"`);
+      return act();
+    };
   }
 
   /** Everything that can go wrong around a call; `act` does it. */
