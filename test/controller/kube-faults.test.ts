@@ -124,10 +124,12 @@ describe('a real API server that fails', () => {
     const cache = openCache(client, { stallMs: 2_000 });
     await kube.apply(CONFIG_MAPS, map('frozen', '1'));
     await shows(cache, 'frozen', '1');
+    // A call without an answer costs its connection, and a write that gets none is not sent.
+    const read = (): Promise<ConfigMap> => client.get(CONFIG_MAPS, ref('frozen'));
+    await until('two connections are open', () => Promise.all([read(), read()]), 30_000);
     api.signal('SIGSTOP');
     try {
-      const read = client.get(CONFIG_MAPS, ref('frozen'));
-      await expect(read).rejects.toMatchObject({ reason: 'Unavailable' });
+      await expect(read()).rejects.toMatchObject({ reason: 'Unavailable' });
       const write = client.apply(CONFIG_MAPS, map('frozen', '2'));
       await expect(write).rejects.toMatchObject({ reason: 'OutcomeUnknown', outcome: 'unknown' });
     } finally {
