@@ -118,7 +118,7 @@ describe('what a pool may say', () => {
   it.each<[unknown, Partial<AgentPoolSpec> | object]>([
     [{ replicas: 0 }, { replicas: 0 }],
     [{ runtime: { config: { a: null, b: [1] } } }, { runtime: { config: { a: null, b: [1] } } }],
-    [{ runtime: { env: [{ name: 'A' }] } }, { runtime: { env: [{ name: 'A', value: '' }] } }],
+    [{ runtime: { env: [{ name: 'A' }] } }, { runtime: { env: [{ name: 'A' }] } }],
     [{ tiers: { hot: { standby: 10 } } }, { tiers: { hot: { standby: 10, maxInstances: 10 } } }],
     [
       { projects: [{ tenant: 'A.b:c@d-e_f', project: '1', quota: { memoryMb: 64 } }] },
@@ -133,7 +133,7 @@ describe('what a pool may say', () => {
     [{ checkpoint: { storage: 'redis' } }, { checkpoint: { storage: 'redis' } }],
     [
       { runtime: { env: [{ name: 'A', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } }] } },
-      { runtime: { env: [{ name: 'A', value: '', valueFrom: { secretKeyRef: { key: 'k' } } }] } },
+      { runtime: { env: [{ name: 'A', valueFrom: { secretKeyRef: { key: 'k' } } }] } },
     ],
     [
       { runtime: { envFrom: [{ prefix: 'P_', configMapRef: { name: 'c', optional: true } }] } },

@@ -14,10 +14,7 @@ describe('fields for pods only', () => {
       runtime: {
         image: 'agents:1',
         imagePullPolicy: 'Always',
-        env: [
-          { name: 'A', valueFrom: VALUE_FROM },
-          { name: 'B', value: 'b' },
-        ],
+        env: [{ name: 'A', valueFrom: VALUE_FROM }, { name: 'B', value: 'b' }, { name: 'C' }],
         envFrom: [{ secretRef: { name: 's' } }],
         podTemplate: { spec: { nodeSelector: {} } },
       },
@@ -33,6 +30,9 @@ describe('fields for pods only', () => {
       'spec.tiers.hot.podTemplate',
       'spec.tenants[acme].secretRef',
     ]);
-    expect(plainVariables(written)).toEqual([{ name: 'B', value: 'b' }]);
+    expect(plainVariables(written)).toEqual([
+      { name: 'B', value: 'b' },
+      { name: 'C', value: '' },
+    ]);
   });
 });

@@ -28,7 +28,8 @@ export function clusterFieldsOf(spec: AgentPoolSpec): readonly string[] {
 export function plainVariables(
   spec: AgentPoolSpec,
 ): readonly { readonly name: string; readonly value: string }[] {
-  return spec.runtime.env.filter(({ valueFrom }) => valueFrom === undefined);
+  const plain = spec.runtime.env.filter(({ valueFrom }) => valueFrom === undefined);
+  return plain.map(({ name, value = '' }) => ({ name, value }));
 }
 
 function isEmpty(value: object): boolean {

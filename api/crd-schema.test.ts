@@ -89,6 +89,13 @@ describe('the structural schema', () => {
     expect(runtime?.default).toMatchObject({ config: {}, env: [], envFrom: [] });
   });
 
+  it('has no default inside a list: kubectl compares lists as they were applied', () => {
+    const inLists = fields.filter(
+      ({ path, schema }) => path.includes('[]') && schema.default !== undefined,
+    );
+    expect(inLists.map(({ path }) => path)).toEqual([]);
+  });
+
   it('bounds every number, list and string', () => {
     const unbounded = below.filter(
       ({ schema }) =>
@@ -187,7 +194,11 @@ describe('the rules between fields, as CEL', () => {
         '.agentModule',
       ],
       ['.spec.runtime.env[]', "!self.name.startsWith('AGENTPOOL_')", '.name'],
-      ['.spec.runtime.env[]', "!has(self.valueFrom) || self.value == ''", '.valueFrom'],
+      [
+        '.spec.runtime.env[]',
+        "!has(self.valueFrom) || !has(self.value) || self.value == ''",
+        '.valueFrom',
+      ],
       [
         '.spec.runtime.env[].valueFrom',
         '[has(self.configMapKeyRef), has(self.secretKeyRef), has(self.fieldRef), has(self.resourceFieldRef)].exists_one(one, one)',

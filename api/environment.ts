@@ -74,8 +74,11 @@ const variable = withRules(
     value: z
       .string()
       .max(ENV_VALUE_CHARACTERS_MAX)
-      .default('')
-      .describe('Its value, a string: put numbers and booleans in quotes.'),
+      // No default: who compares lists as a whole would find another one than was applied, for ever.
+      .exactOptional()
+      .describe(
+        'Its value, a string: put numbers and booleans in quotes. Left out, without valueFrom: empty.',
+      ),
     valueFrom: source
       .exactOptional()
       .describe('Where its value comes from, in a cluster; instead of value.'),
@@ -88,10 +91,10 @@ const variable = withRules(
       holds: ({ name }) => !name.startsWith(OWN_PREFIX),
     },
     {
-      cel: "!has(self.valueFrom) || self.value == ''",
+      cel: "!has(self.valueFrom) || !has(self.value) || self.value == ''",
       message: 'value and valueFrom must not both be there; leave one of the two out',
       field: ['valueFrom'],
-      holds: ({ value, valueFrom }) => valueFrom === undefined || value === '',
+      holds: ({ value = '', valueFrom }) => valueFrom === undefined || value === '',
     },
   ],
 );

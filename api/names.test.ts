@@ -44,6 +44,18 @@ describe('the revision', () => {
   });
 
   it.each<[string, object]>([
+    ['nothing', { name: 'A' }],
+    ['its source', { name: 'A', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
+  ])('is the same for a variable with an empty value and with %s', (_name, variable) => {
+    const [left, written] = [variable, { ...variable, value: '' }].map((one) =>
+      revisionInput(specOf({ runtime: { env: [one] } }), 'x'),
+    );
+    expect(left).toBe(written);
+    // As it has been since the first version: pools that are there stay as they are.
+    expect(JSON.parse(left ?? '')).toMatchObject({ env: [{ ...variable, value: '' }] });
+  });
+
+  it.each<[string, object]>([
     ['another module', { agentModule: './b.ts' }],
     ['another isolation', { isolation: 'Shared' }],
     ['another value in the configuration', { config: { a: 1, b: { c: 1, d: 3 } } }],

@@ -67,7 +67,9 @@ export function withRevisionParts(spec: AgentPoolSpec, parts: RevisionParts): un
  */
 export function revisionInput(spec: AgentPoolSpec, moduleDigest: string): string {
   const { runtime, ...podTemplates } = revisionParts(spec);
-  return JSON.stringify(sorted(withoutEmpty({ ...runtime, ...podTemplates, moduleDigest })));
+  // A variable without a value is one with an empty value, and always was written so here: leaving it out rolls nothing.
+  const env = spec.runtime.env.map((variable) => ({ value: '', ...variable }));
+  return JSON.stringify(sorted(withoutEmpty({ ...runtime, env, ...podTemplates, moduleDigest })));
 }
 
 function withoutEmpty(parts: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -109,7 +109,7 @@ const CASES: readonly RuleCase[] = [
         value: fc.constantFrom('', 'x'),
         valueFrom: fc.constant({ fieldRef: { fieldPath: 'metadata.name' } }),
       },
-      { requiredKeys: ['name', 'value'] },
+      { requiredKeys: ['name'] },
     ),
     spec: (variable) => ({ runtime: { env: [variable] } }),
   },

@@ -49,6 +49,24 @@ it('writes every default, so that a re-apply by another tool is no drift', async
   expect((await api.kubectl.get('agentpools', 'defaults'))['spec']).toHaveProperty('replicas', 3);
 });
 
+it('finds nothing changed when every kind of variable is applied again', async () => {
+  const env = [
+    { name: 'PLAIN', value: 'a' },
+    { name: 'EMPTY', value: '' },
+    { name: 'BARE' },
+    { name: 'KEY', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } },
+  ];
+  const apply = (variables: readonly object[]): Promise<string> =>
+    api.kubectl.apply([pool('variables', { runtime: { env: variables } })]);
+  expect(await apply(env)).toMatch(/created/);
+  expect(await apply(env)).toMatch(/unchanged/);
+  // As an earlier version of the resource filled it in.
+  await apply(env.map((variable) => ({ value: '', ...variable })));
+  await apply(env);
+  const stored = await api.kubectl.get('agentpools', 'variables');
+  expect(stored).toHaveProperty('spec.runtime.env', env);
+});
+
 it.each<[string, Record<string, string | number>, Record<string, string | number>]>([
   ['units of both kinds', { memory: '1024Mi', cpu: '999m' }, { memory: '1Gi', cpu: 1 }],
   ['numbers', { cpu: 1, 'ephemeral-storage': 1_000 }, { cpu: 1, 'ephemeral-storage': '1Ki' }],
