@@ -311,6 +311,30 @@ describe('what a wrong field of the spec is told', () => {
       ],
     ],
     [
+      'runtime: {podTemplate: {metadata: {labels: {team: a b}}}}',
+      [
+        'p.yaml:5: spec.runtime.podTemplate.metadata.labels.team: must be the value of a label: letters, digits, -, _ and ., first and last a letter or digit, but is "a b"',
+      ],
+    ],
+    [
+      'runtime: {podTemplate: {metadata: {labels: {app.kubernetes.io/managed-by: helm}}}}',
+      [
+        'p.yaml:5: spec.runtime.podTemplate.metadata.labels: app.kubernetes.io/name, app.kubernetes.io/instance, app.kubernetes.io/component, app.kubernetes.io/managed-by are set by the operator, which finds pods by them; leave them out',
+      ],
+    ],
+    [
+      'runtime: {podTemplate: {metadata: {annotations: {a b: c}}}}',
+      [
+        'p.yaml:5: spec.runtime.podTemplate.metadata.annotations["a b"]: this key must be a name of at most 63 letters, digits, -, _ and ., first and last a letter or digit, with a DNS name and a / before it or without',
+      ],
+    ],
+    [
+      'runtime: {resources: {limits: {a b: 1}}}',
+      [
+        'p.yaml:5: spec.runtime.resources.limits["a b"]: this key must be the name of a resource, such as cpu or memory',
+      ],
+    ],
+    [
       'runtime: {moduleFrom: {configMapRef: {name: c, key: agents.py}}}',
       [
         'p.yaml:5: spec.runtime.moduleFrom.configMapRef.key: must be the name of a .ts, .mts, .js or .mjs file, but is "agents.py"',

@@ -79,10 +79,14 @@ function wrongValue(issue: z.core.$ZodIssue, path: FieldPath, input: unknown): s
   if (value === undefined || value === null) return missing(schema);
   if (issue.code === 'invalid_format' || issue.code === 'invalid_union')
     return `${issue.message}, but is ${show(value)}`;
-  if (issue.code === 'invalid_key') return `this key must have at most 317 characters`;
+  if (issue.code === 'invalid_key') return wrongKey(issue);
   if (issue.code === 'too_big' && Array.isArray(value))
     return `has ${value.length} items, at most ${issue.maximum} are allowed; remove some`;
   return `must be ${expectation(schema)}, but is ${show(value)}${advice(schema, value)}`;
+}
+
+function wrongKey({ issues }: z.core.$ZodIssueInvalidKey): string {
+  return issues.map(({ message }) => `this key ${message}`).join('; ');
 }
 
 function missing(schema: JsonSchema | undefined): string {

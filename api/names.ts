@@ -1,5 +1,6 @@
 /** Labels and annotations under `agentpool.dev/`, and what makes two specs the same revision. Keys of pools and projects are core's. */
 import { API_GROUP, type AgentPoolSpec } from './agent-pool.ts';
+import { POD_LABELS } from './pod-metadata.ts';
 
 export const LABELS = {
   pool: `${API_GROUP}/pool`,
@@ -10,7 +11,7 @@ export const LABELS = {
 } as const;
 
 /** Whose an object is, as Kubernetes recommends it. */
-export const MANAGED_BY = 'app.kubernetes.io/managed-by';
+export const MANAGED_BY = POD_LABELS.managedBy;
 
 /** What a runtime is for: `shared` hosts many projects, `dedicated` one. */
 export const ROLES = ['shared', 'dedicated'] as const;

@@ -1,6 +1,7 @@
 /** `podTemplate`: what users lay over the pods of runtimes. Anything of a pod's spec but what the operator itself decides. */
 import { z } from 'zod';
 import { openEnded } from './free-form.ts';
+import { podMetadata } from './pod-metadata.ts';
 import { type Rule, withRules } from './rules.ts';
 
 /** The container of the runtime: an entry of `containers` with this name is laid over it, any other is a sidecar. */
@@ -12,11 +13,8 @@ export const OWN_VOLUME_PREFIX = 'agentpool-';
  * that has none is waited for. Operators before it told nothing of tenants whose Secret is not there.
  */
 export const TENANTS_MARKED_FILE = 'marked';
-/** Labels and annotations that start like this are the operator's. */
-const OWN_LABEL_PREFIX = 'agentpool.dev/';
 const CONTAINERS_MAX = 20;
 const VOLUMES_MAX = 50;
-const LABELS_MAX = 64;
 
 const text = z.string().max(1_024);
 const texts = z.array(text).max(256);
@@ -137,38 +135,11 @@ const podSpec = withRules(
   podRules,
 );
 
-const marks = (what: string) =>
-  withRules(
-    z.record(z.string().max(317), z.string().max(65_536)).meta({ maxProperties: LABELS_MAX }),
-    [
-      {
-        cel: `self.all(key, !key.startsWith('${OWN_LABEL_PREFIX}'))`,
-        message: `${what} must not start with ${OWN_LABEL_PREFIX}, these are the operator's; rename them`,
-        field: [],
-        holds: (self) => Object.keys(self).every((key) => !key.startsWith(OWN_LABEL_PREFIX)),
-      },
-      {
-        cel: `size(self) <= ${LABELS_MAX}`,
-        message: `at most ${LABELS_MAX} ${what} are allowed; remove some`,
-        field: [],
-        holds: (self) => Object.keys(self).length <= LABELS_MAX,
-      },
-    ],
-  );
-
 /** @param which which pods, for the description. */
 export function podTemplate(which: string) {
   return z
     .strictObject({
-      metadata: z
-        .strictObject({
-          labels: marks('labels').exactOptional().describe('Added to the labels of the pods.'),
-          annotations: marks('annotations')
-            .exactOptional()
-            .describe('Added to the annotations of the pods.'),
-        })
-        .exactOptional()
-        .describe('Labels and annotations of the pods.'),
+      metadata: podMetadata.exactOptional().describe('Labels and annotations of the pods.'),
       spec: podSpec
         .exactOptional()
         .describe(

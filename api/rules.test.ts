@@ -38,6 +38,16 @@ const amounts = fc.dictionary(
   fc.constantFrom(1, '500m', '1Gi', '1000M', 2_000_000_000),
 );
 
+const long = (characters: number): string => 'a'.repeat(characters);
+const MARKS = [
+  ...['agentpool.dev/role', 'agentpool.dev', 'team', 'a b', '', 'A.b_c-d', '-a', 'a-', 'é'],
+  ...['a.b-c/d', 'A.b/c', '/a', 'a/', 'a/b/c', 'a..b/c', '-a/b', 'app.kubernetes.io/part-of'],
+  ...[long(63), long(64), `${long(253)}/${long(63)}`, `${long(254)}/a`],
+];
+const OUR_LABELS = ['name', 'instance', 'component', 'managed-by'].map(
+  (label) => `app.kubernetes.io/${label}`,
+);
+
 const small = fc.integer({ min: 1, max: 4 });
 const above50 = (n: number): number => 50 + n;
 
@@ -169,8 +179,9 @@ const CASES: readonly RuleCase[] = [
   ...(['labels', 'annotations'] as const).map((field) => ({
     at: ['spec', 'runtime', 'podTemplate', 'metadata', field],
     self: fc.dictionary(
-      fc.constantFrom('agentpool.dev/role', 'agentpool.dev', 'team'),
+      fc.constantFrom(...MARKS, ...(field === 'labels' ? OUR_LABELS : [])),
       fc.constant('x'),
+      { maxKeys: 3 },
     ),
     spec: (self: never) => ({ runtime: { podTemplate: { metadata: { [field]: self } } } }),
   })),

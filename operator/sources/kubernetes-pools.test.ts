@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import type { AgentPoolSpec, AgentPoolStatus } from '../../api/agent-pool.ts';
 import { LABELS } from '../../api/names.ts';
-import type { PoolKey } from '../../core/identifiers.ts';
+import { type PoolKey, poolKeyOf } from '../../core/identifiers.ts';
 import { AGENT_POOLS, CONFIG_MAPS } from '../../platform/kube/resources.ts';
 import { spec } from '../../test/builders/pool-builders.ts';
 import { FakeClock, settle } from '../../test/fakes/fake-clock.ts';
@@ -53,6 +53,27 @@ it.each<[string, AgentPoolSpec | undefined, readonly string[]]>([
     expect(metadata.finalizers ?? []).toEqual(wanted);
   },
 );
+
+it('a pool that has labels which no pod may have, from before they were refused, goes on as it was and says which', async () => {
+  const podTemplate = { metadata: { labels: { team: 'a b', 'app.kubernetes.io/name': 'x' } } };
+  const before = spec({ replicas: 2, runtime: { image: 'agents:1' } });
+  const ref = { namespace: 'default', name: 'earlier' };
+  await cluster.admin.create(AGENT_POOLS, {
+    metadata: ref,
+    spec: { replicas: 5, runtime: { image: 'agents:1', podTemplate } },
+  });
+  const kube = cluster.connect('operator');
+  side = operatorSide({
+    ...{ reads: kube, writes: kube, clock: new FakeClock(), random: new SeededRandom(1) },
+    lastSpecs: new Map([[poolKeyOf(ref), before]]),
+  });
+  await side.synced;
+  const pool = side.source.get(poolKeyOf(ref));
+  expect(pool?.spec).toEqual(before);
+  expect(pool?.problems).toEqual([
+    expect.stringContaining('spec.runtime.podTemplate.metadata.labels.team: must be the value of'),
+  ]);
+});
 
 it('of ConfigMaps it keeps digests and whose they are, nothing that holds their content again', async () => {
   const content = 'export default []'.repeat(1_000);

@@ -1,7 +1,10 @@
 /** The CustomResourceDefinition on a real API server: what it takes, refuses, explains, and that applying again changes nothing. */
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { customResourceDefinition } from '../../api/crd-schema.ts';
+import { type JsonSchema, schemaAt } from '../../api/json-schema.ts';
 import { type ApiServer, startApiServer } from '../cluster/api-server.ts';
+import { until } from '../e2e/until.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 let api: ApiServer;
@@ -79,6 +82,14 @@ const resources = (requests: object, limits: object): object => ({
   runtime: { resources: { requests, limits } },
 });
 
+const marks = (metadata: object): object => ({ runtime: { podTemplate: { metadata } } });
+
+it('takes labels and annotations as pods have them', async () => {
+  const labels = { team: '', 'example.com/Team_1': 'A.b-c', 'app.kubernetes.io/part-of': 'shop' };
+  const annotations = { 'Example.com/note': 'any text', [`${'a'.repeat(253)}/b`]: 'c' };
+  await api.kubectl.apply([pool('marked', marks({ labels, annotations }))]);
+});
+
 describe('refuses, naming the field,', () => {
   it.each<[string, object, RegExp]>([
     ['a number out of bounds', { replicas: -1 }, /spec\.replicas.*greater than or equal to 0/],
@@ -127,11 +138,54 @@ describe('refuses, naming the field,', () => {
       { runtime: { podTemplate: { spec: { automountServiceAccountToken: true } } } },
       /podTemplate.*automountServiceAccountToken/,
     ],
+    ['a label that no pod may have', marks({ labels: { team: 'a b' } }), /labels\.team.*a b/],
+    ['a label of no name', marks({ labels: { 'a b': 'c' } }), /metadata\.labels.*keys of labels/],
+    ['an annotation of no name', marks({ annotations: { 'a/b/c': 'd' } }), /keys of annotations/],
+    [
+      'a label that pods are found by',
+      marks({ labels: { 'app.kubernetes.io/managed-by': 'Helm' } }),
+      /metadata\.labels.*managed-by are set by the operator/,
+    ],
   ])('%s', async (_what, spec, message) => {
     const { code, stderr } = await api.kubectl.attemptApply([pool('wrong', spec)]);
     expect(stderr).toMatch(message);
     expect(code).not.toBe(0);
   });
+});
+
+const STATUS = {
+  ...{ observedGeneration: 1, replicas: 0, readyReplicas: 0, desiredReplicas: 0 },
+  ...{ updatedReplicas: 0, selector: '', currentRevision: '', updateRevision: '' },
+  ...{ tiers: [], conditions: [] },
+};
+
+/** Labels could be anything in it. */
+function earlierDefinition(): object {
+  const definition = structuredClone(customResourceDefinition());
+  const path = 'spec.runtime.podTemplate.metadata.labels'.split('.');
+  const labels = schemaAt(path, definition.spec.versions[0]?.schema.openAPIV3Schema);
+  delete labels?.['x-kubernetes-validations'];
+  delete (labels?.additionalProperties as JsonSchema).pattern;
+  return definition;
+}
+
+it('lets be told of, and go, what an earlier version of it has taken', async () => {
+  const spec = marks({ labels: { team: 'a b', 'app.kubernetes.io/managed-by': 'Helm' } });
+  const attempt = (name: string, ...flags: readonly string[]) => {
+    const metadata = { name, finalizers: ['agentpool.dev/erase'] };
+    return api.kubectl.attemptApply([{ ...pool(name, spec), metadata }], flags);
+  };
+  await api.kubectl.apply([earlierDefinition()]);
+  await until('the earlier one is served', async () => (await attempt('earlier')).code === 0);
+  await api.kubectl.run(['apply', '-k', `${ROOT}manifests`]);
+  await until(
+    'the new one is served',
+    async () => (await attempt('later', '--dry-run=server')).code !== 0,
+  );
+  const change = (to: object, ...flags: readonly string[]): Promise<string> =>
+    api.kubectl.run(['patch', 'apool/earlier', '--type=merge', '-p', JSON.stringify(to), ...flags]);
+  await change({ status: STATUS }, '--subresource=status');
+  await change({ metadata: { finalizers: [] } });
 });
 
 it('explains itself, with units and defaults', async () => {

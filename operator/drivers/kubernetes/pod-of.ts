@@ -2,6 +2,7 @@
 import type { AgentPoolSpec } from '../../../api/agent-pool.ts';
 import { API_VERSION, KIND } from '../../../api/agent-pool.ts';
 import { LABELS } from '../../../api/names.ts';
+import { POD_LABELS } from '../../../api/pod-metadata.ts';
 import {
   OWN_VOLUME_PREFIX,
   RUNTIME_CONTAINER,
@@ -140,9 +141,9 @@ export function labelsOf(
     [LABELS.role]: role,
     [LABELS.revision]: template.revision,
     ...(role === 'dedicated' ? { [LABELS.tier]: 'HOT' } : {}),
-    'app.kubernetes.io/name': 'agentpool-runtime',
-    'app.kubernetes.io/instance': name,
-    'app.kubernetes.io/component': 'runtime',
+    [POD_LABELS.name]: 'agentpool-runtime',
+    [POD_LABELS.instance]: name,
+    [POD_LABELS.component]: 'runtime',
     ...MANAGED,
   };
 }
