@@ -15,6 +15,7 @@ const ALLOWED = new Set([
   'maxItems',
   'maxProperties',
   'pattern',
+  'format',
   'items',
   'properties',
   'required',

@@ -15,6 +15,7 @@ export interface JsonSchema {
   maxItems?: number;
   maxProperties?: number;
   pattern?: string;
+  format?: 'date-time';
   items?: JsonSchema;
   properties?: Record<string, JsonSchema>;
   required?: string[];

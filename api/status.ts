@@ -47,6 +47,12 @@ export const status = z.strictObject({
     .array(tierStatus)
     .max(3)
     .meta({ description: 'Counts by tier.', ...listBy('name') }),
+  lastScaleTime: text(
+    'When a shared runtime was last started because more are wanted, or ended because fewer are, RFC 3339. Left out: none ever was.',
+  )
+    .meta({ format: 'date-time' })
+    .exactOptional(),
+  lastScaleReason: text('What was done then, and why.').exactOptional(),
   conditions: z
     .array(condition)
     .max(16)

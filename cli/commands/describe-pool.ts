@@ -33,6 +33,7 @@ function sectionsOf(pool: Row, nowMs: number): Section[] {
         'Shared runtimes',
         `${status('readyReplicas')} ready of ${status('desiredReplicas')}, ${status('updatedReplicas')} in the current revision`,
       ],
+      ['Last scaled', lastScaled(pool, nowMs)],
       ['Revision', revisions(pool)],
       ['Endpoint', status('endpoint')],
       ['Driver', textAt(pool, 'report', 'driver')],
@@ -48,6 +49,12 @@ function sectionsOf(pool: Row, nowMs: number): Section[] {
     list('Quarantined by this gateway', quarantineColumns, rowsAt(pool, 'quarantined')),
     list('Events', eventColumns(nowMs), rowsAt(pool, 'report', 'events')),
   ];
+}
+
+function lastScaled(pool: Row, nowMs: number): string {
+  const age = ageOf(textAt(pool, 'status', 'lastScaleTime'), nowMs);
+  if (age === undefined) return NOTHING;
+  return `${age} ago, ${textAt(pool, 'status', 'lastScaleReason')}`;
 }
 
 function revisions(pool: Row): string {

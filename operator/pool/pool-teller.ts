@@ -65,6 +65,7 @@ export class PoolTeller {
       ...(wanted.problems === undefined ? {} : { problems: wanted.problems }),
       observed: run.observed ?? observedOf(NO_SIGHT, run.memory, undefined, run),
       memory: run.memory,
+      events: run.events,
       limits,
       store: run.isStoreAway ? 'unavailable' : store.kind,
       ...(store.durability === undefined ? {} : { durability: store.durability }),

@@ -42,6 +42,19 @@ describe('an operator that takes over', () => {
     one?.exit('Crashed', 'its node was lost');
   };
 
+  it('knows when the pool was last scaled, and does not count itself as that', async () => {
+    world.put({ ...FIELDS, replicas: 4 });
+    await world.pass(20_000);
+    const { lastScaleTime, lastScaleReason } = world.status;
+    expect(lastScaleReason).toBe('ScaledUp: spec.replicas is 4');
+    await world.stop();
+    world.source.leftStatus = world.status;
+    world.put({ ...FIELDS, replicas: 4 });
+    await world.start();
+    await world.pass(20_000);
+    expect(world.status).toMatchObject({ lastScaleTime, lastScaleReason });
+  });
+
   describe('of a roll-out that is stalled', () => {
     beforeEach(async () => {
       world.driver.fateOfDigest.set('two', 'Crashed');

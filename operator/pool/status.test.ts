@@ -30,6 +30,7 @@ function status(
     module: { at: 'loaded', artifact: { digest: 'd', path: 'p' } },
     observed: observed(seen),
     memory: { complete: 'new' },
+    events: [],
     limits: POOL_LIMITS,
     store: 'embedded',
     wallMs: WALL_MS,
@@ -367,6 +368,22 @@ describe('the status of a pool', () => {
       StoreDurable: '2026-01-02T03:04:05.000Z',
     });
     expect(status({}, { runtimes: [shared('a', 'ready')] }, later)).toEqual(before);
+  });
+
+  it('says when and why it last scaled, for as long as it is not scaled again', () => {
+    expect(status({}, {})).not.toHaveProperty('lastScaleTime');
+    const events = (['ScaledUp', 'ScaledDown', 'Promoted'] as const).map((reason, minute) => ({
+      ...{ reason, message: `message ${minute}` },
+      lastTime: new Date(WALL_MS + minute * 60_000).toISOString(),
+    }));
+    const scaled = {
+      lastScaleTime: '2026-01-02T03:05:05.000Z',
+      lastScaleReason: 'ScaledDown: message 1',
+    };
+    const before = status({}, {}, { events });
+    expect(before).toMatchObject(scaled);
+    // Its event is forgotten, or an operator before this one has told it.
+    expect(status({}, {}, { previous: before, wallMs: WALL_MS + 600_000 })).toEqual(before);
   });
 
   it('keeps messages within their bound', () => {

@@ -1,6 +1,8 @@
 /** The status of a pool from what is observed of it: pure, so that it is written only when it changed. */
 import type { AgentPoolStatus, Condition, TierStatus } from '../../api/agent-pool.ts';
 import { sharedSelector } from '../../api/names.ts';
+import type { PoolEvent } from '../../api/pool-report.ts';
+import type { EventReason } from '../../api/reasons.ts';
 import { judge, type Situation, type Tally } from './conditions.ts';
 import type { Memory } from './memory.ts';
 import type { Observed, SeenRuntime } from './observed.ts';
@@ -13,6 +15,8 @@ export interface StatusInput extends Omit<Situation, 'tally'> {
   readonly memory: Pick<Memory, 'complete'>;
   readonly endpoint?: string;
   readonly previous?: AgentPoolStatus;
+  /** The latest of the pool, oldest first. */
+  readonly events: readonly Pick<PoolEvent, 'reason' | 'message' | 'lastTime'>[];
   readonly wallMs: number;
 }
 
@@ -34,7 +38,28 @@ export function statusOf(input: StatusInput): AgentPoolStatus {
     ...(observed.good === undefined ? {} : { goodRevision: observed.good }),
     ...(endpoint === undefined ? {} : { endpoint }),
     tiers: tiersOf(observed, tally),
+    ...lastScaleOf(input),
     conditions: judge({ ...input, tally }).map((verdict) => conditionOf(verdict, input)),
+  };
+}
+
+const SCALINGS: readonly EventReason[] = ['ScaledUp', 'ScaledDown'];
+
+/** With its event; that one may be forgotten by now, or an operator before this one has told it. */
+function lastScaleOf({
+  events,
+  previous,
+}: StatusInput): Pick<AgentPoolStatus, 'lastScaleTime' | 'lastScaleReason'> {
+  const last = events.findLast(({ reason }) => SCALINGS.includes(reason));
+  if (last !== undefined)
+    return {
+      lastScaleTime: last.lastTime,
+      lastScaleReason: `${last.reason}: ${last.message}`.slice(0, MESSAGE_CHARACTERS_MAX),
+    };
+  const { lastScaleTime, lastScaleReason } = previous ?? {};
+  return {
+    ...(lastScaleTime === undefined ? {} : { lastScaleTime }),
+    ...(lastScaleReason === undefined ? {} : { lastScaleReason }),
   };
 }
 

@@ -154,7 +154,8 @@ function served({ runtimes }: Observed): ReadonlySet<string> {
   );
 }
 
-function actionEvents(action: Action, { observed, specBefore, spec }: Pass): NewEvent[] {
+function actionEvents(action: Action, pass: Pass): NewEvent[] {
+  const { specBefore, spec } = pass;
   switch (action.do) {
     case 'create':
       return specBefore !== undefined &&
@@ -165,7 +166,7 @@ function actionEvents(action: Action, { observed, specBefore, spec }: Pass): New
     case 'bind':
       return [{ reason: 'Bound', message: `${action.name} to ${projectLabel(action.project)}` }];
     case 'drain':
-      return drainEvents(action, observed);
+      return drainEvents(action, pass);
     case 'mark':
     case 'remove':
       return [];
@@ -174,12 +175,14 @@ function actionEvents(action: Action, { observed, specBefore, spec }: Pass): New
 
 function drainEvents(
   { name, why }: Extract<Action, { do: 'drain' }>,
-  { runtimes, rollout }: Observed,
+  { observed: { runtimes, rollout }, spec }: Pick<Pass, 'observed' | 'spec'>,
 ): NewEvent[] {
   if (why === 'Replaced') return [];
   // What a stalled roll-out leaves over goes, too, but nobody asked for fewer.
   if (why === 'ScaledDown')
-    return rollout.at === 'stalled' ? [] : [{ reason: why, message: `${name} is drained` }];
+    return rollout.at === 'stalled'
+      ? []
+      : [{ reason: why, message: `${name} is drained, spec.replicas is ${spec.replicas}` }];
   const project = runtimes.find((one) => one.name === name)?.binding?.project;
   if (project === undefined) return [];
   return [{ reason: 'Demoted', message: `${projectLabel(project)}: ${DEMOTION[why]}` }];

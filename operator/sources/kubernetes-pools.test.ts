@@ -72,6 +72,7 @@ it('a pool that has labels which no pod may have, from before they were refused,
   expect(pool?.spec).toEqual(before);
   expect(pool?.problems).toEqual([
     expect.stringContaining('spec.runtime.podTemplate.metadata.labels.team: must be the value of'),
+    expect.stringMatching(/metadata[.]labels: app[.]kubernetes[.]io\/name.* set by the operator/),
   ]);
 });
 

@@ -156,7 +156,7 @@ describe('refuses, naming the field,', () => {
 const STATUS = {
   ...{ observedGeneration: 1, replicas: 0, readyReplicas: 0, desiredReplicas: 0 },
   ...{ updatedReplicas: 0, selector: '', currentRevision: '', updateRevision: '' },
-  ...{ tiers: [], conditions: [] },
+  ...{ tiers: [], conditions: [], lastScaleReason: 'ScaledUp: spec.replicas is 1' },
 };
 
 /** Labels could be anything in it. */
@@ -184,7 +184,10 @@ it('lets be told of, and go, what an earlier version of it has taken', async () 
   );
   const change = (to: object, ...flags: readonly string[]): Promise<string> =>
     api.kubectl.run(['patch', 'apool/earlier', '--type=merge', '-p', JSON.stringify(to), ...flags]);
-  await change({ status: STATUS }, '--subresource=status');
+  const scaledAt = (lastScaleTime: string): Promise<string> =>
+    change({ status: { ...STATUS, lastScaleTime } }, '--subresource=status');
+  await scaledAt('2026-01-02T03:05:05.000Z');
+  await expect(scaledAt('yesterday')).rejects.toThrow(/lastScaleTime.*date-time/);
   await change({ metadata: { finalizers: [] } });
 });
 
@@ -192,6 +195,7 @@ it('explains itself, with units and defaults', async () => {
   const explain = (field: string): Promise<string> => api.kubectl.run(['explain', field]);
   expect(await explain('agentpool.spec.tiers.warm')).toMatch(/idleSeconds[\s\S]*Default: 300/);
   expect(await explain('apool.spec.runtime.podTemplate')).toMatch(/DESCRIPTION/);
+  expect(await explain('apool.status')).toMatch(/lastScaleReason[\s\S]*lastScaleTime/);
 });
 
 it('is part of the built-in roles', async () => {
