@@ -1,6 +1,7 @@
 /** `agentpool operator`: watches AgentPools and makes their runtimes as pods. Of several one leads, by a Lease; the others stand by with warm caches. */
 import { createMetrics } from '../../platform/metrics/registry.ts';
 import { systemClock } from '../../platform/clock.ts';
+import { poolVariablesIn } from '../../platform/config/environment.ts';
 import { CLUSTER_LOG_LEVEL, readLogLevel } from '../../platform/config/log-level.ts';
 import { openCluster } from '../../platform/kube/cluster-access.ts';
 import type { ClusterAccess } from '../../platform/kube/credentials.ts';
@@ -58,6 +59,7 @@ export async function clusterOperator(
   const logLevel = options.logLevel ?? ofEnvironment ?? CLUSTER_LOG_LEVEL;
   terminal.ignoreClosedOutput();
   const log = createLog(logLevel, 'operator');
+  warnOfPoolVariables(terminal.environment, log);
   const stop = listenForStop(terminal);
   const closers = new Closers(ORDER);
   const lost = Promise.withResolvers<never>();
@@ -71,6 +73,17 @@ export async function clusterOperator(
     stop.unlisten();
     terminal.endSoon();
   }
+}
+
+function warnOfPoolVariables(environment: Variables, log: Log): void {
+  const variables = poolVariablesIn(environment);
+  if (variables.length === 0) return;
+  log.warn(
+    'variables set no defaults of pools in a cluster: write the fields into the AgentPools',
+    {
+      detail: { ignored: variables },
+    },
+  );
 }
 
 interface Process {

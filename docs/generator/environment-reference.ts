@@ -20,7 +20,8 @@ const INTRODUCTION = `# Environment
 
 ## Defaults of pools
 
-A variable stands below the manifest and above the built-in default: a field that the manifest has wins. It is read when a server starts. A wrong value ends
+A variable stands below the manifest and above the built-in default: a field that the manifest has wins. It is read when a server starts, on one machine only: in a
+cluster pools get no defaults of the environment, and the operator warns of each variable of this page that is set for it. A wrong value ends
 the start with one line that names the variable; an empty one counts as unset. Bounds are those of the [field](manifest.md). \`agentpool config FILE\` shows what
 had an effect. Where two variables set one field, the lower row wins.`;
 

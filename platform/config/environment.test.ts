@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { schemaAt } from '../../api/json-schema.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import type { Variables } from './text-of.ts';
+import { poolVariablesIn } from './environment.ts';
 import { LATER_VARIABLES, VARIABLES } from './variables.ts';
 
 function environmentOf(variables: Variables): Environment {
@@ -170,4 +171,14 @@ describe('what is not for pools', () => {
   ])('%j', (variables, expected) => {
     expect(environmentOf(variables)).toMatchObject(expected);
   });
+});
+
+it('names what is set and would be read on one machine only, without a value', () => {
+  const set = {
+    AGENT_POOL_ENABLED: 'x',
+    AGENT_POOL_DEFAULT_TIER: 'HOT',
+    MAX_CONCURRENT_TASKS: ' ',
+  };
+  const names = poolVariablesIn({ ...set, PATH: '/bin', AGENT_POOL_SERVICE_HOST: '10.0.0.1' });
+  expect(names).toEqual(['AGENT_POOL_DEFAULT_TIER', 'AGENT_POOL_ENABLED']);
 });

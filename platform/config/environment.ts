@@ -47,6 +47,12 @@ export function readEnvironment(variables: Variables): ReadEnvironment {
   return { ok: true, environment: { specDefaults, sources, logLevel: level.logLevel, warnings } };
 }
 
+/** Those that are set and would be read on one machine: in a cluster nobody does. Names only. */
+export function poolVariablesIn(variables: Variables): readonly string[] {
+  const names = [...VARIABLES.map(({ name }) => name), ...LATER_VARIABLES];
+  return names.filter((name) => textOf(name, variables) !== undefined);
+}
+
 type Part =
   | { readonly ok: true; readonly spec: PartialSpec }
   | { readonly ok: false; readonly problem: string };
