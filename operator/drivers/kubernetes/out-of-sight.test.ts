@@ -1,6 +1,7 @@
 /** Operators that may not look into one of the namespaces that they watch: nothing happens there, and everything in the others. */
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { type PoolKey, poolRefOfKey } from '../../../core/identifiers.ts';
+import { KubeError } from '../../../platform/kube/kube-error.ts';
 import { type KubeObject, AGENT_POOLS, PODS } from '../../../platform/kube/resources.ts';
 import { type LogFields, silentLog } from '../../../platform/log.ts';
 import { MemoryStore } from '../../../platform/store/memory-store.ts';
@@ -137,6 +138,33 @@ describe.each(BLINDED)('an operator that %s while one namespace is refused', (_w
       'the API server shows a namespace again: lost',
     ]);
   });
+});
+
+it('an operator that may see the pools of a namespace, and write there, but not see its pods tells nothing of them', async () => {
+  const leader = start(false);
+  await pass(SETTLED_MS);
+  const before = pods(LOST);
+  const poolBefore = await world.cluster.admin.get(AGENT_POOLS, poolRefOfKey(LOST));
+  leader.crash();
+  const { kube } = start(false);
+  const list = kube.list.bind(kube);
+  let isRefused = true;
+  kube.list = async (resource, selection, options) => {
+    if (isRefused && resource.plural === 'pods' && selection.namespace === 'lost')
+      throw new KubeError('Forbidden', 'pods is forbidden: cannot list');
+    return list(resource, selection, options);
+  };
+  await scale(SEEN, 3);
+  await pass(10 * SETTLED_MS);
+  expect(pods(SEEN)).toHaveLength(3);
+  expect(pods(LOST)).toEqual(before);
+  expect(await world.cluster.admin.get(AGENT_POOLS, poolRefOfKey(LOST))).toEqual(poolBefore);
+  expect(told).toEqual(['the API server refuses to show a namespace: lost']);
+  isRefused = false;
+  await scale(LOST, 2);
+  await pass(SETTLED_MS);
+  expect(pods(LOST)).toHaveLength(2);
+  expect(pods(LOST)).toEqual(expect.arrayContaining([...before]));
 });
 
 describe('an operator that may look into no namespace', () => {
