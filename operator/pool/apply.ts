@@ -6,6 +6,7 @@ import type { Store } from '../../platform/store/store.ts';
 import { CreateRefused, NameTaken } from './create-refused.ts';
 import type { Driver, RuntimeName } from './driver.ts';
 import { Hindered } from './hindered.ts';
+import { isOutcomeUnknown } from './hindered-by.ts';
 import type { Memory } from './memory.ts';
 import type { NameRuntime } from './name-runtime.ts';
 import { NamesOfPass } from './names-of-pass.ts';
@@ -35,7 +36,7 @@ export async function apply(
   hands: Hands,
   signal: AbortSignal,
 ): Promise<void> {
-  if (plan.isComplete) run.memory = withoutRefusal(run.memory);
+  if (plan.isComplete) run.memory = withoutRefusals(run.memory);
   const attempt = attemptWith(run, hands, signal);
   const applied = plan.actions.filter((action) => action.do !== 'bind');
   const of = (...kinds: readonly Applied['do'][]): readonly Applied[] =>
@@ -136,7 +137,7 @@ async function act(action: Applied, pass: Pass, signal: AbortSignal): Promise<vo
       try {
         await driver.drain({ pool: run.key, name: action.name }, action.withinMs);
       } catch (error) {
-        run.orders.refuseDrain(action.name);
+        if (!isOutcomeUnknown(error)) run.orders.refuseDrain(action.name);
         throw stuck(action.name, run, hands, error);
       }
       return;
@@ -158,9 +159,13 @@ async function act(action: Applied, pass: Pass, signal: AbortSignal): Promise<vo
 function stuck(name: RuntimeName, { orders }: PoolRun, { clock }: Hands, error: unknown): Error {
   const message = error instanceof Error ? error.message : String(error);
   const reason = error instanceof Hindered ? error.reason : 'ReconcileFailed';
-  const said = `the runtime ${name} cannot be ended: ${message}`;
+  const isUnknown = isOutcomeUnknown(error);
+  const said = isUnknown
+    ? `nobody knows whether the runtime ${name} ends: ${message}`
+    : `the runtime ${name} cannot be ended: ${message}`;
   const cause = new Hindered(reason, said, error);
-  orders.hold(name, cause, clock.nowMs());
+  if (isUnknown) orders.doubt(name, cause, clock.nowMs());
+  else orders.hold(name, cause, clock.nowMs());
   return cause;
 }
 
@@ -183,26 +188,27 @@ async function create(
   run.orders.create(name, action, clock.nowMs());
   try {
     await driver.create({ name, pool: run.key, role, template, resources }, signal);
-    run.memory = withoutRefusal(run.memory);
+    run.memory = withoutRefusals(run.memory);
   } catch (error) {
     run.orders.refuseCreate(name);
     if (error instanceof NameTaken) run.orders.avoid(name, clock.nowMs());
     if (error instanceof CreateRefused)
-      run.memory = { ...run.memory, refusal: oneMore(run.memory.refusal, revision, error, clock) };
+      run.memory = withRefusal(run.memory, revision, error, clock);
     throw error;
   }
 }
 
-function withoutRefusal({ refusal: _, ...memory }: Memory): Memory {
-  return memory;
+function withoutRefusals(memory: Memory): Memory {
+  return memory.refusals.size === 0 ? memory : { ...memory, refusals: new Map() };
 }
 
-function oneMore(
-  before: Memory['refusal'],
+function withRefusal(
+  memory: Memory,
   revision: string,
   { reason, message }: CreateRefused,
   clock: Clock,
-): NonNullable<Memory['refusal']> {
-  const count = before?.revision === revision ? before.count + 1 : 1;
-  return { revision, count, lastMs: clock.nowMs(), reason, message };
+): Memory {
+  const count = (memory.refusals.get(revision)?.count ?? 0) + 1;
+  const row = { revision, count, lastMs: clock.nowMs(), reason, message };
+  return { ...memory, refusals: new Map([...memory.refusals, [revision, row]]) };
 }

@@ -4,7 +4,7 @@ import type { ConditionReason, ConditionType } from '../../api/reasons.ts';
 import type { Store, StoreDurability } from '../../platform/store/store.ts';
 import { labelled } from './failures.ts';
 import type { Hindrance } from './hindrance.ts';
-import type { Observed, Rollout } from './observed.ts';
+import type { Observed, Refusal, Rollout } from './observed.ts';
 import type { PoolLimits } from './pool-limits.ts';
 import {
   hotPlaces,
@@ -162,11 +162,17 @@ function failureOf(situation: Situation): Failure | undefined {
     const reason = rollout.why === 'ProgressDeadline' ? 'RolloutStalled' : rollout.why;
     return { reason, message: rollout.message };
   }
-  if (observed.refusal !== undefined)
-    return { reason: observed.refusal.reason, message: observed.refusal.message };
+  const refusal = refusalOf(observed);
+  if (refusal !== undefined) return { reason: refusal.reason, message: refusal.message };
   const problem = observed.runtimes.map(problemOf).find((one) => one !== undefined);
   if (problem !== undefined) return problem;
   return loopOf(situation);
+}
+
+/** Of several that of what the pool needs, not of what is tried beside it. */
+function refusalOf(observed: Observed): Refusal | undefined {
+  const { refusals } = observed;
+  return refusals.get(revisionToCreate(observed) ?? '') ?? [...refusals.values()][0];
 }
 
 /** What of the revisions that runtimes are made of ends again and again, whatever else is well. */

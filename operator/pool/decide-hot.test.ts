@@ -16,6 +16,7 @@ import {
   failures,
   hotSpec,
   LONG_AGO,
+  refused,
   type Row,
 } from '../../test/builders/plan-rows.ts';
 import type { SeenRuntime } from './observed.ts';
@@ -31,6 +32,29 @@ const HOT: readonly Row[] = [
     hotSpec({ standby: 2 }),
     { runtimes: [standby('s', 'ready')] },
     create(1, 'dedicated'),
+  ],
+  [
+    'stalled, and good standbys are refused: tries a new one, and that first',
+    hotSpec({ standby: 1 }),
+    { ...STALLED, refusals: refused('old') },
+    [...create(1, 'dedicated'), ...create(1, 'dedicated', 'old')],
+  ],
+  [
+    'stalled, and the good one of a project is refused: another project tries the new one first',
+    hotSpec({}),
+    {
+      ...STALLED,
+      hot: [hot('p'), hot('q')],
+      runtimes: [bound('q', 'q', 'ready', { revision: 'old' })],
+      refusals: refused('old'),
+    },
+    [...create(1, 'dedicated'), ...create(1, 'dedicated', 'old')],
+  ],
+  [
+    'makes none in the place of one of which nobody knows whether it ends',
+    hotSpec({ standby: 2, maxInstances: 2 }),
+    { runtimes: [standby('s', 'ready'), standby('t', 'ending', 'new', { isStuck: true })] },
+    [],
   ],
   [
     'drops standbys that are too many, unready ones first',

@@ -8,6 +8,7 @@ import { type StartKey, startKey } from './start-key.ts';
 import {
   drainTimeoutMs,
   hotPlaces,
+  isInDoubt,
   isLive,
   mayLetGo,
   retryAtMs,
@@ -41,7 +42,9 @@ export function decideHot(
   const isSurging = placed.isRolling || trial !== undefined;
   const room = hotPlaces(spec) + (isSurging ? spec.updateStrategy.maxSurge : 0);
   const wanted = [...standbys.creates, ...standbys.refill];
-  const allowed = wanted.slice(0, Math.max(0, room - (live.length - going)));
+  const doubted = observed.runtimes.filter((one) => one.role === 'dedicated' && isInDoubt(one));
+  const taken = live.length + doubted.length - going;
+  const allowed = wanted.slice(0, Math.max(0, room - taken));
   const urgent = standbys.creates.length;
   const refillMs = refillAtMs(live, standbys.isBinding, limits, nowMs);
   const { room: refillMax, moreAtMs } = refillRoom(spec, { live, urgent, nowMs }, limits);

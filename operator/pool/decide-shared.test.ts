@@ -14,8 +14,12 @@ import {
   failing,
   failures,
   LONG_AGO,
+  refused,
   type Row,
 } from '../../test/builders/plan-rows.ts';
+
+/** Beside `ending`: nobody knows what became of the order. */
+const IN_DOUBT = { isStuck: true } as const;
 
 const SHARED: readonly Row[] = [
   ['creates what is missing', { replicas: 2 }, {}, create(2)],
@@ -120,6 +124,37 @@ const SHARED: readonly Row[] = [
     ['remove x Exited', 'drain a Suspended', 'drain s Suspended'],
   ],
   [
+    'while nobody knows whether one ends: makes none in its place',
+    { replicas: 2 },
+    { runtimes: [shared('a', 'ending', 'new', IN_DOUBT), shared('b', 'ready')] },
+    [],
+  ],
+  [
+    'while nobody knows whether two end: lets no others go for them',
+    { replicas: 2 },
+    {
+      runtimes: [
+        shared('a', 'ending', 'new', IN_DOUBT),
+        shared('b', 'ending', 'new', IN_DOUBT),
+        shared('c', 'ready'),
+        shared('d', 'ready'),
+      ],
+    },
+    [],
+  ],
+  [
+    'while nobody knows whether one ends that had not started: counts it as a start',
+    { replicas: 9 },
+    { runtimes: [shared('a', 'ending', 'new', { ...IN_DOUBT, incarnations: [] })] },
+    create(3),
+  ],
+  [
+    'one that would not end counts, and others go',
+    { replicas: 1 },
+    { runtimes: [shared('a', 'ready', 'new', { isStuck: true }), shared('b', 'ready')] },
+    ['drain b ScaledDown'],
+  ],
+  [
     'waits after the second failure in a row',
     { replicas: 1 },
     { failures: failing(failures(2, 100)) },
@@ -195,6 +230,20 @@ const ROLLOUT: readonly Row[] = [
       ],
     },
     ['drain o Replaced', ...create(1)],
+  ],
+  [
+    'while nobody knows whether an old one ends: lets no other go, and makes none',
+    { replicas: 3 },
+    {
+      ...ROLLING,
+      runtimes: [
+        shared('o', 'ending', 'old', IN_DOUBT),
+        shared('p', 'ready', 'old'),
+        shared('q', 'ready', 'old'),
+        shared('n', 'ready'),
+      ],
+    },
+    [],
   ],
   [
     'keeps to maxSurge',
@@ -295,6 +344,53 @@ const ROLLOUT: readonly Row[] = [
     { replicas: 2 },
     { ...STALLED, runtimes: [shared('o', 'ready', 'old')] },
     create(1, 'shared', 'old'),
+  ],
+  [
+    'stalled, and good ones are refused: tries a new one, and that first',
+    { replicas: 2 },
+    { ...STALLED, runtimes: [shared('o', 'ready', 'old')], refusals: refused('old') },
+    [...create(1), ...create(1, 'shared', 'old')],
+  ],
+  [
+    'stalled, and good ones are refused: tries a new one though none is left',
+    { replicas: 1 },
+    { ...STALLED, refusals: refused('old') },
+    [...create(1), ...create(1, 'shared', 'old')],
+  ],
+  [
+    'stalled, and good ones are refused: tries one at a time',
+    { replicas: 2 },
+    {
+      ...STALLED,
+      runtimes: [shared('o', 'ready', 'old'), shared('n', 'starting')],
+      refusals: refused('old'),
+    },
+    create(1, 'shared', 'old'),
+  ],
+  [
+    'stalled, and both are refused: each waits for its own next try',
+    { replicas: 2 },
+    {
+      ...STALLED,
+      runtimes: [shared('o', 'ready', 'old')],
+      refusals: new Map([...refused('old'), ...refused('new', 3, 3_999)]),
+    },
+    create(1, 'shared', 'old'),
+  ],
+  [
+    'stalled, and new ones are refused: makes the good ones first',
+    { replicas: 2 },
+    { ...STALLED, runtimes: [shared('o', 'ready', 'old')], refusals: refused('new') },
+    create(1, 'shared', 'old'),
+  ],
+  [
+    'stalled: makes none in the place of a good one that may end',
+    { replicas: 2 },
+    {
+      ...STALLED,
+      runtimes: [shared('o', 'ready', 'old'), shared('p', 'ending', 'old', IN_DOUBT)],
+    },
+    [],
   ],
   [
     'stalled: waits for a new one that starts, or is kept from it',

@@ -7,12 +7,13 @@ import {
   byWorth,
   drainTimeoutMs,
   isCurrent,
+  isInDoubt,
   isLive,
   isReady,
   mayLetGo,
   revisionToCreate,
 } from './runtimes.ts';
-import { split, type Trial, trialCreate, trialOf } from './trial.ts';
+import { mayTry, split, type Trial, trialCreate, trialOf } from './trial.ts';
 
 /** New ones first: an old one goes when enough others are ready. */
 export function decideShared(
@@ -50,11 +51,17 @@ function roll(spec: AgentPoolSpec, observed: Observed, live: readonly SeenRuntim
   const mayGo = (one: SeenRuntime): boolean => mayLetGo(one, observed);
   const current = live.filter((one) => isCurrent(one, observed));
   const old = live.filter((one) => !isCurrent(one, observed));
+  const doubted = doubtedOf(observed);
   const going = oldToDrain(spec, live, old.filter(mayGo));
   return {
     going,
     surplus: surplusOf(current.filter(mayGo), current.length - spec.replicas),
-    wanted: creates(spec, observed, current.length, live.length - going.length),
+    wanted: creates(
+      spec,
+      observed,
+      current.length + doubted.filter((one) => isCurrent(one, observed)).length,
+      live.length + doubted.length - going.length,
+    ),
   };
 }
 
@@ -71,17 +78,24 @@ function hold(
   const isNeeded = spec.replicas > 0 && (good.some(isOld) || trial.fallback !== undefined);
   const dropped = [...spare, ...(kept !== undefined && !isNeeded ? [kept] : [])].filter(mayGo);
   const surplus = surplusOf(good.filter(mayGo), good.length - spec.replicas);
-  const missing = creates(spec, observed, good.length, live.length - dropped.length);
+  const doubted = doubtedOf(observed);
+  const taken = live.length + doubted.length - dropped.length;
+  const missing = creates(spec, observed, good.length + doubted.filter(isOld).length, taken);
   const isStarting = good.some((one) => !isOld(one) && !isReady(one));
-  const hasRoom =
-    live.length - dropped.length - surplus.length < spec.replicas + spec.updateStrategy.maxSurge;
-  const isFull = good.length >= spec.replicas;
-  const mayTry = isNeeded && kept === undefined && !isStarting && isFull && hasRoom;
+  const room = spec.replicas + spec.updateStrategy.maxSurge - (taken - surplus.length);
+  const isDue = mayTry(trial, observed, good.length >= spec.replicas);
+  const isTried = isNeeded && kept === undefined && !isStarting && isDue && room > 0;
+  const tried = trialCreate(trial, { role: 'shared', resources: {} });
   return {
     going: [],
     surplus: [...dropped, ...surplus],
-    wanted: mayTry ? [trialCreate(trial, { role: 'shared', resources: {} })] : missing,
+    // First, as nothing is tried any more once one of the others is refused.
+    wanted: isTried ? [tried, ...missing].slice(0, room) : missing,
   };
+}
+
+function doubtedOf({ runtimes }: Observed): readonly SeenRuntime[] {
+  return runtimes.filter((one) => one.role === 'shared' && isInDoubt(one));
 }
 
 function surplusOf(runtimes: readonly SeenRuntime[], count: number): readonly SeenRuntime[] {

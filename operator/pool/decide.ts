@@ -111,13 +111,16 @@ function combine(
   { spec, observed, limits, nowMs }: Situation,
 ): Plan {
   const asked = parts.flatMap((part) => part.creates);
-  const { refusal } = observed;
+  const { refusals } = observed;
   const retryAt = (create: CreateAction): number =>
     Math.max(
       retryAtMs(observed.failures.get(startKey(create)), limits, create.isTrial),
-      askAgainAtMs(refusal?.revision === create.revision ? refusal : undefined, limits),
+      askAgainAtMs(refusals.get(create.revision), limits),
     );
-  const allowed = asked.filter((create) => retryAt(create) <= nowMs);
+  // What is refused comes last: nothing is tried any more once it is refused again.
+  const allowed = asked
+    .filter((create) => retryAt(create) <= nowMs)
+    .toSorted((a, b) => Number(refusals.has(a.revision)) - Number(refusals.has(b.revision)));
   const inFlight = observed.runtimes.filter(isStarting).length;
   const creates = allowed.slice(0, Math.max(0, limits.startsInFlightMax - inFlight));
   const wakeAtMs = [

@@ -124,7 +124,10 @@ export interface Driver {
   bind(runtime: RuntimeRef, project: ProjectKey, signal: AbortSignal): Promise<void>;
   /** Writes down what a runtime took, so that `list` shows it, also to the operators to come. Left out: `list` shows it by itself. */
   mark?(runtime: RuntimeRef, project: ProjectKey, signal: AbortSignal): Promise<void>;
-  /** Asks it to finish what it does, release what it owns and end; after `withinMs` it is ended. Does not wait for that. */
+  /**
+   * Asks it to finish what it does, release what it owns and end; after `withinMs` it is ended. Does not wait for that. What it throws says
+   * that nothing was done, unless nobody knows (`isOutcomeUnknown`); the same of `remove`.
+   */
   drain(runtime: RuntimeRef, withinMs: number): Promise<void>;
   /** Ends it now if it still runs, and forgets it once it is gone. Unknown names are fine. */
   remove(runtime: RuntimeRef): Promise<void>;

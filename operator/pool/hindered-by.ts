@@ -24,6 +24,11 @@ export function hinderedBy(error: unknown): unknown {
   return error;
 }
 
+/** What was ordered may be carried out all the same, now or in a moment; any other failure says that it is not. */
+export function isOutcomeUnknown(error: unknown): boolean {
+  return isKubeError(error instanceof Hindered ? error.cause : error, 'OutcomeUnknown');
+}
+
 /** Not by a policy or a quota, which refuse one object; whoever authorises, the API server puts it in these words. */
 export function isForbiddenByRole(error: unknown): error is Error {
   return isKubeError(error, 'Forbidden') && /User ".*" cannot /.test(error.message);

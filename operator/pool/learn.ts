@@ -63,6 +63,7 @@ export function learn(before: Memory, look: Look, nowMs: number): Lesson {
     ),
     mourned,
     failures: new Map([...failures].filter(([, { of }]) => isWanted(of.revision, update, before))),
+    refusals: new Map([...before.refusals].filter(([one]) => isWanted(one, update, before))),
   };
   if (update === undefined) return { memory, deaths };
   const move = isBlind ? holdOn : moveOn;
@@ -194,7 +195,7 @@ function projectProblem({ failures }: Memory, update: string): string | undefine
 
 /** What is wrong with the revision as a whole: what fails with one project, or in a class of its own, says nothing about the others. */
 function failuresOf(
-  { failures, refusal }: Memory,
+  { failures, refusals }: Memory,
   { standbyResources }: Look,
   update: string,
 ): Pick<RolloutView, 'failures'> & { readonly faults: number } {
@@ -208,8 +209,8 @@ function failuresOf(
     rows.find(({ reason }) => reason === 'AgentModuleInvalid') ??
     rows.toSorted((a, b) => b.faults - a.faults)[0];
   if (worst !== undefined) return { failures: worst, faults: worst.faults };
-  if (refusal?.reason === 'PodRejected' && refusal.revision === update)
-    return { failures: refusal, faults: refusal.count };
+  const refusal = refusals.get(update);
+  if (refusal?.reason === 'PodRejected') return { failures: refusal, faults: refusal.count };
   return { failures: undefined, faults: 0 };
 }
 

@@ -1,24 +1,17 @@
 /** Which runtimes that the store does not hear of are given up, and when. */
 import { describe, expect, it } from '@jest/globals';
 import { NOW_MS, observed, shared, spec, standby } from '../../test/builders/pool-builders.ts';
-import { failing, failures, plan } from '../../test/builders/plan-rows.ts';
+import { failing, failures, plan, refused } from '../../test/builders/plan-rows.ts';
 import { learn } from './learn.ts';
 import { lostRuntimes } from './lost-runtimes.ts';
 import { NO_MEMORY } from './memory.ts';
-import type { Observed, Refusal, SeenRuntime } from './observed.ts';
+import type { Observed, SeenRuntime } from './observed.ts';
 import { POOL_LIMITS } from './pool-limits.ts';
 
 const unheard = (name: string, forMs = 30_000, at: 'unready' | 'starting' = 'unready') =>
   shared(name, at, 'new', { incarnations: [], unheardSinceMs: NOW_MS - forMs });
 const unseen = (name: string, forMs = 5_000) => ({ ...unheard(name, forMs), isUnseen: true });
 const ready = shared('r', 'ready');
-const refusal: Refusal = {
-  revision: 'new',
-  count: 1,
-  lastMs: NOW_MS,
-  reason: 'QuotaExceeded',
-  message: '',
-};
 
 const rows: readonly (readonly [string, Partial<Observed>, readonly string[]])[] = [
   ['one that was ready, after 30 s', { runtimes: [unheard('a'), ready] }, ['a']],
@@ -61,7 +54,7 @@ const rows: readonly (readonly [string, Partial<Observed>, readonly string[]])[]
     { runtimes: [{ ...shared('a', 'ready'), isUnseen: true }] },
     [],
   ],
-  ['none while a successor is refused', { runtimes: [unheard('b')], refusal }, []],
+  ['none while a successor is refused', { runtimes: [unheard('b')], refusals: refused('new') }, []],
 ];
 
 describe('runtimes that are not heard of', () => {

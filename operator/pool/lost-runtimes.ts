@@ -14,7 +14,7 @@ export function lostAtMs(
   return state.at === 'unready' ? unheardSinceMs + limits.unheardMs : Infinity;
 }
 
-type Seen = Pick<Observed, 'runtimes' | 'refusal' | 'failures'>;
+type Seen = Pick<Observed, 'runtimes' | 'refusals' | 'failures'>;
 
 /**
  * Where no runtime of the pool is ready it may be their way to the store that is cut, and no fault of theirs. Then one is replaced, and
@@ -33,8 +33,8 @@ export function lostRuntimes(
 }
 
 /** A successor is on its way, or cannot be had. */
-function isOneTried({ runtimes, refusal, failures }: Seen): boolean {
+function isOneTried({ runtimes, refusals, failures }: Seen): boolean {
   const isComing = ({ state: { at } }: SeenRuntime): boolean =>
     at === 'expected' || at === 'pending' || at === 'starting';
-  return refusal !== undefined || failures.size > 0 || runtimes.some(isComing);
+  return refusals.size > 0 || failures.size > 0 || runtimes.some(isComing);
 }

@@ -12,8 +12,8 @@ export interface Memory {
   /** Runtimes whose end has been counted already, as long as a list shows them. */
   readonly mourned: ReadonlySet<RuntimeName>;
   readonly failures: ReadonlyMap<StartKey, Failures>;
-  /** The last create was refused; absent: it was not, or nothing is wanted any more. */
-  readonly refusal?: Refusal;
+  /** By revision; none: the last create was not refused, or nothing is wanted any more. */
+  readonly refusals: ReadonlyMap<string, Refusal>;
   readonly stepFailures: StepFailures;
   readonly rollout?: Rollout;
   /** Revision whose runtimes get new projects. */
@@ -29,5 +29,6 @@ export const NO_MEMORY: Memory = {
   unheardSinceMs: new Map(),
   mourned: new Set(),
   failures: new Map(),
+  refusals: new Map(),
   stepFailures: new Map(),
 };

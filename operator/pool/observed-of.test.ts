@@ -2,7 +2,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AgentPoolStatus, TierStatus } from '../../api/agent-pool.ts';
 import { bound, shared, spec, standby } from '../../test/builders/pool-builders.ts';
-import type { Refusal, SeenRuntime } from './observed.ts';
+import type { SeenRuntime } from './observed.ts';
+import { refused } from '../../test/builders/plan-rows.ts';
 import { needsOf } from './observed-of.ts';
 
 const statusWith = (hot: Partial<TierStatus>): Pick<AgentPoolStatus, 'tiers'> => ({
@@ -12,10 +13,6 @@ const waiting = (one: SeenRuntime): SeenRuntime => ({
   ...one,
   state: { at: 'pending', problem: { reason: 'Unschedulable', message: 'no room' } },
 });
-const REFUSED: Refusal = {
-  ...{ revision: 'new', count: 1, lastMs: 0 },
-  ...{ reason: 'QuotaExceeded', message: 'no more pods' },
-};
 
 describe('the dedicated runtimes that a pool should have', () => {
   it.each<
@@ -51,12 +48,15 @@ describe('the dedicated runtimes that a pool should have', () => {
   ])('are %s', (_, { max, standby: standbys, hot }, runtimes, expected) => {
     const wanted = spec({ tiers: { hot: { maxInstances: max, standby: standbys } } });
     const status = statusWith(hot) as AgentPoolStatus;
-    expect(needsOf(wanted, status, { runtimes })).toMatchObject({ shared: 1, dedicated: expected });
+    expect(needsOf(wanted, status, { runtimes, refusals: new Map() })).toMatchObject({
+      shared: 1,
+      dedicated: expected,
+    });
   });
 
   it('are without the standbys that a quota refuses', () => {
     const wanted = spec({ tiers: { hot: { standby: 2 } } });
     const status = statusWith({ desired: 2, idle: 1 }) as AgentPoolStatus;
-    expect(needsOf(wanted, status, { runtimes: [], refusal: REFUSED }).dedicated).toBe(3);
+    expect(needsOf(wanted, status, { runtimes: [], refusals: refused('new') }).dedicated).toBe(3);
   });
 });

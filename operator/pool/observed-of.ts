@@ -35,7 +35,7 @@ export function observedOf(
     rollout: rolloutOf(memory, known),
     ...(memory.good === undefined ? {} : { good: memory.good }),
     failures: memory.failures,
-    ...(memory.refusal === undefined ? {} : { refusal: memory.refusal }),
+    refusals: memory.refusals,
     ...(hindrance === undefined ? {} : { hindrance }),
   };
 }
@@ -60,7 +60,7 @@ function isKnown(revision: string, { templates, unread }: Known): boolean {
 export function needsOf(
   spec: AgentPoolSpec,
   status: AgentPoolStatus | undefined,
-  observed: Pick<Observed, 'runtimes' | 'refusal'> | undefined,
+  observed: Pick<Observed, 'runtimes' | 'refusals'> | undefined,
 ): PoolNeeds {
   if (spec.operatingMode === 'Suspended') return { shared: 0, dedicated: 0, spec };
   const hot = status?.tiers.find(({ name }) => name === 'HOT');
@@ -71,10 +71,12 @@ export function needsOf(
   return { shared: spec.replicas, dedicated: Math.min(bound + standbys, hotPlaces(spec)), spec };
 }
 
-function areStandbysLacking(observed: Pick<Observed, 'runtimes' | 'refusal'> | undefined): boolean {
+function areStandbysLacking(
+  observed: Pick<Observed, 'runtimes' | 'refusals'> | undefined,
+): boolean {
   if (observed === undefined) return false;
   const standbys = observed.runtimes.filter(
     ({ role, binding }) => role === 'dedicated' && binding === undefined,
   );
-  return observed.refusal !== undefined || standbys.some((one) => problemOf(one) !== undefined);
+  return observed.refusals.size > 0 || standbys.some((one) => problemOf(one) !== undefined);
 }

@@ -40,7 +40,10 @@ export interface SeenRuntime {
   readonly unheardSinceMs?: number;
   /** It has no live lease, and may serve all the same: there was no time yet to hear of it. */
   readonly mayServe?: true;
-  /** It would not be ended a moment ago: it stays for now, and counts. */
+  /**
+   * It would not be ended a moment ago: it stays for now, and counts. One that is `ending` may go or stay, as nobody knows what became of
+   * the order: it is not counted on, and nothing takes its place.
+   */
   readonly isStuck?: true;
   /** Its machine does not answer those who manage it. */
   readonly isUnseen?: boolean;
@@ -133,8 +136,8 @@ export interface Observed {
   readonly good?: string;
   /** Runtimes that ended before they served. */
   readonly failures: ReadonlyMap<StartKey, Failures>;
-  /** The last create was refused, and another one is still wanted. */
-  readonly refusal?: Refusal;
+  /** By revision: creates that were refused since one was not, while more are wanted. */
+  readonly refusals: ReadonlyMap<string, Refusal>;
   /** What has kept passes from doing all that they should, for some time. */
   readonly hindrance?: Hindrance;
   /** What somebody in the pool lacks, though nothing keeps the pool from anything. */

@@ -130,7 +130,7 @@ export class Orders implements OwnOrders {
   readonly #bindings = new Map<RuntimeName, Binding>();
   /** Made by this operator, and there still. */
   readonly #made = new Set<RuntimeName>();
-  /** Those that would not be ended, why, and when to try again (monotonic ms). */
+  /** Those that would not be ended, or of which nobody knows whether they end, why, and when to try again (monotonic ms). */
   readonly #stuck = new Map<RuntimeName, { readonly cause: Error; readonly untilMs: number }>();
   /** Until when a name that somebody else has is not tried again (monotonic ms). Bounded by the creates of that time. */
   readonly #avoided = new Map<RuntimeName, number>();
@@ -184,6 +184,7 @@ export class Orders implements OwnOrders {
   observe(driven: readonly Listed[], nowMs: number): void {
     const names = new Set(driven.map(({ name }) => name));
     for (const one of driven) if (this.#isLeaving(one)) this.#expectations.dropCreated(one.name);
+    for (const one of driven) if (this.#isNews(one)) this.#stuck.delete(one.name);
     this.#expectations.observe(names, nowMs);
     const missing = new Set(this.#expectations.missing);
     const isKnown = (name: RuntimeName): boolean => names.has(name) || missing.has(name);
@@ -196,6 +197,11 @@ export class Orders implements OwnOrders {
   #isLeaving({ name, phase, createdMs }: Listed): boolean {
     const isOver = phase.at === 'ending' || phase.at === 'exited';
     return isOver && createdMs >= (this.#created.get(name)?.createdMs ?? Infinity);
+  }
+
+  /** It does end; or it does not answer any more, and it is to be ended in another way than it may have been told. */
+  #isNews({ name, phase }: Listed): boolean {
+    return phase.at === 'ending' || (phase.at === 'silent' && this.#drained.has(name));
   }
 
   #expire(isKnown: (name: RuntimeName) => boolean, nowMs: number): void {
@@ -214,6 +220,12 @@ export class Orders implements OwnOrders {
   /** It would not be ended: others are not held up for it. */
   hold(name: RuntimeName, cause: Error, nowMs: number): void {
     this.#stuck.set(name, { cause, untilMs: nowMs + STUCK_MS });
+  }
+
+  /** It may end all the same: it is not counted on, and nothing takes its place, until a list tells or the order is believed no more. */
+  doubt(name: RuntimeName, cause: Error, nowMs: number): void {
+    this.drain(name, nowMs);
+    this.#stuck.set(name, { cause, untilMs: nowMs + EXPECTATION_TIMEOUT_MS });
   }
 
   isStuck = (name: RuntimeName): boolean => this.#stuck.has(name);

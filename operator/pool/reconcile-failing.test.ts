@@ -178,6 +178,53 @@ describe('while something fails again and again', () => {
       },
     );
 
+    describe('whose good runtimes cannot be made any more', () => {
+      const refusals: string[] = [];
+      beforeEach(async () => {
+        refusals.length = 0;
+        world.put(fields);
+        await world.start();
+        await world.pass(20_000);
+        world.driver.fateOfDigest.set('two', 'Crashed');
+        world.put(fields, loaded('two'));
+        await world.pass(TEN_MINUTES_MS);
+        expect(digests().filter((digest) => digest === 'one')).toHaveLength(3);
+        const [lost = ''] = world.running();
+        world.driver.runtime(lost).exit('Evicted', 'its node is drained');
+      });
+      const refuse = (...refused: readonly string[]): void => {
+        world.driver.refuses = ({ template: { module } }) => {
+          const isRefused = refused.includes(module.digest);
+          if (isRefused) refusals.push(module.digest);
+          return isRefused;
+        };
+      };
+
+      it('goes on by itself all the same', async () => {
+        refuse('one');
+        await world.pass(TEN_MINUTES_MS);
+        expect(digests().filter((digest) => digest === 'one')).toHaveLength(2);
+        world.driver.fateOfDigest.clear();
+        await world.pass(330_000);
+        expect(world.condition('Ready')).toBe('True AllReady');
+        expect(digests()).toEqual(['two', 'two', 'two']);
+      });
+
+      it('nor new ones: both are tried, less and less often', async () => {
+        refuse('one', 'two');
+        await world.pass(TEN_MINUTES_MS);
+        for (const digest of ['one', 'two']) {
+          const tries = refusals.filter((one) => one === digest).length;
+          expect(tries).toBeGreaterThan(10);
+          expect(tries).toBeLessThan(TEN_MINUTES_CREATES);
+        }
+        expect(world.told.filter((one) => one === 'PodRejected').length).toBeLessThan(3);
+        world.driver.refuses = undefined;
+        await world.pass(60_000);
+        expect(digests().filter((digest) => digest === 'one')).toHaveLength(3);
+      });
+    });
+
     it('of standbys goes on by itself, too', async () => {
       const hot = { ...fields, tiers: { hot: { standby: 1 } } };
       world.put(hot);

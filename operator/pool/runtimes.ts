@@ -15,6 +15,11 @@ export function isReady(runtime: SeenRuntime): boolean {
   return runtime.state.at === 'ready';
 }
 
+/** It was told to end, and nobody knows whether it heard: it may go at any moment, or take its place on. */
+export function isInDoubt({ state, isStuck }: SeenRuntime): boolean {
+  return state.at === 'ending' && isStuck === true;
+}
+
 /** What a runtime owns only the store knows: while it is away, none is let go that may have begun to run. */
 export function mayLetGo({ state, isStuck }: SeenRuntime, { isBlind }: Observed): boolean {
   if (isStuck === true) return false;
@@ -22,7 +27,9 @@ export function mayLetGo({ state, isStuck }: SeenRuntime, { isBlind }: Observed)
 }
 
 /** A start in flight: made, not ready for anything yet. One that waits for something else keeps no other from starting. */
-export function isStarting({ state, binding }: SeenRuntime): boolean {
+export function isStarting(one: SeenRuntime): boolean {
+  const { state, binding } = one;
+  if (isInDoubt(one)) return one.incarnations.length === 0;
   if (state.at === 'pending') return state.problem === undefined;
   return state.at === 'expected' || (state.at === 'starting' && binding === undefined);
 }

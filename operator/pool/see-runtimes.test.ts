@@ -122,6 +122,42 @@ describe('a runtime whose machine does not answer', () => {
   });
 });
 
+describe('a runtime of which nobody knows whether it ends', () => {
+  const doubted = (shown: Partial<DrivenRuntime> = {}, nowMs = NOW_MS) => {
+    const { orders } = newPoolRun('default~pool', { namespace: 'default', name: 'pool' }, 0);
+    orders.doubt('a', new Error('no answer'), NOW_MS);
+    orders.observe([{ ...driven, ...shown }], nowMs);
+    return see({ orders, unheardSinceMs: new Map([['a', LONG_MS]]) }, shown);
+  };
+  it.each<[string, Partial<DrivenRuntime>, object]>([
+    ['counts for nothing, and keeps its place', {}, { state: { at: 'ending' }, isStuck: true }],
+    [
+      'the same, though its node has not begun with it',
+      { phase: { at: 'pending' } },
+      { state: { at: 'ending' }, isStuck: true },
+    ],
+    ['is given up no later for that', {}, { unheardSinceMs: LONG_MS }],
+  ])('%s', (_title, shown, expected) => {
+    expect(doubted(shown)).toMatchObject(expected);
+  });
+
+  it('is known to end once a list shows it', () => {
+    expect(doubted({ phase: { at: 'ending' } })).not.toHaveProperty('isStuck');
+  });
+
+  it('is ended at once where it does not answer any more', () => {
+    const seen = doubted({ phase: { at: 'silent' } });
+    expect(seen?.state.at).toBe('silent');
+    expect(seen).not.toHaveProperty('isStuck');
+  });
+
+  it('is what lists show after 30 s', () => {
+    const seen = doubted({}, NOW_MS + 30_000);
+    expect(seen?.state.at).toBe('unready');
+    expect(seen).not.toHaveProperty('isStuck');
+  });
+});
+
 describe('what a runtime is bound to', () => {
   const given = (project: string, sinceMs: number, taken: { readonly isTaken?: true } = {}) => {
     const { orders } = newPoolRun('default~pool', { namespace: 'default', name: 'pool' }, 0);

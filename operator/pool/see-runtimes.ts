@@ -23,7 +23,7 @@ export interface OwnOrders {
   })[];
   readonly isRemoved: (name: RuntimeName) => boolean;
   readonly isDrained: (name: RuntimeName) => boolean;
-  /** It would not be ended a moment ago. */
+  /** It would not be ended a moment ago, or nobody knows whether it ends. */
   readonly isStuck: (name: RuntimeName) => boolean;
   readonly bindingOf: (name: RuntimeName) => Binding | undefined;
   /** This operator has made it: then it has given it all that it has. */
@@ -58,10 +58,15 @@ export function seeRuntimes(facts: Facts): readonly SeenRuntime[] {
       ...one,
       incarnations: [],
       state: { at: facts.orders.isDrained(one.name) ? 'ending' : 'expected' },
+      ...stuckness(one.name, facts.orders),
       isServing: false,
       ...NOTHING_TOLD,
     }));
   return [...listed, ...expected];
+}
+
+function stuckness(name: RuntimeName, orders: OwnOrders): Pick<SeenRuntime, 'isStuck'> {
+  return orders.isStuck(name) ? { isStuck: true } : {};
 }
 
 const NOTHING_TOLD = { instances: NONE_IN_ANY_TIER, blanks: 0 } as const;
@@ -86,7 +91,7 @@ function seeOne(
     createdMs,
     state: stateOf(driven, member, binding, facts),
     ...newsOf(driven, member, facts),
-    ...(facts.orders.isStuck(name) ? { isStuck: true } : {}),
+    ...stuckness(name, facts.orders),
     ...(binding === undefined ? {} : { binding }),
     isServing:
       binding === undefined ? countOf(instances) > 0 : isIncarnationOf(name, owner?.incarnation),
@@ -146,12 +151,21 @@ function stateOf(
   binding: Binding | undefined,
   { orders, readySinceMs, blindUntilMs, nowMs }: Facts,
 ): RuntimeState {
+  if (isAskedToEnd({ name, phase }, member, orders)) return { at: 'ending' };
   if (phase.at !== 'running' && phase.at !== 'unseen') return phase;
-  if (orders.isDrained(name) || member?.draining === true) return { at: 'ending' };
   const sinceMs = sinceBinding(readySinceMs.get(name), binding);
   if (isReadyFor(member, binding)) return { at: 'ready', sinceMs: sinceMs ?? nowMs };
   if (sinceMs !== undefined) return { at: 'unready' };
   return { at: 'starting', countsFromMs: blindUntilMs, ...problemOf(member, binding) };
+}
+
+function isAskedToEnd(
+  { name, phase }: Pick<DrivenRuntime, 'name' | 'phase'>,
+  member: RuntimeRecord | undefined,
+  orders: OwnOrders,
+): boolean {
+  if (phase.at === 'pending') return orders.isDrained(name);
+  return isUp(phase.at) && (orders.isDrained(name) || member?.draining === true);
 }
 
 /** Whoever may write for the pool may say anything. */
@@ -188,7 +202,8 @@ function unheardSince(
   member: RuntimeRecord | undefined,
   { orders, unheardSinceMs, blindUntilMs, nowMs }: Facts,
 ): number | undefined {
-  if (member !== undefined || !isUp(phase.at) || orders.isDrained(name)) return undefined;
+  const isGoing = orders.isDrained(name) && !orders.isStuck(name);
+  if (member !== undefined || !isUp(phase.at) || isGoing) return undefined;
   return Math.max(unheardSinceMs.get(name) ?? nowMs, createdMs, blindUntilMs);
 }
 

@@ -13,7 +13,7 @@ import {
   isSameClass,
   revisionToCreate,
 } from './runtimes.ts';
-import { type Trial, trialCreate, trialOf } from './trial.ts';
+import { mayTry, type Trial, trialCreate, trialOf } from './trial.ts';
 
 /** Who tries the new revision while its roll-out is stalled. */
 export type HotTrial = Trial & { readonly of: 'standby' | 'project' | 'nobody' };
@@ -100,8 +100,7 @@ export function serveWaiting(
   return {
     actions: [...binds, ...surplus],
     isBinding: binds.length > 0,
-    // Never in the place of what serves.
-    creates: isMissing ? creates : trials,
+    creates: mayTry(trial, observed, !isMissing) ? [...trials, ...creates] : creates,
     refill,
     draining: surplus.length,
   };

@@ -109,6 +109,10 @@ class Simulation {
         driver.faults.failBinds = dice.between(0, 2);
       },
       () => {
+        driver.faults.unansweredDrains = dice.between(0, 3);
+        driver.faults.lostDrains = dice.between(0, 2);
+      },
+      () => {
         driver.times.drainMs = dice.pick([0, 300, 20_000]);
         driver.times.startMs = dice.pick([100, 500, 5_000]);
       },
@@ -187,6 +191,8 @@ class Simulation {
       losesEvents: false,
       refuseCreates: 0,
       failBinds: 0,
+      unansweredDrains: 0,
+      lostDrains: 0,
     });
     this.#world.link.reachable = true;
     Object.assign(driver.times, { startMs: 500, drainMs: 300 });

@@ -117,9 +117,11 @@ function hindranceEvents({ observedBefore, observed }: Pass): NewEvent[] {
 
 function hindrances(observed: Observed | undefined): NewEvent[] {
   if (observed === undefined) return [];
-  const { refusal, hindrance, complaint, runtimes } = observed;
+  const { refusals, hindrance, complaint, runtimes } = observed;
   const problems = runtimes.flatMap((one) => problemOf(one) ?? []);
-  const all = [refusal, hindrance, complaint, ...problems].filter((one) => one !== undefined);
+  const all = [...refusals.values(), hindrance, complaint, ...problems].filter(
+    (one) => one !== undefined,
+  );
   return [...new Map(all.map(({ reason, message }) => [reason, { reason, message }])).values()];
 }
 

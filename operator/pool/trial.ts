@@ -24,6 +24,11 @@ export function trialOf(spec: AgentPoolSpec, observed: Observed): Trial | undefi
   return { revision: update, fallback: revisionToFallBackTo(rollout), sinceMs };
 }
 
+/** Never in the place of what serves; but where that cannot be had the new revision may be what does well now. @param isFull nothing is missing. */
+export function mayTry(trial: Trial | undefined, { refusals }: Observed, isFull: boolean): boolean {
+  return isFull || (trial?.fallback !== undefined && refusals.has(trial.fallback));
+}
+
 export interface Tried {
   /** Those that the others are not counted against; at most one of them stays. */
   readonly kept: SeenRuntime | undefined;

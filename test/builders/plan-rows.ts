@@ -2,7 +2,7 @@
 import type { AgentPoolSpecInput } from '../../api/agent-pool.ts';
 import { decide } from '../../operator/pool/decide.ts';
 import { type Start, startKey } from '../../operator/pool/start-key.ts';
-import type { Failures, Observed } from '../../operator/pool/observed.ts';
+import type { Failures, Observed, Refusal } from '../../operator/pool/observed.ts';
 import type { Action, Plan } from '../../operator/pool/plan.ts';
 import { POOL_LIMITS } from '../../operator/pool/pool-limits.ts';
 import { NOW_MS, observed, spec } from './pool-builders.ts';
@@ -72,6 +72,12 @@ export function failingProject(
   revision = 'new',
 ): Observed['failures'] {
   return failing(row, { role: 'dedicated', project, revision });
+}
+
+/** Creates of a revision were refused in a row, last so long ago. */
+export function refused(revision: string, count = 1, agoMs = 60_000): Observed['refusals'] {
+  const row = { revision, count, lastMs: NOW_MS - agoMs, reason: 'PodRejected', message: '' };
+  return new Map([[revision, row as Refusal]]);
 }
 
 /** A pool without shared runtimes: only its dedicated ones are looked at. */

@@ -79,6 +79,7 @@ export function observed(over: Partial<Observed> = {}): Observed {
     standbyResources: {},
     rollout: { at: 'settled', revision: 'new' },
     failures: new Map(),
+    refusals: new Map(),
     ...over,
   };
 }

@@ -1,4 +1,5 @@
 /** A driver without processes that can be slow, fail and lie: late creates, stale lists, lost events, refused calls. */
+import { CreateRefused } from '../../operator/pool/create-refused.ts';
 import type {
   Driver,
   DrivenRuntime,
@@ -6,9 +7,11 @@ import type {
   RuntimeRequest,
   RuntimeTemplate,
 } from '../../operator/pool/driver.ts';
+import { Hindered } from '../../operator/pool/hindered.ts';
 import type { ModuleArtifact } from '../../operator/pool/wanted-pool.ts';
 import type { PoolKey } from '../../core/identifiers.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { KubeError } from '../../platform/kube/kube-error.ts';
 import type { Store } from '../../platform/store/store.ts';
 import { FakeRuntime, type Fate, type FakeTimes } from './fake-runtime.ts';
 
@@ -31,6 +34,10 @@ export interface Faults {
   failKept: Error | undefined;
   /** Runtimes that nobody can drain or remove, by name. */
   stuck: ReadonlySet<string>;
+  /** The next so many drains are carried out, and their answers get lost. */
+  unansweredDrains: number;
+  /** The next so many drains get lost, and nobody knows that. */
+  lostDrains: number;
 }
 
 interface Snapshot {
@@ -39,6 +46,12 @@ interface Snapshot {
 }
 
 const SNAPSHOTS_MAX = 1_000;
+
+/** What a driver throws when it does not know what became of its order. */
+export function noAnswer(): Hindered {
+  const cause = new KubeError('OutcomeUnknown', 'no answer came');
+  return new Hindered('ApiServerUnavailable', cause.message, cause);
+}
 
 export class FakeDriver implements Driver {
   readonly kind = 'fake';
@@ -53,6 +66,8 @@ export class FakeDriver implements Driver {
     failRemove: undefined,
     failKept: undefined,
     stuck: new Set(),
+    unansweredDrains: 0,
+    lostDrains: 0,
   };
   readonly times: FakeTimes = { startMs: 500, initializeMs: 200, drainMs: 300 };
   /** By revision; others serve. */
@@ -63,6 +78,8 @@ export class FakeDriver implements Driver {
   fateOfRequest: ((request: RuntimeRequest) => Fate | undefined) | undefined;
   /** What becomes of a runtime that is bound. */
   fateOfBound: ((request: RuntimeRequest, project: string) => Fate) | undefined;
+  /** Whether the API server refuses the pod of this. */
+  refuses: ((request: RuntimeRequest) => boolean) | undefined;
   readonly isHot = new Set<string>();
   creates = 0;
   /** Pools, and whether the store still had their record. */
@@ -104,6 +121,8 @@ export class FakeDriver implements Driver {
       this.faults.refuseCreates--;
       throw new Error('the create is refused');
     }
+    if (this.refuses?.(request) === true)
+      throw new CreateRefused('PodRejected', 'a policy says no');
     this.creates++;
     const changed = (): void => this.#changed(request.pool);
     this.#late.add(request.name);
@@ -139,9 +158,17 @@ export class FakeDriver implements Driver {
 
   async drain({ name }: RuntimeRef, withinMs: number): Promise<void> {
     if (this.faults.stuck.has(name)) throw new Error('a webhook says no');
+    if (this.faults.lostDrains > 0) {
+      this.faults.lostDrains--;
+      throw noAnswer();
+    }
     const runtime = this.#runtimes.get(name);
     runtime?.drain(withinMs);
     if (runtime !== undefined) this.#changed(runtime.request.pool);
+    if (this.faults.unansweredDrains > 0) {
+      this.faults.unansweredDrains--;
+      throw noAnswer();
+    }
   }
 
   async prepare(): Promise<void> {

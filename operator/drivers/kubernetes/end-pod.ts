@@ -17,19 +17,20 @@ export async function endPod(
     await kube.delete(PODS, refOf(pod), { ...only, gracePeriodSeconds });
   } catch (error) {
     if (isKubeError(error, 'NotFound')) return;
-    // Another pod has this name by now, and that one is not meant; or it is none of that, and is to be tried again.
-    if (isKubeError(error, 'Conflict') && !(await isThere(kube, pod))) return;
+    // Another pod has this name by now, and that one is not meant; or the answer got lost; or it is none of that, and is to be tried again.
+    const isInDoubt = isKubeError(error, 'Conflict', 'OutcomeUnknown');
+    if (isInDoubt && (await hasHeard(kube, pod, gracePeriodSeconds))) return;
     throw error;
   }
 }
 
-async function isThere(kube: Kube, pod: Stored<Pod>): Promise<boolean> {
+/** False also where nobody can say: then it counts what became of the order. */
+async function hasHeard(kube: Kube, pod: Stored<Pod>, graceSeconds: number): Promise<boolean> {
   try {
     const now = await kube.get(PODS, refOf(pod));
-    return now.metadata.uid === pod.metadata.uid;
+    return now.metadata.uid !== pod.metadata.uid || isGoing(now, graceSeconds);
   } catch (error) {
-    if (isKubeError(error, 'NotFound')) return false;
-    throw error;
+    return isKubeError(error, 'NotFound');
   }
 }
 
