@@ -42,6 +42,12 @@ const live = async (server: Server): Promise<{ project: string; tier: string }[]
   return (await call<{ instances: { project: string; tier: string }[] }>(server, path)).body
     .instances;
 };
+/** Says what is live where there is more. */
+const isLiveWithin = async (server: Server, max: number): Promise<true> => {
+  const found = await live(server);
+  if (found.length > max) throw new Error(`live: ${JSON.stringify(found)}`);
+  return true;
+};
 const status = async (server: Server) => {
   const { body } = await call<{
     pools: { status: { readyReplicas: number; tiers: { name: string; idle: number }[] } }[];
@@ -312,7 +318,7 @@ const ROOM: readonly LiveEdit[] = [
     spec: { maxInstances: 3 },
     holds: async (server, n) => {
       await activated(server, n);
-      return (await live(server)).length <= 3;
+      return isLiveWithin(server, 3);
     },
   },
   {
@@ -320,7 +326,7 @@ const ROOM: readonly LiveEdit[] = [
     spec: { tiers: { warm: { maxInstancesPerReplica: 2 } } },
     holds: async (server, n) => {
       await activated(server, n);
-      return (await live(server)).length <= 2;
+      return isLiveWithin(server, 2);
     },
   },
   {
