@@ -76,13 +76,15 @@ return 1
 `,
 );
 
-/** KEYS overrides · ARGV time, project, channels of the pool and of the project → 1 if it had an override */
+/** KEYS overrides · ARGV time, project, channels of the pool and of the project, told also without one ('1') → 1 if it had an override */
 export const DROP_OVERRIDE = sparingScript(
   'eraseProject (override)',
   `
 local overridden = redis.call('HDEL', KEYS[1], ARGV[2])
-redis.call('PUBLISH', ARGV[3], '')
-redis.call('PUBLISH', ARGV[4], '')
+if overridden == 1 or ARGV[5] == '1' then
+  redis.call('PUBLISH', ARGV[3], '')
+  redis.call('PUBLISH', ARGV[4], '')
+end
 return overridden
 `,
 );

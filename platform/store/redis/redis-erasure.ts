@@ -45,7 +45,7 @@ export class RedisErasure {
     if (found === 'absent' && (await this.#isListed(key))) await this.end(key);
     const { connection, keys, time } = this.#context;
     const channels = [keys.channel(poolKeyOfProject(key), 'tiers'), keys.tierChannel(key)];
-    const args = [time(), key, ...channels];
+    const args = [time(), key, ...channels, found === 'marked' ? 1 : 0];
     const dropped = await connection.run(DROP_OVERRIDE, [keys.poolOf(key).overrides], args);
     return found === 'marked' || dropped === 1;
   }
